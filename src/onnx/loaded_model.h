@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace hadron::onnx {
+
+/// A model file as the rest of Hadron sees it. The graph is canonical (every node in the newest
+/// version of its operator), its functions are inlined and its types and shapes inferred.
+struct LoadedModel {
+  graph::Graph graph;
+  std::map<std::string, std::string> metadata;  ///< the file's metadata_props
+  std::int64_t ir_version = 0;
+  std::map<std::string, int> opsets;  ///< by domain; "" is ai.onnx
+  std::string producer;               ///< name and version of the exporter
+  /// What is odd but harmless, for the log: each one sentence that names the thing.
+  std::vector<std::string> warnings;
+};
+
+}  // namespace hadron::onnx

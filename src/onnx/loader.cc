@@ -1,0 +1,62 @@
+#include "onnx/loader.h"
+
+#include <fmt/format.h>
+
+#include <climits>
+#include <exception>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <utility>
+
+#include "onnx.pb.h"
+#include "onnx/files/read_file.h"
+#include "onnx/import/model.h"
+#include "onnx/wire/parse.h"
+
+namespace hadron::onnx {
+namespace {
+
+using base::StatusOr;
+
+StatusOr<LoadedModel> ParseAndImport(const base::IoBuf& file, const ExternalData& external,
+                                     const LoadLimits& limits) {
+  HADRON_ASSIGN_OR_RETURN(const auto model, ParseModel(file, limits));
+  return ImportModel(*model, external, limits);
+}
+
+StatusOr<LoadedModel> ReadAndLoad(const std::string& path, const LoadLimits& limits) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const std::string directory = parent.empty() ? std::string(1, '.') : parent.string();
+  HADRON_ASSIGN_OR_RETURN(const auto external, ExternalData::FromDirectory(directory));
+  HADRON_ASSIGN_OR_RETURN(const auto file, ReadWholeFile(path, INT_MAX));
+  return ParseAndImport(file, external, limits);
+}
+
+/// Memory can still run out below the limits; that fails one load, not the server.
+template <typename Load>
+StatusOr<LoadedModel> WithoutExceptions(Load load) {
+  try {
+    return load();
+  } catch (const std::bad_alloc&) {
+    return base::ResourceExhausted("not enough memory to load the model");
+  } catch (const std::length_error&) {
+    return base::ResourceExhausted("not enough memory to load the model");
+  } catch (const std::exception& e) {
+    return base::Internal(fmt::format("loading the model failed: {}", e.what()));
+  }
+}
+
+}  // namespace
+
+StatusOr<LoadedModel> LoadOnnx(const base::IoBuf& file, const ExternalData& external,
+                               const LoadLimits& limits) {
+  return WithoutExceptions([&] { return ParseAndImport(file, external, limits); });
+}
+
+StatusOr<LoadedModel> LoadOnnxFile(const std::string& path, const LoadLimits& limits) {
+  return WithoutExceptions([&] { return ReadAndLoad(path, limits); });
+}
+
+}  // namespace hadron::onnx

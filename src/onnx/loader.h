@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "base/io_buf.h"
+#include "base/status.h"
+#include "onnx/external_data.h"
+#include "onnx/limits.h"
+#include "onnx/loaded_model.h"
+
+namespace hadron::onnx {
+
+/// Reads an ONNX model from bytes nobody vouches for. The graph's constants refer to the bytes that
+/// parsing produced; `file` may go afterwards. Thread-safe: calls share nothing.
+///
+/// INVALID_ARGUMENT: the file is wrong; the message names the tensor or node. UNIMPLEMENTED: the
+/// model is legal and needs what Hadron lacks; the message lists every such operator, attribute and
+/// type. RESOURCE_EXHAUSTED: a limit, or memory.
+///
+///     HADRON_ASSIGN_OR_RETURN(auto model, LoadOnnx(bytes, ExternalData::None(), {}));
+base::StatusOr<LoadedModel> LoadOnnx(const base::IoBuf& file, const ExternalData& external,
+                                     const LoadLimits& limits);
+
+/// The same for a file on disk, whose external data lies beside it. NOT_FOUND when there is none.
+base::StatusOr<LoadedModel> LoadOnnxFile(const std::string& path, const LoadLimits& limits);
+
+}  // namespace hadron::onnx
