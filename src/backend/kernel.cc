@@ -1,0 +1,49 @@
+#include "backend/kernel.h"
+
+#include <omp.h>
+
+namespace hadron::backend {
+
+bool SameOrder(Layout a, Layout b, const tensor::Shape& shape) {
+  if (a == b || shape.rank() < 3) return true;
+  std::int64_t pixels = 1;
+  for (std::size_t axis = 2; axis < shape.rank(); ++axis) pixels *= shape[axis];
+  return shape[1] <= 1 || pixels <= 1;
+}
+
+base::Status Launch::Run() { return base::Internal("this kernel runs on a device, not the host"); }
+
+base::Status Launch::Enqueue(device::Stream&) {
+  return base::Internal("this kernel runs on the host, not a device");
+}
+
+std::string_view BackendName(BackendId id) {
+  switch (id) {
+    case BackendId::kReference:
+      return "reference";
+    case BackendId::kOneDnn:
+      return "onednn";
+    case BackendId::kOpenCl:
+      return "opencl";
+  }
+  return "unknown";
+}
+
+void KernelRegistry::Add(BackendId backend, KernelEntry entry) {
+  rows_.push_back({backend, std::move(entry)});
+}
+
+const KernelEntry* KernelRegistry::Find(BackendId backend, std::string_view domain,
+                                        std::string_view op_type) const {
+  if (domain == "ai.onnx") domain = "";
+  for (const Row& row : rows_) {
+    if (row.backend == backend && row.entry.op_type == op_type && row.entry.domain == domain) {
+      return &row.entry;
+    }
+  }
+  return nullptr;
+}
+
+void SetComputeThreads(int threads) { omp_set_num_threads(threads); }
+
+}  // namespace hadron::backend

@@ -1,0 +1,169 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// The inner loops of the native backend, compiled once per instruction set from the isa_*.inc
+/// files. Plain structs and function pointers only: nothing that is compiled for one instruction
+/// set may be linked into code for another (so no inline functions of other headers here).
+///
+/// Every function computes an element from its operands alone, with a fixed order of additions: the
+/// place of an element in a vector, a tile or a thread's share never changes its bytes.
+namespace hadron::backend::onednn {
+
+/// What happens to a value before it is stored.
+enum class StepKind : std::uint8_t {
+  kScale,
+  kShift,
+  kAdd,  // with operand
+  kRelu,
+  kLeakyRelu,
+  kClip,
+  kSigmoid,
+  kTanh,
+  kSoftplus,
+  kElu,
+  kExp,
+  kLog,
+  kNeg,
+  kAbs,
+  kSqrt,
+  kReciprocal,
+  kErf,
+  kFloor,
+  kCeil,
+  kGelu,
+  kHardSigmoid,
+  kHardSwish,
+};
+
+/// Steps up to kClip cost an instruction or two and run on registers.
+inline constexpr bool IsLight(StepKind kind) { return kind <= StepKind::kClip; }
+
+/// One step. `operand`: a value per channel (kScale, kShift) or a tensor like the output (kAdd).
+struct Step {
+  StepKind kind = StepKind::kRelu;
+  float a = 0;
+  float b = 0;
+  const float* operand = nullptr;
+};
+
+inline constexpr int kMaxSteps = 8;
+
+/// The steps of one kernel, bound to memory; the first `light` of them are light.
+struct StepList {
+  int count = 0;
+  int light = 0;
+  Step steps[kMaxSteps];
+};
+
+/// Elements [0, count) of a row: the channel operand starts at `channel`, the full one at `offset`.
+/// `scalar_channel`: the whole row is that one channel.
+struct RowPlace {
+  std::size_t channel = 0;
+  std::size_t offset = 0;
+  bool scalar_channel = false;
+};
+
+/// Taps of one spatial axis of a convolution phase. Output q reads inputs
+/// q * in_step + in_origin + tap; it lies at q * out_step + out_origin.
+struct DirectAxis {
+  std::int32_t count = 1;
+  std::int32_t in_step = 1;
+  std::int32_t in_origin = 0;
+  std::int32_t out_step = 1;
+  std::int32_t out_origin = 0;
+  std::int32_t taps = 1;
+  const std::int32_t* tap_offsets = nullptr;  ///< by tap, in floats, ascending
+  const std::uint64_t* valid = nullptr;       ///< by output: bit t = tap t lies inside
+};
+
+/// One convolution of unit structure: all of Conv, or one phase of ConvTranspose.
+struct DirectGrid {
+  DirectAxis axes[3];
+  std::int64_t pixels = 0;      ///< product of the counts
+  std::int64_t tiles = 0;       ///< tiles of at most `tile_rows` pixels
+  std::int64_t weights = 0;     ///< where its packed weights start, in floats
+  std::int64_t first_item = 0;  ///< items of the grids before it
+  bool all_valid = false;       ///< no tap ever lies outside
+};
+
+/// A block of output channels that is computed together: at most `panel_width` of one group.
+struct DirectPanel {
+  std::int32_t in_channel = 0;
+  std::int32_t out_channel = 0;
+  std::int32_t channels = 0;
+  std::int32_t vectors = 1;
+  std::int64_t before = 0;  ///< packed columns of the panels before it
+};
+
+/// A direct convolution over channels-last tensors; a matrix product is one with a single tap.
+struct DirectProblem {
+  const DirectGrid* grids = nullptr;
+  const DirectPanel* panels = nullptr;
+  std::int32_t grid_count = 1;
+  std::int32_t panel_count = 1;
+  std::int64_t images = 1;
+  std::int64_t items = 0;
+  std::int32_t depth = 1;  ///< input channels of a group
+  std::int32_t tile_rows = 1;
+  std::int32_t merged_taps = 1;    ///< innermost taps that read adjacent memory: all or 1
+  std::int32_t in_stride[3] = {};  ///< floats from one position to the next, by axis
+  std::int32_t out_stride[3] = {};
+  std::int64_t in_image = 0;  ///< floats of an input image
+  std::int64_t out_image = 0;
+};
+
+/// Its memory. `zeros`: `depth` zeros for each innermost tap. Without bias `bias` is null.
+struct DirectMemory {
+  const float* x = nullptr;
+  const float* weights = nullptr;
+  const float* bias = nullptr;
+  float* y = nullptr;
+  const float* zeros = nullptr;
+  StepList steps;
+};
+
+enum class BinaryKind : std::uint8_t { kAdd, kSub, kMul, kDiv, kMax, kMin, kPRelu };
+
+/// Pooling of one window over channels-last rows. `rows`: one pointer a tap inside the input.
+enum class PoolKind : std::uint8_t { kMax, kSum };
+
+/// A row-wise product and its kind are chosen by the caller; see the .inc files for the loops.
+struct VectorKernels {
+  const char* isa;
+  int width;     ///< floats of a vector
+  int rows_one;  ///< most tile rows for panels of one vector
+  int rows_two;  ///< ... of two vectors
+
+  /// Items [first, last) of the problem, vectors over output channels.
+  void (*direct)(const DirectProblem&, const DirectMemory&, std::int64_t first, std::int64_t last);
+  /// The same with vectors over the inputs of a pixel: for few output channels. Weights lie
+  /// [grid][channel][tap][depth] without padding; items are (grid, image, tile).
+  void (*direct_dot)(const DirectProblem&, const DirectMemory&, std::int64_t first,
+                     std::int64_t last);
+  /// The same for one input and one output channel a group: a panel is a vector of channels,
+  /// weights lie [grid][panel][tap][vector]. Tiles of at most 8 rows.
+  void (*direct_depthwise)(const DirectProblem&, const DirectMemory&, std::int64_t first,
+                           std::int64_t last);
+  /// y = steps(x) on one row; x may be y.
+  void (*apply)(const StepList&, const RowPlace&, const float* x, float* y, std::size_t count);
+  /// y = a op b; a step of 0 repeats the operand's first element.
+  void (*binary)(BinaryKind, const float* a, int a_step, const float* b, int b_step, float* y,
+                 std::size_t count);
+  /// y[c] = max or sum over `count` rows of `channels` floats.
+  void (*pool)(PoolKind, const float* const* rows, std::size_t count, float* y,
+               std::size_t channels);
+  /// Softmax (or its logarithm) of one row.
+  void (*softmax)(const float* x, float* y, std::size_t count, bool logarithm);
+  /// Sum of a row in a fixed order.
+  float (*sum)(const float* x, std::size_t count);
+};
+
+extern const VectorKernels kGenericKernels;
+#if defined(__x86_64__)
+extern const VectorKernels kAvx2Kernels;
+extern const VectorKernels kAvx512Kernels;
+#endif
+
+}  // namespace hadron::backend::onednn

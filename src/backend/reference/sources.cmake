@@ -1,0 +1,29 @@
+# The reference implementation, one file per operator family as in src/graph/ops.
+set(HADRON_REFERENCE_SOURCES
+  reference/cast.cc
+  reference/concat.cc
+  reference/constant_of_shape.cc
+  reference/conv.cc
+  reference/depth_to_space.cc
+  reference/dropout.cc
+  reference/elementwise.cc
+  reference/gather.cc
+  reference/gemm.cc
+  reference/logic.cc
+  reference/norm.cc
+  reference/op.cc
+  reference/pad.cc
+  reference/pool.cc
+  reference/range.cc
+  reference/reduce.cc
+  reference/reshape.cc
+  reference/resize.cc
+  reference/slice.cc
+  reference/softmax.cc
+  reference/tile.cc
+  reference/top_k.cc
+  reference/transpose.cc
+  reference/tree_ensemble.cc
+  reference/variadic.cc
+  reference/where.cc
+)
