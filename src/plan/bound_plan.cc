@@ -1,0 +1,207 @@
+#include "plan/bound_plan.h"
+
+#include <cstring>
+
+#include "tensor/string_tensor.h"
+
+namespace hadron::plan {
+namespace {
+
+using backend::BufferView;
+using base::Status;
+using base::StatusOr;
+using tensor::DataType;
+using tensor::HostTensor;
+
+BufferView Range(device::DeviceBuffer* buffer, std::uint64_t offset, std::uint64_t bytes) {
+  HADRON_CHECK(buffer != nullptr && offset + bytes <= buffer->bytes());
+  std::byte* host = buffer->host();
+  return {buffer, offset, bytes, host == nullptr ? nullptr : host + offset, nullptr};
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<BoundPlan>> BoundPlan::Bind(std::shared_ptr<const ExecutionPlan> plan,
+                                                     std::shared_ptr<const WeightBinding> weights,
+                                                     const LaneMemory& memory) {
+  auto bound = std::unique_ptr<BoundPlan>(new BoundPlan);  // NOLINT: private constructor
+  bound->plan_ = std::move(plan);
+  bound->weights_ = std::move(weights);
+  bound->memory_ = memory;
+  bound->constants_ = bound->plan_->constants;
+  bound->strings_.resize(bound->plan_->string_slots);
+  for (const auto& [slot, strings] : bound->plan_->string_constants) {
+    bound->strings_[slot] = strings;
+  }
+  for (const PlanStep& step : bound->plan_->steps) {
+    HADRON_RETURN_IF_ERROR(bound->BindStep(step));
+  }
+  return bound;
+}
+
+BufferView BoundPlan::View(std::uint32_t index) {
+  const PlanTensor& tensor = plan_->tensors[index];
+  const std::uint64_t bytes = tensor.spec.bytes();
+  switch (tensor.space) {
+    case Space::kNone:
+      return {};
+    case Space::kIo:
+      return Range(memory_.io, tensor.offset, bytes);
+    case Space::kHostArena:
+      return Range(memory_.host_arena, tensor.offset, bytes);
+    case Space::kDeviceArena:
+      return Range(memory_.device_arena, tensor.offset, bytes);
+    case Space::kWeight:
+      return weights_->View(tensor.weight);
+    case Space::kStrings: {
+      BufferView view;
+      view.strings = &strings_[tensor.offset];
+      return view;
+    }
+    case Space::kConstant: {
+      BufferView view;
+      view.bytes = bytes;
+      view.host = constants_.data() + tensor.offset;
+      return view;
+    }
+  }
+  return {};
+}
+
+Status BoundPlan::BindStep(const PlanStep& step) {
+  backend::KernelArgs args;
+  for (const std::uint32_t t : step.inputs) args.inputs.push_back(View(t));
+  for (const std::uint32_t t : step.outputs) args.outputs.push_back(View(t));
+  std::unique_ptr<backend::Launch> launch;
+  if (step.kind == PlanStep::Kind::kKernel) {
+    if (step.kernel->scratch_bytes() > 0) {
+      args.scratch = args.outputs.back();
+      args.outputs.pop_back();
+    }
+    HADRON_ASSIGN_OR_RETURN(launch, step.kernel->Bind(args));
+  }
+  views_.push_back(std::move(args));
+  launches_.push_back(std::move(launch));
+  return {};
+}
+
+bool BoundPlan::IsHostStep(std::size_t index) const {
+  const PlanStep& step = plan_->steps[index];
+  if (step.kind == PlanStep::Kind::kKernel) return !step.kernel->on_device();
+  return step.kind == PlanStep::Kind::kCopy;
+}
+
+Status BoundPlan::RunHostStep(std::size_t index) {
+  if (launches_[index] != nullptr) return launches_[index]->Run();
+  const BufferView& from = views_[index].inputs[0];
+  const BufferView& to = views_[index].outputs[0];
+  if (from.bytes > 0) std::memcpy(to.host, from.host, from.bytes);
+  return {};
+}
+
+Status BoundPlan::RunHost(std::size_t begin, std::size_t end) {
+  for (std::size_t i = begin; i < end; ++i) {
+    Status status = RunHostStep(i);
+    if (!status.ok()) return std::move(status).With(plan_->steps[i].label);
+  }
+  return {};
+}
+
+void BoundPlan::EnqueueDeviceStep(std::size_t index, device::Stream& stream) {
+  const backend::KernelArgs& args = views_[index];
+  switch (plan_->steps[index].kind) {
+    case PlanStep::Kind::kUpload:
+      stream.Upload({args.inputs[0].host, args.inputs[0].bytes}, *args.outputs[0].buffer,
+                    args.outputs[0].offset);
+      return;
+    case PlanStep::Kind::kDownload:
+      stream.Download(*args.inputs[0].buffer, args.inputs[0].offset,
+                      {args.outputs[0].host, args.outputs[0].bytes});
+      return;
+    default:
+      break;
+  }
+  Status status = launches_[index]->Enqueue(stream);
+  if (status.ok()) return;
+  // The stream carries the failure to the run's Record.
+  stream.Host([failure = std::make_shared<Status>(std::move(status))] { return failure->Clone(); });
+}
+
+void BoundPlan::Enqueue(device::Stream& stream) {
+  const std::size_t count = plan_->steps.size();
+  for (std::size_t i = 0; i < count;) {
+    if (!IsHostStep(i)) {
+      EnqueueDeviceStep(i++, stream);
+      continue;
+    }
+    std::size_t end = i + 1;
+    while (end < count && IsHostStep(end)) ++end;
+    stream.Host([this, i, end] { return RunHost(i, end); });
+    i = end;
+  }
+}
+
+Status BoundPlan::GatherStrings(const RunInput& input, std::uint32_t index) {
+  const PlanTensor& tensor = plan_->tensors[index];
+  std::vector<std::string>& slot = strings_[tensor.offset];
+  slot.clear();
+  for (std::size_t i = 0; i < input.parts.size(); ++i) {
+    HADRON_ASSIGN_OR_RETURN(auto part, tensor::DecodeStrings(input.parts[i], input.elements[i]));
+    std::move(part.begin(), part.end(), std::back_inserter(slot));
+  }
+  // Padding repeats the last row: a step must not fail for rows that nobody sent.
+  const auto all = static_cast<std::size_t>(tensor.spec.shape.elements());
+  const std::size_t row = all / static_cast<std::size_t>(plan_->rows);
+  while (slot.size() < all && slot.size() >= row) slot.push_back(slot[slot.size() - row]);
+  slot.resize(all);
+  return {};
+}
+
+void BoundPlan::GatherBytes(const RunInput& input, std::uint32_t index) const {
+  const PlanTensor& tensor = plan_->tensors[index];
+  std::byte* const begin = memory_.io->host() + tensor.offset;
+  std::uint64_t at = 0;
+  for (const base::IoBuf& part : input.parts) {
+    HADRON_CHECK(at + part.size() <= tensor.spec.bytes());
+    part.CopyTo({begin + at, part.size()});
+    at += part.size();
+  }
+  // Padding repeats the last row: a step must not fail (divide by zero, ...) for rows nobody sent.
+  const std::uint64_t row = tensor.spec.bytes() / static_cast<std::uint64_t>(plan_->rows);
+  for (; at < tensor.spec.bytes() && at >= row && row > 0; at += row) {
+    std::memcpy(begin + at, begin + at - row, row);
+  }
+  if (at < tensor.spec.bytes()) std::memset(begin + at, 0, tensor.spec.bytes() - at);
+}
+
+Status BoundPlan::Gather(std::span<const RunInput> inputs) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const std::uint32_t t = plan_->inputs[i];
+    if (plan_->tensors[t].spec.type == DataType::kString) {
+      HADRON_RETURN_IF_ERROR(GatherStrings(inputs[i], t));
+    } else {
+      GatherBytes(inputs[i], t);
+    }
+  }
+  return {};
+}
+
+StatusOr<std::vector<HostTensor>> BoundPlan::Collect(std::int64_t rows) const {
+  std::vector<HostTensor> outputs;
+  for (const std::uint32_t t : plan_->outputs) {
+    const PlanTensor& tensor = plan_->tensors[t];
+    HostTensor out{{"", tensor.spec.type, tensor.spec.shape}, {}};
+    if (rows != plan_->rows) out.desc.shape[0] = rows;
+    if (tensor.spec.type == DataType::kString) {
+      const auto count = static_cast<std::size_t>(out.desc.shape.elements());
+      out.bytes = tensor::EncodeStrings(std::span(strings_[tensor.offset]).first(count));
+    } else {
+      const std::uint64_t bytes = *out.desc.shape.CheckedBytes(out.desc.type);
+      out.bytes = base::IoBuf::Copy({memory_.io->host() + tensor.offset, bytes});
+    }
+    outputs.push_back(std::move(out));
+  }
+  return outputs;
+}
+
+}  // namespace hadron::plan

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/kernel.h"
+#include "base/status.h"
+#include "device/device.h"
+#include "plan/execution_plan.h"
+#include "tensor/host_tensor.h"
+
+namespace hadron::plan {
+
+/// The memory of a lane that a plan is bound to.
+struct LaneMemory {
+  device::DeviceBuffer* io = nullptr;  ///< host memory
+  device::DeviceBuffer* host_arena = nullptr;
+  device::DeviceBuffer* device_arena = nullptr;  ///< null when the device is the host
+};
+
+/// One input of a run: the requests' tensors in order, each a chain of bytes, concatenated along
+/// the batch dimension (string tensors in wire form).
+struct RunInput {
+  std::vector<base::IoBuf> parts;
+  std::vector<std::int64_t> elements;  ///< by part; needed for strings only
+};
+
+/// The mutable launch state of (plan, weights, lane memory): kernels with all arguments set,
+/// string slots. A run is Gather, then Enqueue or RunSteps, then Collect. Belongs to one lane; its
+/// host side is used on the lane's thread only.
+class BoundPlan {
+ public:
+  static base::StatusOr<std::unique_ptr<BoundPlan>> Bind(
+      std::shared_ptr<const ExecutionPlan> plan, std::shared_ptr<const WeightBinding> weights,
+      const LaneMemory& memory);
+
+  /// Copies the inputs into the I/O region; rows beyond the given ones are zero.
+  base::Status Gather(std::span<const RunInput> inputs);
+  /// Enqueues all steps; consecutive host steps become one host task.
+  void Enqueue(device::Stream& stream);
+  /// The first `rows` rows of every output, copied out of the I/O region.
+  base::StatusOr<std::vector<tensor::HostTensor>> Collect(std::int64_t rows) const;
+
+  const ExecutionPlan& plan() const { return *plan_; }
+  const WeightBinding* weights() const { return weights_.get(); }
+
+ private:
+  BoundPlan() = default;
+  base::Status RunHost(std::size_t begin, std::size_t end);
+  base::Status RunHostStep(std::size_t index);
+  void EnqueueDeviceStep(std::size_t index, device::Stream& stream);
+  bool IsHostStep(std::size_t index) const;
+  base::Status BindStep(const PlanStep& step);
+  backend::BufferView View(std::uint32_t tensor);
+  base::Status GatherStrings(const RunInput& input, std::uint32_t tensor);
+  void GatherBytes(const RunInput& input, std::uint32_t tensor) const;
+
+  std::shared_ptr<const ExecutionPlan> plan_;
+  std::shared_ptr<const WeightBinding> weights_;
+  LaneMemory memory_;
+  std::vector<std::byte> constants_;                        ///< Space::kConstant
+  std::vector<std::vector<std::string>> strings_;           ///< by slot
+  std::vector<std::unique_ptr<backend::Launch>> launches_;  ///< by step; null for copies
+  std::vector<backend::KernelArgs> views_;                  ///< by step
+};
+
+}  // namespace hadron::plan

@@ -1,0 +1,147 @@
+#include "plan/compiled_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "backend/reference_executor.h"
+#include "base/bytes.h"
+#include "base/sha256.h"
+#include "graph/infer.h"
+#include "graph/passes.h"
+#include "plan/plan_builder.h"
+
+namespace hadron::plan {
+namespace {
+
+using base::Status;
+using base::StatusOr;
+
+std::vector<std::int64_t> Buckets(const CompileOptions& options) {
+  if (options.max_batch <= 0) return {1};
+  std::vector<std::int64_t> buckets = options.preferred_batches;
+  for (std::int64_t b = 1; b < options.max_batch; b *= 2) buckets.push_back(b);
+  buckets.push_back(options.max_batch);
+  std::erase_if(buckets, [&](std::int64_t b) { return b < 1 || b > options.max_batch; });
+  std::ranges::sort(buckets);
+  buckets.erase(std::ranges::unique(buckets).begin(), buckets.end());
+  return buckets;
+}
+
+/// A post-op is fused when the first backend that has the operator can do it; the others follow
+/// (the reference can do all).
+graph::PassContext MakePassContext(const CompileOptions& options,
+                                   const backend::KernelRegistry& kernels, bool on_device) {
+  graph::PassContext context;
+  context.evaluate = backend::RunReference;
+  context.max_fold_bytes = options.max_fold_bytes;
+  context.can_fuse = [&kernels, on_device](const graph::Node& node, const graph::PostOp& op) {
+    for (const auto id : {backend::BackendId::kOpenCl, backend::BackendId::kOneDnn}) {
+      if (id == backend::BackendId::kOpenCl && !on_device) continue;
+      const auto* entry = kernels.Find(id, node.domain, node.op_type);
+      if (entry != nullptr) return entry->fuses != nullptr && entry->fuses(op);
+    }
+    return false;
+  };
+  return context;
+}
+
+void HashText(base::Sha256& hash, std::string_view text) {
+  hash.Update(base::AsBytes(text));
+  hash.Update(std::array{std::byte{0}});
+}
+
+std::string PlanHash(const graph::Graph& graph, const WeightImage& weights,
+                     const std::string& device_class, int threads) {
+  base::Sha256 hash;
+  HashText(hash, device_class);
+  HashText(hash, fmt::format("{}", threads));
+  for (const graph::Node& node : graph.nodes()) {
+    HashText(hash, fmt::format("{}.{}:{} {} -> {}", node.domain, node.op_type, node.since_version,
+                               fmt::join(node.inputs, ","), fmt::join(node.outputs, ",")));
+    for (const graph::PostOp& op : node.post_ops) {
+      HashText(hash, fmt::format("{} {} {}", static_cast<int>(op.kind), op.a, op.b));
+    }
+  }
+  for (const auto& segment : weights.segments()) hash.Update(segment.hash);
+  return base::ToHex(hash.Finish()).substr(0, 16);
+}
+
+}  // namespace
+
+StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
+    graph::Graph graph, CompileOptions options, const backend::KernelRegistry& kernels,
+    device::Device& device, device::Device& host) {
+  auto model = std::shared_ptr<CompiledModel>(new CompiledModel);  // NOLINT: private constructor
+  model->on_device_ = device.info().kind != device::DeviceKind::kHost;
+  model->device_class_ = device.info().device_class;
+  model->buckets_ = Buckets(options);
+  model->kernels_ = &kernels;
+  const graph::PassContext context = MakePassContext(options, kernels, model->on_device_);
+  HADRON_RETURN_IF_ERROR(graph::RunPasses(graph, context, options.disabled_passes));
+  HADRON_RETURN_IF_ERROR(graph::InferShapes(graph));
+  model->graph_ = std::move(graph);
+  model->options_ = std::move(options);
+
+  backend::SetComputeThreads(model->options_.threads);
+  HADRON_ASSIGN_OR_RETURN(const auto shapes, model->RepresentativeShapes());
+  PlanBuilder builder(model->graph_, {&kernels, model->on_device_, model->options_.reference_only,
+                                      model->options_.threads, nullptr});
+  HADRON_ASSIGN_OR_RETURN(const ExecutionPlan unused, builder.Build(shapes));
+  HADRON_ASSIGN_OR_RETURN(model->weights_,
+                          WeightImage::Pack(model->graph_, std::move(builder.discovered()), host,
+                                            model->options_.owner));
+  model->plan_hash_ =
+      PlanHash(model->graph_, *model->weights_, model->device_class_, model->options_.threads);
+  return std::shared_ptr<const CompiledModel>(std::move(model));
+}
+
+StatusOr<std::vector<tensor::Shape>> CompiledModel::RepresentativeShapes() const {
+  // The largest batch decides how weights are packed. Other free dimensions have no largest value:
+  // the first size that the model accepts stands for all.
+  static constexpr std::array<std::int64_t, 8> kSizes = {64, 32, 128, 16, 8, 4, 2, 1};
+  Status last;
+  for (const std::int64_t size : kSizes) {
+    std::vector<tensor::Shape> shapes;
+    for (const graph::ValueId id : graph_.inputs()) {
+      tensor::Shape shape = graph::ToShape(graph_.value(id).shape);
+      for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+        if (axis == 0 && options_.max_batch > 0) shape[axis] = buckets_.back();
+        if (shape[axis] < 0) shape[axis] = size;
+      }
+      shapes.push_back(std::move(shape));
+    }
+    auto facts = graph::ResolveFacts(graph_, shapes);
+    if (facts.ok()) return shapes;
+    last = std::move(facts).status();
+  }
+  return std::move(last).With("no input shape was found that the model accepts");
+}
+
+StatusOr<std::shared_ptr<const ExecutionPlan>> CompiledModel::Specialise(
+    std::span<const tensor::Shape> input_shapes) const {
+  if (input_shapes.size() != graph_.inputs().size()) {
+    return base::InvalidArgument(fmt::format("the model has {} inputs, {} shapes were given",
+                                             graph_.inputs().size(), input_shapes.size()));
+  }
+  backend::SetComputeThreads(options_.threads);
+  PlanBuilder builder(
+      graph_, {kernels_, on_device_, options_.reference_only, options_.threads, weights_.get()});
+  HADRON_ASSIGN_OR_RETURN(ExecutionPlan plan, builder.Build(input_shapes));
+  if (options_.max_batch > 0 && !input_shapes.empty()) plan.rows = input_shapes[0][0];
+  return std::make_shared<const ExecutionPlan>(std::move(plan));
+}
+
+std::int64_t CompiledModel::BucketFor(std::int64_t rows) const {
+  const auto it = std::ranges::lower_bound(buckets_, rows);
+  return it == buckets_.end() ? rows : *it;
+}
+
+std::string ExecutionPlan::Listing() const {
+  std::string text;
+  for (const PlanStep& step : steps) text += step.label + "\n";
+  return text;
+}
+
+}  // namespace hadron::plan

@@ -1,0 +1,142 @@
+#include "plan/lane.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace hadron::plan {
+namespace {
+
+using base::Status;
+using base::StatusOr;
+using device::DeviceBuffer;
+
+constexpr std::size_t kMaxEntries = 512;
+constexpr std::uint64_t kGrain = 64 * 1024;
+
+std::uint64_t NsBetween(base::TimePoint from, base::TimePoint to) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(to - from).count());
+}
+
+std::uint64_t Capacity(const std::unique_ptr<DeviceBuffer>& buffer) {
+  return buffer == nullptr ? 0 : buffer->bytes();
+}
+
+/// Replaces the buffer by one of at least `bytes`: new first, so that a refusal leaves the old.
+Status Grow(std::unique_ptr<DeviceBuffer>& buffer, std::uint64_t bytes, device::Device& device,
+            const std::string& owner) {
+  if (Capacity(buffer) >= bytes) return {};
+  const std::uint64_t rounded = (bytes + kGrain - 1) / kGrain * kGrain;
+  HADRON_ASSIGN_OR_RETURN(auto reservation, device.memory().Reserve(owner, rounded));
+  HADRON_ASSIGN_OR_RETURN(buffer, device.Allocate(std::move(reservation), rounded));
+  return {};
+}
+
+/// Moments of one run, written on the lane's thread.
+struct Marks {
+  base::TimePoint begin;
+  base::TimePoint gathered;
+  base::TimePoint computed;
+};
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Lane>> Lane::Create(device::Device& device, device::Device& host,
+                                             base::Executor& executor, int threads,
+                                             std::string name) {
+  auto lane = std::unique_ptr<Lane>(new Lane(device, host, std::move(name)));  // NOLINT
+  executor.Post([threads] { backend::SetComputeThreads(threads); });
+  HADRON_ASSIGN_OR_RETURN(lane->stream_, device.CreateStream(executor));
+  return lane;
+}
+
+Lane::~Lane() { HADRON_CHECK(state_->in_flight.load() == 0); }
+
+bool Lane::Fits(const ExecutionPlan& plan) const {
+  return Capacity(io_[0]) >= plan.io_bytes && Capacity(io_[1]) >= plan.io_bytes &&
+         Capacity(host_arena_) >= plan.host_arena_bytes &&
+         Capacity(device_arena_) >= plan.device_arena_bytes;
+}
+
+bool Lane::CanTake(const ExecutionPlan& plan) const {
+  const int running = state_->in_flight.load();
+  return running == 0 || (running < kMaxRuns && Fits(plan));
+}
+
+Status Lane::EnsureMemory(const ExecutionPlan& plan) {
+  if (Fits(plan)) return {};
+  HADRON_CHECK(state_->in_flight.load() == 0);
+  entries_.clear();  // their arguments point into the old memory
+  for (auto& io : io_) HADRON_RETURN_IF_ERROR(Grow(io, plan.io_bytes, host_, name_));
+  HADRON_RETURN_IF_ERROR(Grow(host_arena_, plan.host_arena_bytes, host_, name_));
+  return Grow(device_arena_, plan.device_arena_bytes, device_, name_);
+}
+
+std::size_t Lane::FreeSlot() const {
+  const auto free = std::ranges::find_if(state_->busy, [](const auto& b) { return !b.load(); });
+  HADRON_CHECK(free != state_->busy.end());
+  return static_cast<std::size_t>(free - state_->busy.begin());
+}
+
+StatusOr<BoundPlan*> Lane::Bound(const RunRequest& request, std::size_t slot) {
+  const auto it = std::ranges::find_if(entries_, [&](const Entry& entry) {
+    return entry.slot == slot && &entry.bound->plan() == request.plan.get() &&
+           entry.bound->weights() == request.weights.get();
+  });
+  if (it != entries_.end()) {
+    entries_.splice(entries_.begin(), entries_, it);
+    return entries_.front().bound.get();
+  }
+  const LaneMemory memory{io_[slot].get(), host_arena_.get(), device_arena_.get()};
+  HADRON_ASSIGN_OR_RETURN(auto bound, BoundPlan::Bind(request.plan, request.weights, memory));
+  entries_.push_front({slot, std::move(bound)});
+  // The oldest are idle: at most kMaxRuns, and those are among the newest, are in use.
+  if (entries_.size() > kMaxEntries) entries_.pop_back();
+  return entries_.front().bound.get();
+}
+
+Status Lane::Submit(RunRequest& request) {
+  HADRON_RETURN_IF_ERROR(EnsureMemory(*request.plan));
+  const std::size_t slot = FreeSlot();
+  HADRON_ASSIGN_OR_RETURN(BoundPlan* const bound, Bound(request, slot));
+  state_->busy[slot].store(true);
+  state_->in_flight.fetch_add(1);
+
+  auto marks = std::make_shared<Marks>();
+  auto result = std::make_shared<RunResult>();
+  stream_->Host([bound, marks, inputs = std::move(request.inputs)] {
+    marks->begin = std::chrono::steady_clock::now();
+    Status status = bound->Gather(inputs);
+    marks->gathered = std::chrono::steady_clock::now();
+    return status;
+  });
+  if (request.rows > 0) bound->Enqueue(*stream_);  // of no rows there is nothing to compute
+  stream_->Host([bound, marks, result, rows = request.rows]() -> Status {
+    marks->computed = std::chrono::steady_clock::now();
+    HADRON_ASSIGN_OR_RETURN(result->outputs, bound->Collect(rows));
+    result->input_ns = NsBetween(marks->begin, marks->gathered);
+    result->infer_ns = NsBetween(marks->gathered, marks->computed);
+    result->output_ns = NsBetween(marks->computed, std::chrono::steady_clock::now());
+    return {};
+  });
+  stream_->Record([state = state_, slot, result, plan = request.plan, weights = request.weights,
+                   done = std::move(request.done)](Status status) mutable {
+    result->status = std::move(status);
+    state->busy[slot].store(false);
+    state->in_flight.fetch_sub(1);
+    done(std::move(*result));
+  });
+  stream_->Flush();
+  return {};
+}
+
+std::uint64_t Lane::memory_bytes() const {
+  return Capacity(io_[0]) + Capacity(io_[1]) + Capacity(host_arena_) + Capacity(device_arena_);
+}
+
+void Lane::Forget(const WeightBinding* weights) {
+  std::erase_if(entries_,
+                [weights](const Entry& entry) { return entry.bound->weights() == weights; });
+}
+
+}  // namespace hadron::plan

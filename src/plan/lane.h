@@ -1,0 +1,95 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/status.h"
+#include "device/device.h"
+#include "plan/bound_plan.h"
+
+namespace hadron::plan {
+
+/// What came of a run. Times in nanoseconds: copying the inputs in, computing, copying out.
+struct RunResult {
+  base::Status status;
+  std::vector<tensor::HostTensor> outputs;  ///< by graph output, cut to the run's rows
+  std::uint64_t input_ns = 0;
+  std::uint64_t infer_ns = 0;
+  std::uint64_t output_ns = 0;
+};
+
+/// A batch to be run.
+struct RunRequest {
+  std::shared_ptr<const ExecutionPlan> plan;
+  std::shared_ptr<const WeightBinding> weights;
+  std::vector<RunInput> inputs;                ///< by graph input
+  std::int64_t rows = 1;                       ///< rows that count; at most plan->rows
+  base::UniqueFunction<void(RunResult)> done;  ///< on the stream's thread
+};
+
+/// One compute stream with what its runs share: the activation arenas (as large as the largest
+/// plan that ran), an I/O region for each of the two runs in flight, and the launch state of every
+/// (plan, weights) pair it has seen. Weights belong to models, activations to lanes: one arena
+/// serves all models.
+/// Thread rule: dev thread only, but for what the stream runs on the lane's executor.
+class Lane {
+ public:
+  /// One run computes while the next is prepared; more would only queue in the driver.
+  static constexpr int kMaxRuns = 2;
+
+  /// `executor` is the lane's thread and outlives the lane; `threads` is the size of its team.
+  static base::StatusOr<std::unique_ptr<Lane>> Create(device::Device& device, device::Device& host,
+                                                      base::Executor& executor, int threads,
+                                                      std::string name);
+  ~Lane();
+
+  /// Whether Submit may be called now for this plan: a slot is free, and memory that must grow is
+  /// not in use.
+  bool CanTake(const ExecutionPlan& plan) const;
+  /// Starts the run; never blocks. Needs CanTake. RESOURCE_EXHAUSTED when the arenas cannot grow:
+  /// then `done` is not called and the request is unchanged.
+  base::Status Submit(RunRequest& request);
+  int in_flight() const { return state_->in_flight.load(); }
+  /// Arena and I/O bytes held.
+  std::uint64_t memory_bytes() const;
+  /// Forgets the launch state of these weights: the model is going.
+  void Forget(const WeightBinding* weights);
+
+ private:
+  struct Entry {
+    std::size_t slot;
+    std::unique_ptr<BoundPlan> bound;
+  };
+  /// What finished runs touch; outlives the lane if they do.
+  struct State {
+    std::atomic<int> in_flight{0};
+    std::array<std::atomic<bool>, kMaxRuns> busy{};
+  };
+
+  Lane(device::Device& device, device::Device& host, std::string name)
+      : device_(device), host_(host), name_(std::move(name)) {}
+
+  base::Status EnsureMemory(const ExecutionPlan& plan);
+  bool Fits(const ExecutionPlan& plan) const;
+  base::StatusOr<BoundPlan*> Bound(const RunRequest& request, std::size_t slot);
+  std::size_t FreeSlot() const;
+
+  device::Device& device_;
+  device::Device& host_;
+  const std::string name_;
+  std::unique_ptr<device::Stream> stream_;
+  std::array<std::unique_ptr<device::DeviceBuffer>, kMaxRuns> io_;
+  std::unique_ptr<device::DeviceBuffer> host_arena_;
+  std::unique_ptr<device::DeviceBuffer> device_arena_;
+  std::list<Entry> entries_;  ///< most recently used first
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+}  // namespace hadron::plan

@@ -1,0 +1,490 @@
+#include "plan/plan_builder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "backend/reorder.h"
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "plan/memory_planner.h"
+#include "tensor/string_tensor.h"
+
+namespace hadron::plan {
+namespace {
+
+using backend::BackendId;
+using backend::Kernel;
+using backend::Layout;
+using backend::LayoutRule;
+using backend::TensorSpec;
+using base::Status;
+using base::StatusOr;
+using graph::kNoValue;
+using graph::Node;
+using graph::ValueId;
+using tensor::DataType;
+
+constexpr std::uint64_t kIoAlignment = 64;
+constexpr std::uint64_t kArenaAlignment = 256;
+
+/// Operators whose output is input 0 with another shape: no work, only another description.
+bool IsView(const Node& node) {
+  static constexpr std::array<std::string_view, 6> kViews = {"Reshape",   "Flatten",  "Squeeze",
+                                                             "Unsqueeze", "Identity", "Dropout"};
+  return node.domain.empty() && std::ranges::find(kViews, node.op_type) != kViews.end() &&
+         !node.HasOutput(1) && node.post_ops.empty();
+}
+
+bool TakesChannelsLast(const tensor::Shape& shape) {
+  return shape.rank() >= 3 && shape.rank() <= 5;
+}
+
+/// Integer elements in the tensor's own type.
+graph::ConstantRef FromElements(const graph::ValueFacts& facts, const std::string& name) {
+  std::vector<std::byte> bytes(facts.elements->size() * tensor::ElementSize(facts.type));
+  std::byte* at = bytes.data();
+  for (const graph::Dim& dim : *facts.elements) {
+    const std::int64_t value = dim.value();
+    std::memcpy(at, &value, tensor::ElementSize(facts.type));  // little-endian: low bytes first
+    at += tensor::ElementSize(facts.type);
+  }
+  return graph::Constant::FromTensor(
+      {{name, facts.type, graph::ToShape(facts.shape)}, base::IoBuf::FromVector(std::move(bytes))});
+}
+
+}  // namespace
+
+PlanBuilder::PlanBuilder(const graph::Graph& graph, Options options)
+    : graph_(graph), options_(options), variants_(graph.value_count()) {}
+
+StatusOr<ExecutionPlan> PlanBuilder::Build(std::span<const tensor::Shape> input_shapes) {
+  plan_.input_shapes.assign(input_shapes.begin(), input_shapes.end());
+  HADRON_ASSIGN_OR_RETURN(facts_, graph::ResolveFacts(graph_, plan_.input_shapes));
+  MarkNeeded();
+  AddInputs(input_shapes);
+  for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
+    if (needed_[i]) HADRON_RETURN_IF_ERROR(EmitNode(graph_.nodes()[i]));
+  }
+  HADRON_RETURN_IF_ERROR(AddOutputs());
+  HADRON_RETURN_IF_ERROR(AssignMemory());
+  return std::move(plan_);
+}
+
+std::vector<ValueId> PlanBuilder::Operands(const Node& node) const {
+  std::vector<ValueId> operands = node.inputs;
+  for (const graph::PostOp& op : node.post_ops) {
+    if (op.operand != kNoValue) operands.push_back(op.operand);
+  }
+  return operands;
+}
+
+void PlanBuilder::MarkNeeded() {
+  needed_.assign(graph_.nodes().size(), false);
+  std::vector<bool> wanted(graph_.value_count(), false);
+  for (const auto& output : graph_.outputs()) wanted[output.value] = true;
+  for (std::size_t i = graph_.nodes().size(); i-- > 0;) {
+    const Node& node = graph_.nodes()[i];
+    // What shape inference has computed already (Shape, Gather of a shape, ...) never runs.
+    for (const ValueId id : node.outputs) {
+      if (id != kNoValue && wanted[id] && ConstantOf(id) == nullptr) needed_[i] = true;
+    }
+    if (!needed_[i]) continue;
+    if (IsView(node)) {
+      wanted[node.inputs[0]] = true;
+      continue;
+    }
+    for (const ValueId id : Operands(node)) {
+      if (id != kNoValue) wanted[id] = true;
+    }
+  }
+}
+
+graph::ConstantRef PlanBuilder::ConstantOf(ValueId value) {
+  if (value == kNoValue) return nullptr;
+  if (graph_.value(value).constant != nullptr) return graph_.value(value).constant;
+  const graph::ValueFacts& facts = facts_[value];
+  if (!facts.elements || !graph::FullyKnown(*facts.elements)) return nullptr;
+  auto& computed = computed_[value];
+  if (computed == nullptr) computed = FromElements(facts, graph_.value(value).name);
+  return computed;
+}
+
+TensorSpec PlanBuilder::SpecOf(ValueId value) const {
+  if (value == kNoValue) return {};
+  return {facts_[value].type, graph::ToShape(facts_[value].shape), Layout::kPlain};
+}
+
+std::uint64_t PlanBuilder::AddIo(std::uint64_t bytes) {
+  const std::uint64_t offset = plan_.io_bytes;
+  plan_.io_bytes += base::AlignUp(std::max<std::uint64_t>(bytes, 1), kIoAlignment);
+  return offset;
+}
+
+std::uint32_t PlanBuilder::AddTensor(ValueId value, TensorSpec spec, Home home) {
+  const auto index = static_cast<std::uint32_t>(plan_.tensors.size());
+  PlanTensor tensor;
+  tensor.space = home == Home::kHost ? Space::kHostArena : Space::kDeviceArena;
+  if (spec.type == DataType::kString) {
+    tensor.space = Space::kStrings;
+    tensor.offset = plan_.string_slots++;
+  }
+  tensor.spec = std::move(spec);
+  plan_.tensors.push_back(std::move(tensor));
+  const int now = static_cast<int>(plan_.steps.size());
+  extras_.push_back({index, home, now, now});
+  if (value != kNoValue) variants_[value].push_back(index);
+  return index;
+}
+
+std::uint32_t PlanBuilder::AddAlias(ValueId value, TensorSpec spec, std::uint32_t of) {
+  const auto index = static_cast<std::uint32_t>(plan_.tensors.size());
+  PlanTensor tensor = plan_.tensors[of];
+  tensor.spec = std::move(spec);
+  plan_.tensors.push_back(std::move(tensor));
+  extras_.push_back(extras_[of]);
+  if (value != kNoValue) variants_[value].push_back(index);
+  return index;
+}
+
+void PlanBuilder::AddStep(PlanStep step) {
+  const int now = static_cast<int>(plan_.steps.size());
+  for (const std::uint32_t t : step.inputs) {
+    Extra& root = extras_[extras_[t].root];
+    root.last = std::max(root.last, now);
+  }
+  for (const std::uint32_t t : step.outputs) {
+    Extra& root = extras_[extras_[t].root];
+    root.last = std::max(root.last, now);
+  }
+  plan_.steps.push_back(std::move(step));
+}
+
+void PlanBuilder::AddInputs(std::span<const tensor::Shape> input_shapes) {
+  for (std::size_t i = 0; i < input_shapes.size(); ++i) {
+    const ValueId value = graph_.inputs()[i];
+    const std::uint32_t t = AddTensor(value, SpecOf(value), Home::kHost);
+    PlanTensor& tensor = plan_.tensors[t];
+    if (tensor.space != Space::kStrings) {
+      tensor.space = Space::kIo;
+      tensor.offset = AddIo(tensor.spec.bytes());
+    }
+    plan_.inputs.push_back(t);
+  }
+}
+
+bool PlanBuilder::EmitView(const Node& node) {
+  const ValueId from = node.inputs[0];
+  const ValueId to = node.outputs[0];
+  if (ConstantOf(from) != nullptr) return false;
+  const bool same_shape = SpecOf(from).shape == SpecOf(to).shape;
+  const std::vector<std::uint32_t> sources = variants_[from];
+  bool done = false;
+  for (const std::uint32_t source : sources) {
+    const TensorSpec spec = plan_.tensors[source].spec;
+    if (!same_shape && !backend::SameOrder(spec.layout, Layout::kPlain, spec.shape)) continue;
+    TensorSpec target = SpecOf(to);
+    if (same_shape) target.layout = spec.layout;
+    AddAlias(to, std::move(target), source);
+    done = true;
+  }
+  if (done) return true;
+  auto plain = Obtain(from, Home::kHost, Layout::kPlain);
+  if (!plain.ok()) return false;
+  AddAlias(to, SpecOf(to), *plain);
+  return true;
+}
+
+bool PlanBuilder::HasVariant(ValueId value, Layout layout) const {
+  return std::ranges::any_of(variants_[value], [&](std::uint32_t t) {
+    const TensorSpec& spec = plan_.tensors[t].spec;
+    return backend::SameOrder(spec.layout, layout, spec.shape);
+  });
+}
+
+bool PlanBuilder::FollowsChannelsLast(const Node& node, const Candidate& candidate) const {
+  const tensor::Shape& shape = candidate.outputs[0].shape;
+  if (!TakesChannelsLast(shape)) return false;
+  const std::vector<ValueId> operands = Operands(node);
+  bool found = false;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    const TensorSpec& spec = candidate.inputs[i];
+    if (spec.type == DataType::kInvalid || spec.shape.elements() == 1) continue;
+    const bool constant = variants_[operands[i]].empty();
+    if (constant || spec.shape != shape) return false;
+    found = found || !HasVariant(operands[i], Layout::kPlain);
+  }
+  return found;
+}
+
+void PlanBuilder::SetLayouts(const Node& node, LayoutRule rule, Candidate& candidate) const {
+  Layout wanted = Layout::kPlain;
+  if (rule == LayoutRule::kChannelsLast && TakesChannelsLast(candidate.outputs[0].shape)) {
+    wanted = Layout::kChannelsLast;
+  } else if (rule == LayoutRule::kFollow && FollowsChannelsLast(node, candidate)) {
+    wanted = Layout::kChannelsLast;
+  }
+  const auto set = [wanted](TensorSpec& spec) {
+    spec.layout = TakesChannelsLast(spec.shape) ? wanted : Layout::kPlain;
+  };
+  for (std::size_t i = 0; i < candidate.inputs.size(); ++i) {
+    const bool data = rule == LayoutRule::kFollow || i == 0 || i >= node.inputs.size();
+    candidate.inputs[i].layout = Layout::kPlain;
+    if (data) set(candidate.inputs[i]);
+  }
+  for (TensorSpec& output : candidate.outputs) output.layout = Layout::kPlain;
+  if (rule == LayoutRule::kFollow) {
+    for (TensorSpec& output : candidate.outputs) set(output);
+  } else {
+    set(candidate.outputs[0]);
+  }
+}
+
+StatusOr<std::unique_ptr<Kernel>> PlanBuilder::TryBackend(const Node& node, BackendId backend,
+                                                          Candidate& candidate) {
+  const auto* entry = backend == BackendId::kReference
+                          ? nullptr
+                          : options_.kernels->Find(backend, node.domain, node.op_type);
+  if (entry == nullptr && backend != BackendId::kReference) {
+    return base::Unimplemented(
+        fmt::format("{}: not among the {} kernels", node.Label(), backend::BackendName(backend)));
+  }
+  if (entry != nullptr && entry->supports != nullptr && !entry->supports(node, candidate.inputs)) {
+    return base::Unimplemented(node.Label());
+  }
+  SetLayouts(node, entry == nullptr ? LayoutRule::kPlain : entry->layout, candidate);
+  const Home home = backend == BackendId::kOpenCl ? Home::kDevice : Home::kHost;
+  std::vector<graph::ConstantRef> constants;
+  std::vector<std::string> hints;
+  for (const ValueId id : Operands(node)) {
+    constants.push_back(ConstantOf(id));
+    const bool packed = id != kNoValue && options_.weights != nullptr;
+    hints.push_back(packed ? options_.weights->PackingKey(id, home) : "");
+  }
+  const backend::KernelRequest request{node,  candidate.inputs, candidate.outputs, constants,
+                                       hints, options_.threads};
+  return entry == nullptr ? backend::MakeReferenceKernel(request) : entry->create(request);
+}
+
+bool PlanBuilder::EmitEmpty(const Node& node, const Candidate& candidate) {
+  for (const TensorSpec& output : candidate.outputs) {
+    if (output.type != DataType::kInvalid && output.shape.elements() > 0) return false;
+  }
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    if (node.HasOutput(i)) AddTensor(node.outputs[i], candidate.outputs[i], Home::kHost);
+  }
+  return true;
+}
+
+std::vector<BackendId> PlanBuilder::BackendOrder() const {
+  if (options_.reference_only) return {BackendId::kReference};
+  if (!options_.on_device) return {BackendId::kOneDnn, BackendId::kReference};
+  return {BackendId::kOpenCl, BackendId::kOneDnn, BackendId::kReference};
+}
+
+Status PlanBuilder::EmitNode(const Node& node) {
+  if (IsView(node) && EmitView(node)) return {};
+  Candidate candidate;
+  for (const ValueId id : Operands(node)) candidate.inputs.push_back(SpecOf(id));
+  for (const ValueId id : node.outputs) candidate.outputs.push_back(SpecOf(id));
+  if (EmitEmpty(node, candidate)) return {};
+  Status refused;
+  for (const BackendId backend : BackendOrder()) {
+    auto kernel = TryBackend(node, backend, candidate);
+    if (kernel.ok()) return EmitKernel(node, std::move(kernel).value(), candidate);
+    refused = std::move(kernel).status();
+    if (refused.code() != base::StatusCode::kUnimplemented) break;
+  }
+  return refused;
+}
+
+StatusOr<std::uint32_t> PlanBuilder::ConstantTensor(ValueId value, const backend::Packing& packing,
+                                                    Home home) {
+  const graph::ConstantRef constant = ConstantOf(value);
+  PlanTensor tensor;
+  tensor.spec = SpecOf(value);
+  if (tensor.spec.type == DataType::kString) {
+    HADRON_ASSIGN_OR_RETURN(const auto text, constant->Evaluate());
+    HADRON_ASSIGN_OR_RETURN(auto strings,
+                            tensor::DecodeStrings(text.bytes, tensor.spec.shape.elements()));
+    tensor.space = Space::kStrings;
+    tensor.offset = plan_.string_slots++;
+    plan_.string_constants.emplace_back(static_cast<std::uint32_t>(tensor.offset),
+                                        std::move(strings));
+  } else if (graph_.value(value).constant == nullptr) {
+    HADRON_ASSIGN_OR_RETURN(const auto computed, constant->Evaluate());
+    tensor.space = Space::kConstant;
+    tensor.offset = base::AlignUp<std::uint64_t>(plan_.constants.size(), 16);
+    plan_.constants.resize(tensor.offset + computed.bytes.size());
+    computed.bytes.CopyTo(std::span(plan_.constants).subspan(tensor.offset));
+  } else {
+    tensor.space = Space::kWeight;
+    if (options_.weights == nullptr) {
+      discovered_.push_back({value, home, packing});
+    } else {
+      const WeightRef* ref = options_.weights->Find(value, home, packing.key);
+      if (ref == nullptr) {
+        return base::Internal(fmt::format("weights '{}' were not packed as '{}'",
+                                          graph_.value(value).name, packing.key));
+      }
+      tensor.weight = *ref;
+    }
+  }
+  plan_.tensors.push_back(std::move(tensor));
+  const auto index = static_cast<std::uint32_t>(plan_.tensors.size() - 1);
+  extras_.push_back({index, home, 0, 0});
+  return index;
+}
+
+Status PlanBuilder::EmitKernel(const Node& node, std::unique_ptr<Kernel> kernel,
+                               const Candidate& candidate) {
+  const Home home = kernel->on_device() ? Home::kDevice : Home::kHost;
+  const std::vector<ValueId> operands = Operands(node);
+  const std::vector<backend::Packing> packings = kernel->packings();
+  PlanStep step;
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    if (operands[i] == kNoValue) {
+      plan_.tensors.emplace_back();
+      const auto index = static_cast<std::uint32_t>(plan_.tensors.size() - 1);
+      extras_.push_back({index, home, 0, 0});
+      step.inputs.push_back(index);
+    } else if (ConstantOf(operands[i]) != nullptr) {
+      const backend::Packing packing = i < packings.size() ? packings[i] : backend::Packing{};
+      HADRON_ASSIGN_OR_RETURN(step.inputs.emplace_back(),
+                              ConstantTensor(operands[i], packing, home));
+    } else {
+      HADRON_ASSIGN_OR_RETURN(step.inputs.emplace_back(),
+                              Obtain(operands[i], home, candidate.inputs[i].layout));
+    }
+  }
+  for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+    step.outputs.push_back(AddTensor(node.outputs[i], candidate.outputs[i], home));
+  }
+  if (const std::uint64_t scratch = kernel->scratch_bytes(); scratch > 0) {
+    // Scratch is one more output that nobody reads; Bind finds it behind the node's outputs.
+    step.outputs.push_back(AddTensor(
+        kNoValue,
+        {DataType::kUint8, tensor::Shape{static_cast<std::int64_t>(scratch)}, Layout::kPlain},
+        home));
+  }
+  step.label = fmt::format("{} [{}]", node.Label(), kernel->description());
+  step.kernel = std::move(kernel);
+  AddStep(std::move(step));
+  return {};
+}
+
+std::uint32_t PlanBuilder::Move(ValueId value, std::uint32_t from, Home home) {
+  const std::uint32_t to = AddTensor(value, plan_.tensors[from].spec, home);
+  PlanStep step;
+  step.kind = home == Home::kDevice ? PlanStep::Kind::kUpload : PlanStep::Kind::kDownload;
+  step.inputs = {from};
+  step.outputs = {to};
+  step.label = fmt::format("{} '{}'", home == Home::kDevice ? "upload" : "download",
+                           value == kNoValue ? "" : graph_.value(value).name);
+  AddStep(std::move(step));
+  return to;
+}
+
+StatusOr<std::uint32_t> PlanBuilder::Reorder(ValueId value, std::uint32_t from, Layout layout) {
+  TensorSpec target = plan_.tensors[from].spec;
+  target.layout = layout;
+  HADRON_ASSIGN_OR_RETURN(auto kernel,
+                          backend::MakeReorderKernel(plan_.tensors[from].spec, target));
+  const std::uint32_t to = AddTensor(value, target, Home::kHost);
+  PlanStep step;
+  step.inputs = {from};
+  step.outputs = {to};
+  step.label = fmt::format("reorder '{}' [{}]", graph_.value(value).name, kernel->description());
+  step.kernel = std::move(kernel);
+  AddStep(std::move(step));
+  return to;
+}
+
+StatusOr<std::uint32_t> PlanBuilder::Obtain(ValueId value, Home home, Layout layout) {
+  HADRON_CHECK(!variants_[value].empty());
+  const auto find = [&](Home h, bool any_layout) -> std::optional<std::uint32_t> {
+    for (const std::uint32_t t : variants_[value]) {
+      const TensorSpec& spec = plan_.tensors[t].spec;
+      if (extras_[t].home != h) continue;
+      if (any_layout || backend::SameOrder(spec.layout, layout, spec.shape)) return t;
+    }
+    return std::nullopt;
+  };
+  if (const auto exact = find(home, false)) {
+    TensorSpec spec = plan_.tensors[*exact].spec;
+    if (spec.layout == layout) return *exact;
+    spec.layout = layout;
+    return AddAlias(value, std::move(spec), *exact);
+  }
+  // Layouts change on the host only, so the way is: to the host, reorder, to the device.
+  const Home other = home == Home::kHost ? Home::kDevice : Home::kHost;
+  if (const auto elsewhere = find(other, false)) return Move(value, *elsewhere, home);
+  auto on_host = find(Home::kHost, true);
+  if (!on_host) on_host = Move(value, *find(Home::kDevice, true), Home::kHost);
+  HADRON_ASSIGN_OR_RETURN(const std::uint32_t ordered, Reorder(value, *on_host, layout));
+  return home == Home::kHost ? ordered : Move(value, ordered, home);
+}
+
+Status PlanBuilder::AddOutputs() {
+  std::vector<bool> taken(extras_.size(), false);
+  for (const auto& output : graph_.outputs()) {
+    std::uint32_t t = 0;
+    if (ConstantOf(output.value) != nullptr) {
+      HADRON_ASSIGN_OR_RETURN(t, ConstantTensor(output.value, {}, Home::kHost));
+    } else {
+      HADRON_ASSIGN_OR_RETURN(t, Obtain(output.value, Home::kHost, Layout::kPlain));
+    }
+    taken.resize(extras_.size(), false);
+    const std::uint32_t root = extras_[t].root;
+    PlanTensor& owner = plan_.tensors[root];
+    if (plan_.tensors[t].space == Space::kStrings) {
+      plan_.outputs.push_back(t);  // slots are read where they are
+    } else if (owner.space == Space::kHostArena && !taken[root]) {
+      taken[root] = true;
+      owner.space = Space::kIo;
+      owner.offset = AddIo(owner.spec.bytes());
+      plan_.outputs.push_back(t);
+    } else {
+      const std::uint32_t copy = AddTensor(kNoValue, plan_.tensors[t].spec, Home::kHost);
+      plan_.tensors[copy].space = Space::kIo;
+      plan_.tensors[copy].offset = AddIo(plan_.tensors[copy].spec.bytes());
+      PlanStep step;
+      step.kind = PlanStep::Kind::kCopy;
+      step.inputs = {t};
+      step.outputs = {copy};
+      step.label = fmt::format("copy to output '{}'", output.name);
+      AddStep(std::move(step));
+      plan_.outputs.push_back(copy);
+    }
+  }
+  return {};
+}
+
+Status PlanBuilder::AssignMemory() {
+  for (const Space space : {Space::kHostArena, Space::kDeviceArena}) {
+    std::vector<Interval> intervals;
+    std::vector<std::uint32_t> owners;
+    for (std::uint32_t t = 0; t < plan_.tensors.size(); ++t) {
+      if (extras_[t].root != t || plan_.tensors[t].space != space) continue;
+      intervals.push_back({plan_.tensors[t].spec.bytes(), extras_[t].first, extras_[t].last});
+      owners.push_back(t);
+    }
+    const MemoryPlan placed = PlanMemory(intervals, kArenaAlignment);
+    for (std::size_t i = 0; i < owners.size(); ++i) {
+      plan_.tensors[owners[i]].offset = placed.offsets[i];
+    }
+    (space == Space::kHostArena ? plan_.host_arena_bytes : plan_.device_arena_bytes) =
+        placed.arena_bytes;
+  }
+  for (std::uint32_t t = 0; t < plan_.tensors.size(); ++t) {
+    const std::uint32_t root = extras_[t].root;
+    if (root == t) continue;
+    plan_.tensors[t].space = plan_.tensors[root].space;
+    plan_.tensors[t].offset = plan_.tensors[root].offset;
+  }
+  return {};
+}
+
+}  // namespace hadron::plan

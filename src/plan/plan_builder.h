@@ -1,0 +1,96 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/kernel.h"
+#include "base/status.h"
+#include "graph/graph.h"
+#include "graph/infer.h"
+#include "plan/execution_plan.h"
+#include "plan/weight_image.h"
+
+namespace hadron::plan {
+
+/// Makes one ExecutionPlan: resolves shapes, gives each node the best backend that takes it,
+/// assigns layouts, inserts the copies and reorders between them, places tensors in memory.
+/// Lives for one Build; not thread-safe.
+class PlanBuilder {
+ public:
+  struct Options {
+    const backend::KernelRegistry* kernels = nullptr;
+    bool on_device = false;  ///< prefer device kernels
+    bool reference_only = false;
+    int threads = 1;
+    /// The packed weights; null while it is not known yet what to pack: then `discovered` collects
+    /// what the plan would need.
+    const WeightImage* weights = nullptr;
+  };
+  PlanBuilder(const graph::Graph& graph, Options options);
+
+  base::StatusOr<ExecutionPlan> Build(std::span<const tensor::Shape> input_shapes);
+  std::vector<WeightUse>& discovered() { return discovered_; }
+
+ private:
+  /// What the plan does not need to keep of a tensor.
+  struct Extra {
+    std::uint32_t root;  ///< the tensor whose memory this one shares (itself if it has its own)
+    Home home = Home::kHost;
+    int first = 0;
+    int last = 0;
+  };
+  struct Candidate {
+    std::vector<backend::TensorSpec> inputs;
+    std::vector<backend::TensorSpec> outputs;
+  };
+
+  void MarkNeeded();
+  void AddInputs(std::span<const tensor::Shape> input_shapes);
+  base::Status EmitNode(const graph::Node& node);
+  bool EmitView(const graph::Node& node);
+  /// Nodes whose outputs have no element: a launch over nothing is an error on devices.
+  bool EmitEmpty(const graph::Node& node, const Candidate& candidate);
+  std::vector<backend::BackendId> BackendOrder() const;
+  base::Status EmitKernel(const graph::Node& node, std::unique_ptr<backend::Kernel> kernel,
+                          const Candidate& candidate);
+  base::StatusOr<std::unique_ptr<backend::Kernel>> TryBackend(const graph::Node& node,
+                                                              backend::BackendId backend,
+                                                              Candidate& candidate);
+  base::Status AddOutputs();
+  base::Status AssignMemory();
+
+  std::vector<graph::ValueId> Operands(const graph::Node& node) const;
+  void SetLayouts(const graph::Node& node, backend::LayoutRule rule, Candidate& candidate) const;
+  bool FollowsChannelsLast(const graph::Node& node, const Candidate& candidate) const;
+  bool HasVariant(graph::ValueId value, backend::Layout layout) const;
+  /// The constant behind a value: of the model, or computed by shape inference. Null if none.
+  graph::ConstantRef ConstantOf(graph::ValueId value);
+  backend::TensorSpec SpecOf(graph::ValueId value) const;
+
+  std::uint32_t AddTensor(graph::ValueId value, backend::TensorSpec spec, Home home);
+  std::uint32_t AddAlias(graph::ValueId value, backend::TensorSpec spec, std::uint32_t of);
+  base::StatusOr<std::uint32_t> ConstantTensor(graph::ValueId value,
+                                               const backend::Packing& packing, Home home);
+  /// A tensor with the value in this place and layout; inserts the steps that bring it there.
+  base::StatusOr<std::uint32_t> Obtain(graph::ValueId value, Home home, backend::Layout layout);
+  base::StatusOr<std::uint32_t> Reorder(graph::ValueId value, std::uint32_t from,
+                                        backend::Layout layout);
+  std::uint32_t Move(graph::ValueId value, std::uint32_t from, Home home);
+  void AddStep(PlanStep step);
+  std::uint64_t AddIo(std::uint64_t bytes);
+
+  const graph::Graph& graph_;
+  const Options options_;
+  ExecutionPlan plan_;
+  std::vector<graph::ValueFacts> facts_;
+  std::vector<bool> needed_;                          ///< by node
+  std::vector<Extra> extras_;                         ///< by tensor
+  std::vector<std::vector<std::uint32_t>> variants_;  ///< by value: tensors that hold it
+  std::map<graph::ValueId, graph::ConstantRef> computed_;
+  std::vector<WeightUse> discovered_;
+};
+
+}  // namespace hadron::plan

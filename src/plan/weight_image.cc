@@ -1,0 +1,139 @@
+#include "plan/weight_image.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <future>
+#include <tuple>
+
+#include "base/checked.h"
+
+namespace hadron::plan {
+namespace {
+
+using base::Status;
+using base::StatusOr;
+
+constexpr std::uint64_t kOwnSegmentBytes = 64 * 1024;
+constexpr std::uint64_t kTensorAlignment = 256;
+
+Status PackInto(const graph::Graph& graph, const WeightUse& use, std::span<std::byte> to) {
+  HADRON_ASSIGN_OR_RETURN(const auto tensor, graph.value(use.value).constant->Evaluate());
+  if (use.packing.pack) return use.packing.pack(tensor, to);
+  tensor.bytes.CopyTo(to);
+  return {};
+}
+
+StatusOr<std::shared_ptr<device::DeviceBuffer>> AllocateHost(device::Device& host,
+                                                             const std::string& owner,
+                                                             std::uint64_t bytes) {
+  HADRON_ASSIGN_OR_RETURN(auto reservation, host.memory().Reserve(owner, bytes));
+  HADRON_ASSIGN_OR_RETURN(auto buffer, host.Allocate(std::move(reservation), bytes));
+  std::memset(buffer->host(), 0, bytes);  // gaps between tensors are part of the hash
+  return std::shared_ptr<device::DeviceBuffer>(std::move(buffer));
+}
+
+}  // namespace
+
+StatusOr<std::shared_ptr<const WeightImage>> WeightImage::Pack(const graph::Graph& graph,
+                                                               std::vector<WeightUse> uses,
+                                                               device::Device& host,
+                                                               const std::string& owner) {
+  auto image = std::make_shared<WeightImage>();
+  std::vector<const WeightUse*> todo;
+  std::array<std::optional<std::uint32_t>, 2> shared;
+  for (WeightUse& use : uses) {
+    if (use.packing.key.empty() && !use.packing.pack) {
+      use.packing.bytes = graph.value(use.value).constant->byte_size();
+    }
+    const Key key{use.value, use.home, use.packing.key};
+    if (image->refs_.contains(key)) continue;
+    todo.push_back(&use);
+    auto& slot = shared[static_cast<std::size_t>(use.home)];
+    std::uint32_t segment = slot.value_or(0);
+    if (use.packing.bytes >= kOwnSegmentBytes || !slot) {
+      segment = static_cast<std::uint32_t>(image->segments_.size());
+      image->segments_.push_back({.home = use.home, .host = nullptr});
+      if (use.packing.bytes < kOwnSegmentBytes) slot = segment;
+    }
+    std::uint64_t& end = image->segments_[segment].bytes;
+    image->refs_[key] = {segment, end, use.packing.bytes};
+    end = base::AlignUp(end + use.packing.bytes, kTensorAlignment);
+  }
+  for (Segment& segment : image->segments_) {
+    HADRON_ASSIGN_OR_RETURN(segment.host, AllocateHost(host, owner, segment.bytes));
+  }
+  for (const WeightUse* use : todo) {
+    const WeightRef& ref = image->refs_[{use->value, use->home, use->packing.key}];
+    std::byte* at = image->segments_[ref.segment].host->host() + ref.offset;
+    Status packed = PackInto(graph, *use, {at, ref.bytes});
+    if (!packed.ok()) {
+      return std::move(packed).With(
+          fmt::format("packing weights '{}'", graph.value(use->value).name));
+    }
+  }
+  for (Segment& segment : image->segments_) {
+    segment.hash = base::Sha256::Of({segment.host->host(), segment.bytes});
+  }
+  return std::shared_ptr<const WeightImage>(std::move(image));
+}
+
+const WeightRef* WeightImage::Find(graph::ValueId value, Home home,
+                                   const std::string& packing_key) const {
+  const auto it = refs_.find({value, home, packing_key});
+  return it == refs_.end() ? nullptr : &it->second;
+}
+
+std::string WeightImage::PackingKey(graph::ValueId value, Home home) const {
+  // Several keys exist when two nodes read one constant differently; the plain one is no choice.
+  std::string found;
+  for (auto it = refs_.lower_bound({value, home, ""}); it != refs_.end(); ++it) {
+    if (std::get<0>(it->first) != value || std::get<1>(it->first) != home) break;
+    found = std::get<2>(it->first);
+  }
+  return found;
+}
+
+std::uint64_t WeightImage::total_bytes() const {
+  std::uint64_t total = 0;
+  for (const Segment& segment : segments_) total += segment.bytes;
+  return total;
+}
+
+StatusOr<std::shared_ptr<const WeightBinding>> WeightBinding::Create(
+    std::shared_ptr<const WeightImage> image, device::Device& device, base::Executor& lane,
+    const std::string& owner) {
+  auto binding = std::make_shared<WeightBinding>();
+  binding->image_ = image;
+  std::unique_ptr<device::Stream> stream;
+  for (const WeightImage::Segment& segment : image->segments()) {
+    if (segment.home == Home::kHost) {
+      binding->buffers_.push_back(segment.host);
+      continue;
+    }
+    if (stream == nullptr) {
+      HADRON_ASSIGN_OR_RETURN(stream, device.CreateStream(lane));
+    }
+    HADRON_ASSIGN_OR_RETURN(auto reservation, device.memory().Reserve(owner, segment.bytes));
+    HADRON_ASSIGN_OR_RETURN(auto buffer, device.Allocate(std::move(reservation), segment.bytes));
+    stream->Upload({segment.host->host(), segment.bytes}, *buffer, 0);
+    binding->buffers_.emplace_back(std::move(buffer));
+  }
+  if (stream != nullptr) {
+    std::promise<Status> arrived;
+    stream->Record([&arrived](Status status) { arrived.set_value(std::move(status)); });
+    stream->Flush();
+    Status status = arrived.get_future().get();
+    if (!status.ok()) return std::move(status).With("uploading weights");
+  }
+  return std::shared_ptr<const WeightBinding>(std::move(binding));
+}
+
+backend::BufferView WeightBinding::View(const WeightRef& ref) const {
+  device::DeviceBuffer* buffer = buffers_[ref.segment].get();
+  std::byte* host = buffer->host();
+  return {buffer, ref.offset, ref.bytes, host == nullptr ? nullptr : host + ref.offset, nullptr};
+}
+
+}  // namespace hadron::plan
