@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "config/model_config.h"
+
+// NOLINTNEXTLINE: the generated class, declared so that protobuf's headers stay in the sources
+namespace inference {
+class ModelConfig;
+}
+
+namespace hadron::config {
+
+/// What somebody wrote: parsed, but neither checked nor completed. Default-made: nothing was
+/// written, everything is to be completed. Move-only; externally synchronised.
+class RawConfig {
+ public:
+  RawConfig();
+  explicit RawConfig(std::unique_ptr<::inference::ModelConfig> message);
+  RawConfig(RawConfig&&) noexcept;
+  RawConfig& operator=(RawConfig&&) noexcept;
+  ~RawConfig();
+
+  const ::inference::ModelConfig& message() const { return *message_; }
+  ::inference::ModelConfig& message() { return *message_; }
+
+  /// The model's file inside a version directory; "model.onnx" unless the configuration says else.
+  std::string model_filename() const;
+  VersionPolicy version_policy() const;
+
+ private:
+  std::unique_ptr<::inference::ModelConfig> message_;  ///< never null, except after a move
+};
+
+}  // namespace hadron::config

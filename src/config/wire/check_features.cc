@@ -1,0 +1,114 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "config/wire/checks.h"
+#include "config/wire/values.h"
+
+namespace hadron::config::wire {
+namespace {
+
+base::Status CheckPlatform(const ::inference::ModelConfig& config) {
+  const std::string& platform = config.platform();
+  const std::string& backend = config.backend();
+  if (platform != "onnxruntime_onnx" && platform != "ensemble" && !platform.empty()) {
+    return base::InvalidArgument(fmt::format(
+        "platform {} is not supported; Hadron serves 'onnxruntime_onnx'", Quote(platform)));
+  }
+  if (backend != "onnxruntime" && backend != "hadron" && !backend.empty()) {
+    return base::InvalidArgument(fmt::format(
+        "backend {} is not supported; Hadron serves 'onnxruntime' (or 'hadron', the same)",
+        Quote(backend)));
+  }
+  return base::OkStatus();
+}
+
+base::Status CheckAgents(const ::inference::ModelConfig& config) {
+  for (const auto& agent : config.model_repository_agents().agents()) {
+    const std::string text = fmt::format("model_repository_agents: agent {}", Quote(agent.name()));
+    // A checksum that is not compared would be worse than a refused model.
+    if (agent.name() == "checksum") return base::Unimplemented(text + " is not implemented yet");
+    return base::InvalidArgument(text + " is not supported");
+  }
+  return base::OkStatus();
+}
+
+base::Status CheckResponseCache(const ::inference::ModelConfig& config) {
+  if (!config.response_cache().enable()) return base::OkStatus();
+  if (config.has_sequence_batching()) {
+    return base::InvalidArgument("response_cache may not be combined with sequence_batching");
+  }
+  return base::Unimplemented("response_cache is not implemented yet: leave it out");
+}
+
+/// Fields that are refused whatever they hold.
+base::Status CheckRefused(const ::inference::ModelConfig& config) {
+  if (config.model_operations().op_library_filename_size() > 0) {
+    return base::InvalidArgument("model_operations: custom operator libraries are not supported");
+  }
+  if (config.model_transaction_policy().decoupled()) {
+    return base::InvalidArgument(
+        "model_transaction_policy: an ONNX model answers each request once; decoupled must be "
+        "false");
+  }
+  if (config.parameters().contains("TRITON_BATCH_STRATEGY_PATH")) {
+    return base::InvalidArgument(
+        "parameters: TRITON_BATCH_STRATEGY_PATH: custom batching libraries are not supported");
+  }
+  for (const auto& group : config.instance_group()) {
+    if (group.profile_size() > 0) {
+      return base::InvalidArgument("instance_group: profile is only for TensorRT models");
+    }
+  }
+  HADRON_RETURN_IF_ERROR(CheckAgents(config));
+  return CheckResponseCache(config);
+}
+
+base::Status CheckRagged(const ::inference::ModelConfig& config) {
+  HADRON_RETURN_IF_ERROR(CheckBatchIo(config));
+  const bool ragged =
+      std::ranges::any_of(config.input(), &::inference::ModelInput::allow_ragged_batch);
+  const std::pair<bool, const char*> fields[] = {
+      {ragged, "input.allow_ragged_batch"},
+      {config.batch_input_size() > 0, "batch_input"},
+      {config.batch_output_size() > 0, "batch_output"},
+  };
+  for (const auto& [present, field] : fields) {
+    if (present) {
+      return base::Unimplemented(fmt::format("{}: ragged batching is not implemented yet", field));
+    }
+  }
+  return base::OkStatus();
+}
+
+base::Status CheckSchedulerKind(const ::inference::ModelConfig& config) {
+  if (config.has_sequence_batching()) {
+    HADRON_RETURN_IF_ERROR(CheckSequenceBatching(config));
+    return base::Unimplemented("sequence_batching is not implemented yet");
+  }
+  if (config.has_ensemble_scheduling() || config.platform() == "ensemble") {
+    HADRON_RETURN_IF_ERROR(CheckEnsemble(config));
+    return base::Unimplemented("ensemble_scheduling is not implemented yet");
+  }
+  return base::OkStatus();
+}
+
+}  // namespace
+
+base::Status CheckFeatures(const ::inference::ModelConfig& config) {
+  HADRON_RETURN_IF_ERROR(CheckPlatform(config));
+  if (config.max_batch_size() < 0) {
+    return base::InvalidArgument(
+        fmt::format("'max_batch_size' must not be negative, but is {}", config.max_batch_size()));
+  }
+  if (!config.default_model_filename().empty()) {
+    HADRON_RETURN_IF_ERROR(
+        CheckRelativePath("default_model_filename", config.default_model_filename()));
+  }
+  HADRON_RETURN_IF_ERROR(CheckRefused(config));
+  HADRON_RETURN_IF_ERROR(CheckSchedulerKind(config));
+  return CheckRagged(config);
+}
+
+}  // namespace hadron::config::wire

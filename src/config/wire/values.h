@@ -1,0 +1,37 @@
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "model_config.pb.h"
+#include "tensor/data_type.h"
+#include "tensor/shape.h"
+
+/// The part of `config` that sees protobuf: conversions, checks on the message, JSON.
+namespace hadron::config::wire {
+
+/// What protobuf's parsers let through: text that is not UTF-8, numbers that name no enumerator,
+/// floating-point values that are no numbers. INVALID_ARGUMENT names the field.
+base::Status CheckValues(const google::protobuf::Message& message);
+
+/// Wire bytes; equal messages give equal bytes.
+std::string Serialize(const ::inference::ModelConfig& config);
+
+/// The name for a message: quoted, escaped, cut when long.
+std::string Quote(std::string_view name);
+
+inline tensor::DataType ToDataType(::inference::DataType type) {
+  return static_cast<tensor::DataType>(type);  // the numbers are the same
+}
+
+inline tensor::Shape ToShape(const google::protobuf::RepeatedField<std::int64_t>& dims) {
+  return tensor::Shape(std::vector<std::int64_t>(dims.begin(), dims.end()));
+}
+
+/// INVALID_ARGUMENT unless `path` is a relative path that stays below its directory.
+base::Status CheckRelativePath(std::string_view field, std::string_view path);
+
+}  // namespace hadron::config::wire

@@ -1,0 +1,46 @@
+#include "model/model_version.h"
+
+#include <fmt/format.h>
+
+namespace hadron::model {
+
+std::string_view VersionStateName(VersionState state) {
+  switch (state) {
+    case VersionState::kUnknown:
+      return "UNKNOWN";
+    case VersionState::kLoading:
+      return "LOADING";
+    case VersionState::kReady:
+      return "READY";
+    case VersionState::kUnloading:
+      return "UNLOADING";
+    case VersionState::kUnavailable:
+      return "UNAVAILABLE";
+  }
+  return "UNKNOWN";
+}
+
+ModelVersion::ModelVersion(Parts parts) : parts_(std::move(parts)) {
+  const config::ModelConfig& config = *parts_.config;
+  for (const config::IoConfig& io : config.inputs()) {
+    inputs_.push_back({io.name, io.type, config.ClientShape(io)});
+  }
+  for (const config::IoConfig& io : config.outputs()) {
+    outputs_.push_back({io.name, io.type, config.ClientShape(io)});
+  }
+}
+
+const std::vector<std::string>* ModelVersion::labels(const std::string& output) const {
+  const auto it = parts_.labels.find(output);
+  return it == parts_.labels.end() ? nullptr : &it->second;
+}
+
+std::map<std::string, std::string> ModelVersion::properties() const {
+  return {{"device_class", parts_.compiled->device_class()},
+          {"precision", "fp32"},
+          {"batch_invariant", "true"},
+          {"plan_hash", parts_.compiled->plan_hash()},
+          {"weight_bytes", fmt::format("{}", parts_.compiled->weights()->total_bytes())}};
+}
+
+}  // namespace hadron::model

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "config/model_config.h"
+#include "model/statistics.h"
+#include "plan/compiled_model.h"
+#include "plan/plan_cache.h"
+#include "telemetry/model_metrics.h"
+#include "tensor/host_tensor.h"
+
+namespace hadron::model {
+
+/// What clients see of a version. Legal transitions: UNKNOWN -> LOADING -> READY -> UNLOADING ->
+/// UNAVAILABLE, LOADING -> UNAVAILABLE (with the reason), UNAVAILABLE -> LOADING.
+enum class VersionState : std::uint8_t {
+  kUnknown,      ///< in the repository, nobody asked for it yet
+  kLoading,      ///< being fetched, parsed, compiled
+  kReady,        ///< answers requests
+  kUnloading,    ///< hidden; waits for its last handle
+  kUnavailable,  ///< failed to load, or unloaded; the reason says which
+};
+
+/// "READY".
+std::string_view VersionStateName(VersionState state);
+
+/// One loaded version of a model: configuration, compiled plan, weights in memory, statistics.
+/// Made by a load thread, published by ModelManager, kept alive by handles. Immutable but for the
+/// plan cache and the statistics, which are thread-safe.
+class ModelVersion {
+ public:
+  struct Parts {
+    std::string name;
+    std::int64_t version = 0;
+    std::shared_ptr<const config::ModelConfig> config;
+    std::shared_ptr<const plan::CompiledModel> compiled;
+    std::shared_ptr<const plan::WeightBinding> weights;
+    std::shared_ptr<telemetry::ModelMetrics> metrics;
+    /// By output name: one label an element index; outputs without labels are absent.
+    std::map<std::string, std::vector<std::string>> labels;
+    double load_seconds = 0;
+  };
+  explicit ModelVersion(Parts parts);
+
+  const std::string& name() const { return parts_.name; }
+  std::int64_t version() const { return parts_.version; }
+  const config::ModelConfig& config() const { return *parts_.config; }
+  const std::shared_ptr<const config::ModelConfig>& config_ptr() const { return parts_.config; }
+  const plan::CompiledModel& compiled() const { return *parts_.compiled; }
+  const std::shared_ptr<const plan::CompiledModel>& compiled_ptr() const { return parts_.compiled; }
+  const std::shared_ptr<const plan::WeightBinding>& weights() const { return parts_.weights; }
+  /// Null when the output has no labels.
+  const std::vector<std::string>* labels(const std::string& output) const;
+  double load_seconds() const { return parts_.load_seconds; }
+
+  /// Inputs and outputs as the protocol shows them: config order, dims with -1 for "any" and a
+  /// leading -1 when the model batches (reshape not applied).
+  const std::vector<tensor::TensorDesc>& input_descs() const { return inputs_; }
+  const std::vector<tensor::TensorDesc>& output_descs() const { return outputs_; }
+  /// What decides the bytes of a result: device class, precision, plan hash, batch invariance.
+  std::map<std::string, std::string> properties() const;
+
+  plan::PlanCache& plans() const { return plans_; }
+  VersionStatistics& statistics() const { return statistics_; }
+  telemetry::ModelMetrics& metrics() const { return *parts_.metrics; }
+
+ private:
+  Parts parts_;
+  std::vector<tensor::TensorDesc> inputs_;
+  std::vector<tensor::TensorDesc> outputs_;
+  mutable plan::PlanCache plans_;
+  mutable VersionStatistics statistics_;
+};
+
+/// RAII pin of a version: while one lives the version is not unloaded. A queued request holds one.
+/// It does not keep the weights on a device; that is ResidencyPin's work. Thread-safe to copy.
+using ModelHandle = std::shared_ptr<const ModelVersion>;
+
+/// RAII pin of a version's bytes: while one lives they are not evicted. Only a Batch holds one,
+/// from the moment it is formed until it has completed.
+class ResidencyPin {
+ public:
+  ResidencyPin() = default;
+  explicit ResidencyPin(ModelHandle version)
+      : version_(std::move(version)), weights_(version_->weights()) {}
+  const ModelVersion* operator->() const { return version_.get(); }
+  const ModelHandle& version() const { return version_; }
+  const plan::WeightBinding& weights() const { return *weights_; }
+  const std::shared_ptr<const plan::WeightBinding>& weights_ptr() const { return weights_; }
+
+ private:
+  ModelHandle version_;
+  std::shared_ptr<const plan::WeightBinding> weights_;
+};
+
+}  // namespace hadron::model

@@ -1,0 +1,228 @@
+#include "model/repository.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "base/strings.h"
+#include "config/parse.h"
+#include "storage/object_name.h"
+
+namespace hadron::model {
+namespace {
+
+constexpr std::string_view kConfigFile = "config.pbtxt";
+constexpr std::string_view kAlternativeConfigs = "configs";
+/// Directories of a model that are never versions.
+constexpr std::array<std::string_view, 3> kReserved = {"warmup", "initial_state",
+                                                       kAlternativeConfigs};
+/// A version directory holds a model and its weights, not a file system.
+constexpr std::size_t kMaxFiles = 10'000;
+constexpr int kMaxDepth = 8;
+
+/// Reads one model's directory. Lives for one model of one scan.
+class ModelScanner {
+ public:
+  ModelScanner(storage::ObjectStore& store, const ScanOptions& options, ScannedModel& model)
+      : store_(store), options_(options), model_(model) {}
+
+  base::Status Run() {
+    HADRON_ASSIGN_OR_RETURN(const auto entries, store_.List(model_.name));
+    for (const storage::Entry& entry : entries) {
+      HADRON_RETURN_IF_ERROR(entry.directory ? AddDirectory(entry.name) : AddFile(entry));
+    }
+    std::ranges::sort(model_.versions, {}, &ScannedVersion::number);
+    return ReadConfig();
+  }
+
+ private:
+  base::Status AddFile(const storage::Entry& entry) {
+    model_.files.push_back({entry.name, entry.size, entry.tag});
+    return CountFile();
+  }
+
+  base::Status AddDirectory(const std::string& name) {
+    if (const auto number = ParseVersion(name)) return AddVersion(name, *number);
+    if (std::ranges::find(kReserved, name) != kReserved.end()) {
+      return Walk(name, 1, model_.files);
+    }
+    model_.skipped_directories.push_back(name);
+    return base::OkStatus();
+  }
+
+  base::Status AddVersion(const std::string& name, std::int64_t number) {
+    ScannedVersion version;
+    version.number = number;
+    HADRON_RETURN_IF_ERROR(Walk(name, 1, version.files, &version.entries));
+    model_.versions.push_back(std::move(version));
+    return base::OkStatus();
+  }
+
+  /// Appends everything below `directory`; the names of its own children to `entries`, if given.
+  base::Status Walk(const std::string& directory, int depth, std::vector<FileState>& files,
+                    std::vector<std::string>* entries = nullptr) {
+    if (depth > kMaxDepth) {
+      return base::InvalidArgument(
+          fmt::format("'{}' lies more than {} directories deep", directory, kMaxDepth));
+    }
+    HADRON_ASSIGN_OR_RETURN(const auto children,
+                            store_.List(storage::JoinName(model_.name, directory)));
+    for (const storage::Entry& child : children) {
+      if (entries != nullptr) entries->push_back(child.name);
+      const std::string name = storage::JoinName(directory, child.name);
+      if (child.directory) {
+        HADRON_RETURN_IF_ERROR(Walk(name, depth + 1, files));
+        continue;
+      }
+      files.push_back({name, child.size, child.tag});
+      HADRON_RETURN_IF_ERROR(CountFile());
+    }
+    return base::OkStatus();
+  }
+
+  base::Status CountFile() {
+    if (++file_count_ <= kMaxFiles) return base::OkStatus();
+    return base::ResourceExhausted(fmt::format("more than {} files in one model", kMaxFiles));
+  }
+
+  bool HasFile(std::string_view name) const {
+    return std::ranges::find(model_.files, name, &FileState::name) != model_.files.end();
+  }
+
+  base::Status ReadConfig() {
+    const std::string chosen =
+        fmt::format("{}/{}.pbtxt", kAlternativeConfigs, options_.model_config_name);
+    if (!options_.model_config_name.empty() && HasFile(chosen)) {
+      model_.config_file = chosen;
+    } else if (HasFile(kConfigFile)) {
+      model_.config_file = kConfigFile;
+    } else {
+      return base::OkStatus();  // everything is completed from the model's file
+    }
+    HADRON_ASSIGN_OR_RETURN(const base::IoBuf text,
+                            store_.Fetch(storage::JoinName(model_.name, model_.config_file),
+                                         {.max_bytes = config::kMaxConfigBytes, .progress = {}}));
+    model_.config_text = text.ToString();
+    return base::OkStatus();
+  }
+
+  storage::ObjectStore& store_;
+  const ScanOptions& options_;
+  ScannedModel& model_;
+  std::size_t file_count_ = 0;
+};
+
+/// ext4 puts it at the root of every volume.
+bool IsModelDirectory(const storage::Entry& entry) {
+  return entry.directory && entry.name != "lost+found";
+}
+
+void MarkDuplicate(ScannedModel& model) {
+  std::string name = std::move(model.name);
+  model = ScannedModel();
+  model.name = std::move(name);
+  model.reason = "model appears in two or more repositories";
+}
+
+void ScanModel(storage::ObjectStore& store, const std::string& name, const ScanOptions& options,
+               ScanResult& result) {
+  const auto [at, is_new] = result.models.try_emplace(name);
+  ScannedModel& model = at->second;
+  model.name = name;
+  if (!is_new) return MarkDuplicate(model);
+  model.store = &store;
+  model.location = fmt::format("{}/{}", store.url(), name);
+  base::Status status = ModelScanner(store, options, model).Run();
+  if (!status.ok()) model.reason = status.message();
+}
+
+}  // namespace
+
+std::vector<std::int64_t> ScannedModel::version_numbers() const {
+  std::vector<std::int64_t> numbers;
+  for (const ScannedVersion& version : versions) numbers.push_back(version.number);
+  return numbers;
+}
+
+const ScannedVersion* ScannedModel::FindVersion(std::int64_t number) const {
+  const auto at = std::ranges::find(versions, number, &ScannedVersion::number);
+  return at == versions.end() ? nullptr : &*at;
+}
+
+config::ModelDirectory ScannedModel::directory() const {
+  const auto first = std::ranges::min_element(
+      versions, {}, [](const ScannedVersion& version) { return std::to_string(version.number); });
+  return {name, first == versions.end() ? std::vector<std::string>() : first->entries};
+}
+
+base::StatusOr<ScanResult> Scan(std::span<storage::ObjectStore* const> stores,
+                                const ScanOptions& options) {
+  if (!options.model_config_name.empty() && !storage::IsPlainName(options.model_config_name)) {
+    return base::InvalidArgument(fmt::format("--model-config-name '{}' is no plain file name",
+                                             base::EscapeControl(options.model_config_name)));
+  }
+  ScanResult result;
+  for (storage::ObjectStore* store : stores) {
+    auto entries = store->List("");
+    if (!entries.ok()) {
+      return std::move(entries).status().With(
+          fmt::format("scanning model repository '{}'", store->url()));
+    }
+    for (const storage::Entry& entry : *entries) {
+      if (IsModelDirectory(entry)) ScanModel(*store, entry.name, options, result);
+    }
+  }
+  return result;
+}
+
+std::optional<std::int64_t> ParseVersion(std::string_view directory) {
+  const bool digits =
+      !directory.empty() && directory.find_first_not_of("0123456789") == std::string_view::npos;
+  if (!digits || (directory.size() > 1 && directory.front() == '0')) return std::nullopt;
+  return base::ParseInt64(directory);
+}
+
+base::StatusOr<std::string> FindModelFile(const ScannedModel& model, const ScannedVersion& version,
+                                          std::string_view filename) {
+  const std::string directory = std::to_string(version.number);
+  const std::string plain = fmt::format("{}/{}", directory, filename);
+  for (const std::string& name : {plain, plain + "/model.onnx"}) {
+    if (std::ranges::find(version.files, name, &FileState::name) != version.files.end()) {
+      return name;
+    }
+  }
+  constexpr std::size_t kListed = 8;
+  const std::size_t listed = std::min(version.entries.size(), kListed);
+  return base::NotFound(fmt::format(
+      "'{}/{}' does not exist; the version directory has: {}", model.location, plain,
+      listed == 0
+          ? "nothing"
+          : base::EscapeControl(base::Join(std::span(version.entries).first(listed), ", "))));
+}
+
+base::StatusOr<VersionSelection> SelectVersions(const config::VersionPolicy& policy,
+                                                std::span<const std::int64_t> available,
+                                                std::string_view model) {
+  using Kind = config::VersionPolicy::Kind;
+  const std::set<std::int64_t> present(available.begin(), available.end());
+  VersionSelection selection;
+  if (policy.kind == Kind::kSpecific) {
+    for (const std::int64_t version : std::set(policy.specific.begin(), policy.specific.end())) {
+      (present.contains(version) ? selection.versions : selection.absent).push_back(version);
+    }
+  } else {
+    selection.versions.assign(present.begin(), present.end());
+    if (policy.kind == Kind::kLatest && policy.latest < selection.versions.size()) {
+      selection.versions.erase(selection.versions.begin(),
+                               selection.versions.end() - policy.latest);
+    }
+  }
+  if (!selection.versions.empty()) return selection;
+  return base::InvalidArgument(
+      fmt::format("at least one version must be available under the version policy of model '{}'",
+                  base::EscapeControl(model)));
+}
+
+}  // namespace hadron::model

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+#include "base/sync.h"
+
+namespace hadron::model {
+
+/// Count and total time of something that happens again and again.
+struct DurationTotal {
+  std::uint64_t count = 0;
+  std::uint64_t ns = 0;
+
+  void Add(std::uint64_t n) {
+    ++count;
+    ns += n;
+  }
+};
+
+/// What the statistics endpoint reports of one version (v2 statistics extension).
+struct StatisticsSnapshot {
+  std::int64_t last_inference_ms = 0;  ///< Unix time, 0 = never
+  std::uint64_t inference_count = 0;   ///< rows of successful requests
+  std::uint64_t execution_count = 0;   ///< batches run
+  DurationTotal success;
+  DurationTotal fail;
+  DurationTotal queue;
+  DurationTotal compute_input;
+  DurationTotal compute_infer;
+  DurationTotal compute_output;
+  struct BatchRow {
+    DurationTotal compute_input;
+    DurationTotal compute_infer;
+    DurationTotal compute_output;
+  };
+  std::map<std::uint64_t, BatchRow> by_batch_size;
+};
+
+/// Times of one executed batch, nanoseconds.
+struct BatchTimes {
+  std::uint64_t rows = 0;
+  std::uint64_t input_ns = 0;
+  std::uint64_t infer_ns = 0;
+  std::uint64_t output_ns = 0;
+};
+
+/// Statistics of one version since it was loaded; evictions do not reset them. Thread-safe.
+class VersionStatistics {
+ public:
+  void RecordBatch(const BatchTimes& times);
+  void RecordSuccess(std::uint64_t rows, std::uint64_t total_ns, std::uint64_t queue_ns,
+                     const BatchTimes& batch, std::int64_t now_ms);
+  void RecordFailure(std::uint64_t total_ns);
+  StatisticsSnapshot Snapshot() const;
+
+ private:
+  mutable base::Mutex mutex_;
+  StatisticsSnapshot totals_ HADRON_GUARDED_BY(mutex_);
+};
+
+}  // namespace hadron::model

@@ -1,0 +1,154 @@
+#include "model/version_loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/log.h"
+#include "config/complete.h"
+#include "config/parse.h"
+#include "onnx/loader.h"
+
+namespace hadron::model {
+namespace {
+
+using base::Status;
+using base::StatusOr;
+using config::ModelConfig;
+
+constexpr std::uint64_t kMaxLabelBytes = std::uint64_t{16} << 20U;
+
+/// The path of a version's model file on this machine.
+StatusOr<std::string> LocalFile(const ScannedModel& model, const std::string& file) {
+  const auto directory = model.store->LocalPath(model.name);
+  if (!directory) {
+    return base::Unimplemented(fmt::format("'{}' is not a local directory", model.store->url()));
+  }
+  return *directory + "/" + file;
+}
+
+/// Graph outputs that the configuration does not list are not computed.
+void DropUnlistedOutputs(graph::Graph& graph, const ModelConfig& config) {
+  std::erase_if(graph.outputs(), [&](const graph::GraphOutput& output) {
+    return config.FindOutput(output.name) == nullptr;
+  });
+}
+
+StatusOr<std::map<std::string, std::vector<std::string>>> ReadLabels(const ScannedModel& model,
+                                                                     const ModelConfig& config) {
+  std::map<std::string, std::vector<std::string>> labels;
+  for (const config::IoConfig& output : config.outputs()) {
+    if (output.label_filename.empty()) continue;
+    auto text = model.store->Fetch(model.name + "/" + output.label_filename,
+                                   {.max_bytes = kMaxLabelBytes, .progress = {}});
+    if (!text.ok()) {
+      return std::move(text).status().With(fmt::format("labels of output '{}'", output.name));
+    }
+    labels[output.name] = config::ParseLabels(text->ToString());
+  }
+  return labels;
+}
+
+}  // namespace
+
+StatusOr<VersionLoader::Source> VersionLoader::Identify(const ScannedModel& model) const {
+  if (!model.reason.empty()) return base::InvalidArgument(model.reason);
+  config::RawConfig raw;
+  if (!model.config_file.empty()) {
+    HADRON_ASSIGN_OR_RETURN(
+        raw, config::ParsePbtxt(model.config_text, model.location + "/" + model.config_file));
+  }
+  HADRON_ASSIGN_OR_RETURN(
+      raw, config::Identify(std::move(raw), model.directory(), options_.disable_auto_complete));
+  HADRON_ASSIGN_OR_RETURN(
+      VersionSelection selection,
+      SelectVersions(raw.version_policy(), model.version_numbers(), model.name));
+  for (const std::int64_t absent : selection.absent) {
+    base::LogError("the version policy names a version that is not there",
+                   {{"model", model.name}, {"version", absent}});
+  }
+  return Source{model, std::make_shared<const config::RawConfig>(std::move(raw)),
+                std::move(selection.versions)};
+}
+
+StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
+    graph::Graph graph, const ModelConfig& config, const std::string& owner) const {
+  plan::CompileOptions options;
+  options.max_batch = config.max_batch_size();
+  if (config.dynamic_batching()) {
+    options.preferred_batches = config.dynamic_batching()->preferred_batch_sizes;
+  }
+  options.disabled_passes = options_.disabled_passes;
+  options.max_fold_bytes = options_.max_fold_bytes;
+  options.threads = options_.compute_threads;
+  options.owner = owner;
+  return plan::CompiledModel::Compile(std::move(graph), std::move(options), *deps_.kernels,
+                                      *deps_.device, *deps_.host);
+}
+
+Status VersionLoader::WarmPlans(const ModelVersion& version) const {
+  // The smallest and the largest batch are ready before the first request; sizes between are made
+  // when they are first met. Models with free dimensions have no sizes to prepare.
+  const plan::CompiledModel& compiled = version.compiled();
+  for (const std::int64_t rows : {compiled.buckets().front(), compiled.buckets().back()}) {
+    std::vector<tensor::Shape> shapes;
+    for (const graph::ValueId id : compiled.graph().inputs()) {
+      shapes.push_back(graph::ToShape(compiled.graph().value(id).shape));
+      if (version.config().batched()) shapes.back()[0] = rows;
+      if (!shapes.back().fully_known()) return {};
+    }
+    HADRON_ASSIGN_OR_RETURN(auto plan, compiled.Specialise(shapes));
+    version.plans().Insert(std::move(plan));
+  }
+  return {};
+}
+
+StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t number) const {
+  const base::TimePoint began = deps_.clock->Now();
+  const ScannedModel& model = source.model;
+  const std::string owner = fmt::format("model '{}' version {}", model.name, number);
+  const ScannedVersion* scanned = model.FindVersion(number);
+  HADRON_CHECK(scanned != nullptr);
+  HADRON_ASSIGN_OR_RETURN(const std::string file,
+                          FindModelFile(model, *scanned, source.config->model_filename()));
+  HADRON_ASSIGN_OR_RETURN(const std::string path, LocalFile(model, file));
+  HADRON_ASSIGN_OR_RETURN(const storage::Entry entry, model.store->Stat(model.name + "/" + file));
+  HADRON_ASSIGN_OR_RETURN(const device::Reservation parsing,
+                          deps_.host->memory().Reserve("loading " + owner, entry.size));
+
+  onnx::LoadLimits limits;
+  limits.max_nodes = options_.max_model_nodes;
+  limits.max_model_bytes = options_.max_model_bytes;
+  HADRON_ASSIGN_OR_RETURN(onnx::LoadedModel loaded, onnx::LoadOnnxFile(path, limits));
+  for (const std::string& warning : loaded.warnings) {
+    base::LogWarning("model file", {{"model", model.name}, {"version", number}, {"what", warning}});
+  }
+  config::CompletionOptions completion;
+  completion.strict = options_.disable_auto_complete;
+  completion.default_max_batch_size = options_.default_max_batch_size;
+  completion.gpu_count = deps_.device == deps_.host ? 0 : 1;
+  completion.allow_cpu_fallback = options_.allow_cpu_fallback;
+  ModelVersion::Parts parts;
+  HADRON_ASSIGN_OR_RETURN(parts.config,
+                          config::Complete(*source.config, &loaded.graph, completion));
+  HADRON_RETURN_IF_ERROR(config::CheckAgainstGraph(*parts.config, loaded.graph));
+  config::LogNotices(*parts.config);
+  HADRON_ASSIGN_OR_RETURN(parts.labels, ReadLabels(model, *parts.config));
+
+  DropUnlistedOutputs(loaded.graph, *parts.config);
+  HADRON_ASSIGN_OR_RETURN(parts.compiled, Compile(std::move(loaded.graph), *parts.config, owner));
+  HADRON_ASSIGN_OR_RETURN(
+      parts.weights,
+      plan::WeightBinding::Create(parts.compiled->weights(), *deps_.device, *deps_.lane, owner));
+  parts.name = model.name;
+  parts.version = number;
+  parts.metrics = deps_.metrics->AddModel(model.name, number);
+  parts.load_seconds = std::chrono::duration<double>(deps_.clock->Now() - began).count();
+  parts.metrics->load_seconds.store(parts.load_seconds);
+  auto version = std::make_shared<const ModelVersion>(std::move(parts));
+  HADRON_RETURN_IF_ERROR(WarmPlans(*version));
+  return ModelHandle(std::move(version));
+}
+
+}  // namespace hadron::model

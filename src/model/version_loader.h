@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/kernel.h"
+#include "base/executor.h"
+#include "base/status.h"
+#include "config/raw_config.h"
+#include "device/device.h"
+#include "model/model_version.h"
+#include "model/repository.h"
+#include "telemetry/metrics.h"
+
+namespace hadron::model {
+
+/// Turns a version directory into a ModelVersion: configuration, ONNX file, passes, packed weights,
+/// first plans. Stateless but for its dependencies; thread-safe; blocks (load threads only).
+class VersionLoader {
+ public:
+  struct Options {
+    bool disable_auto_complete = false;
+    std::int64_t default_max_batch_size = 4;
+    std::int64_t max_model_nodes = 1'000'000;
+    std::uint64_t max_model_bytes = std::uint64_t{16} << 30U;
+    std::uint64_t max_fold_bytes = std::uint64_t{64} << 20U;
+    bool allow_cpu_fallback = false;
+    int compute_threads = 1;
+    std::vector<std::string> disabled_passes;
+  };
+  struct Dependencies {
+    device::Device* device = nullptr;  ///< where models run
+    device::Device* host = nullptr;    ///< host memory; the same object when the device is the CPU
+    const backend::KernelRegistry* kernels = nullptr;
+    base::Executor* lane = nullptr;  ///< runs the host tasks of uploads
+    telemetry::Metrics* metrics = nullptr;
+    const base::Clock* clock = nullptr;
+  };
+
+  /// A model whose configuration has been read and whose versions have been chosen.
+  struct Source {
+    ScannedModel model;
+    std::shared_ptr<const config::RawConfig> config;
+    std::vector<std::int64_t> versions;  ///< by the version policy
+  };
+
+  VersionLoader(Options options, Dependencies dependencies)
+      : options_(std::move(options)), deps_(dependencies) {}
+
+  /// What can be said without opening the model's file. The failure is the model's reason.
+  base::StatusOr<Source> Identify(const ScannedModel& model) const;
+
+  /// Loads one version; the message of a failure does not repeat model and version.
+  base::StatusOr<ModelHandle> Load(const Source& source, std::int64_t version) const;
+
+ private:
+  base::StatusOr<std::shared_ptr<const plan::CompiledModel>> Compile(
+      graph::Graph graph, const config::ModelConfig& config, const std::string& owner) const;
+  base::Status WarmPlans(const ModelVersion& version) const;
+
+  const Options options_;
+  const Dependencies deps_;
+};
+
+}  // namespace hadron::model

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "base/unique_function.h"
+#include "model/model_version.h"
+#include "tensor/host_tensor.h"
+
+namespace hadron::serving {
+
+/// Interactive requests go before batch ones.
+enum class RequestClass : std::uint8_t { kInteractive, kBatch };
+
+using ParameterValue = std::variant<bool, std::int64_t, std::uint64_t, double, std::string>;
+
+/// An inference request, free of any protocol. The frontend fills everything but the timestamps
+/// and hands it to InferenceEngine. Inputs point into the bytes that came from the network; each
+/// has the full shape of the request (batch dimension included), validated against the model's
+/// configuration. Move-only by its handles' meaning; a value type.
+struct InferenceRequest {
+  std::string id;
+  model::ModelHandle model;
+  std::vector<tensor::HostTensor> inputs;      ///< in the order of the model's configuration
+  std::vector<std::string> requested_outputs;  ///< empty = all, in the model's order
+  std::int64_t rows = 1;                       ///< batch dimension; 1 for models that do not batch
+  std::map<std::string, ParameterValue, std::less<>> parameters;
+  std::uint64_t priority = 0;    ///< 0 = the model's default level
+  std::uint64_t timeout_us = 0;  ///< queue timeout, 0 = none
+  std::string tenant = "default";
+  RequestClass request_class = RequestClass::kInteractive;
+  base::TimePoint received;  ///< when the frontend had read it
+  /// Set by the frontend when the client has gone; schedulers drop the request then. May be null.
+  std::shared_ptr<const std::atomic<bool>> cancelled;
+
+  bool IsCancelled() const { return cancelled != nullptr && cancelled->load(); }
+};
+
+/// What happened to a request, nanoseconds.
+struct RequestTimes {
+  std::uint64_t queue_ns = 0;
+  std::uint64_t input_ns = 0;
+  std::uint64_t infer_ns = 0;
+  std::uint64_t output_ns = 0;
+};
+
+/// The answer: a failure, or the requested outputs in order (full shapes, batch included).
+struct InferenceResponse {
+  base::Status status;
+  std::vector<tensor::HostTensor> outputs;
+  RequestTimes times;
+};
+
+/// Called exactly once per request, on a thread of the device; must be short and must not block.
+using OnDone = base::UniqueFunction<void(InferenceResponse)>;
+
+}  // namespace hadron::serving

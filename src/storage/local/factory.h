@@ -1,0 +1,14 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "storage/object_store.h"
+
+namespace hadron::storage {
+
+/// The store over a directory of this machine. NOT_FOUND when there is no such directory.
+base::StatusOr<std::unique_ptr<ObjectStore>> OpenLocalStore(std::string root);
+
+}  // namespace hadron::storage

@@ -1,0 +1,67 @@
+#include <algorithm>
+
+#include "telemetry/metrics.h"
+
+namespace hadron::telemetry {
+namespace {
+
+constexpr auto kCounter = MetricType::kCounter;
+constexpr auto kGauge = MetricType::kGauge;
+constexpr auto kHistogram = MetricType::kHistogram;
+
+constexpr MetricDefinition kTable[] = {
+    {"nv_inference_request_success", kCounter, "model,version",
+     "Successful inference requests, a batch counts as one"},
+    {"nv_inference_request_failure", kCounter, "model,version,reason",
+     "Failed inference requests by reason"},
+    {"nv_inference_count", kCounter, "model,version", "Batch items executed, cache hits excluded"},
+    {"nv_inference_exec_count", kCounter, "model,version", "Batches executed"},
+    {"nv_inference_request_duration_us", kCounter, "model,version",
+     "Sum of the time of requests from acceptance to completion"},
+    {"nv_inference_queue_duration_us", kCounter, "model,version",
+     "Sum of the time requests waited in the queue"},
+    {"nv_inference_compute_input_duration_us", kCounter, "model,version",
+     "Sum of the time of input preparation"},
+    {"nv_inference_compute_infer_duration_us", kCounter, "model,version",
+     "Sum of the time of execution"},
+    {"nv_inference_compute_output_duration_us", kCounter, "model,version",
+     "Sum of the time of output retrieval"},
+    {"nv_inference_pending_request_count", kGauge, "model,version",
+     "Requests accepted and not yet executing"},
+    {"nv_model_load_duration_secs", kGauge, "model,version", "Time of the version's last load"},
+    {"nv_cpu_utilization", kGauge, "", "Busy share of the machine since the last refresh, 0..1"},
+    {"nv_cpu_memory_total_bytes", kGauge, "", "Memory of the machine"},
+    {"nv_cpu_memory_used_bytes", kGauge, "", "Memory of the machine in use"},
+    {"hadron_inflight_requests", kGauge, "",
+     "Inference requests accepted and not yet answered, queued ones included"},
+    {"hadron_inflight_request_seconds_total", kCounter, "",
+     "Time integral of hadron_inflight_requests"},
+    {"hadron_requests_started_total", kCounter, "", "Inference requests accepted"},
+    {"process_start_time_seconds", kGauge, "", "Start of the process, seconds since the epoch"},
+    {"hadron_max_inflight", kGauge, "", "Admission limit --max-inflight, 0 for none"},
+    {"hadron_request_duration_seconds", kHistogram, "model,version,protocol,code",
+     "Latency of inference requests"},
+    {"hadron_batch_size", kHistogram, "model", "Rows of executed batches"},
+    {"hadron_model_state", kGauge, "model,version,state", "1 for the version's current state"},
+    {"hadron_device_memory_budget_bytes", kGauge, "device", "Budget of the device's allocator"},
+    {"hadron_device_memory_reserved_bytes", kGauge, "device", "Bytes reserved of that budget"},
+    {"hadron_copied_bytes_total", kCounter, "direction",
+     "User-space copies of tensor bytes, in and out"},
+    {"hadron_request_memory_bytes", kGauge, "",
+     "Request bodies in flight, against --request-memory-budget"},
+    {"hadron_connections", kGauge, "protocol", "Open client connections"},
+    {"hadron_log_dropped_total", kCounter, "", "Log lines lost because the queue was full"},
+    {"hadron_build_info", kGauge, "version,commit,opencl", "1; the labels describe the build"},
+};
+
+}  // namespace
+
+std::span<const MetricDefinition> MetricTable() { return kTable; }
+
+const MetricDefinition* FindMetric(std::string_view name) {
+  const auto* row = std::find_if(std::begin(kTable), std::end(kTable),
+                                 [name](const MetricDefinition& d) { return d.name == name; });
+  return row == std::end(kTable) ? nullptr : row;
+}
+
+}  // namespace hadron::telemetry

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/status.h"
+#include "base/sync.h"
+#include "telemetry/instruments.h"
+
+namespace hadron::telemetry {
+
+/// Why a request failed, as the failure counter's label `reason` says it. A full queue and a queue
+/// timeout are kRejected, memory pressure is kOther.
+enum class FailureReason : std::uint8_t { kRejected, kCanceled, kBackend, kOther };
+inline constexpr std::array<std::string_view, 4> kFailureReasons = {"REJECTED", "CANCELED",
+                                                                    "BACKEND", "OTHER"};
+
+/// Through which door a request came.
+enum class Protocol : std::uint8_t { kRest, kGrpc };
+inline constexpr std::array<std::string_view, 2> kProtocols = {"rest", "grpc"};
+
+/// The states a version can be in, spelled as clients see them.
+inline constexpr std::array<std::string_view, 5> kModelStates = {"UNKNOWN", "LOADING", "READY",
+                                                                 "UNLOADING", "UNAVAILABLE"};
+
+/// Sizes of executed batches of one model, all versions together.
+struct BatchSizes {
+  BatchSizes();
+  Histogram histogram;
+};
+
+/// The series of one model version. Made by Metrics::AddModel, held by whoever counts; it may be
+/// counted into after the version's series have vanished. Thread-safe.
+///
+///     metrics->success.Add();
+///     metrics->request_ns.Add(elapsed_ns);
+///     metrics->ObserveRequest(Protocol::kRest, StatusCode::kOk, 0.004);
+class ModelMetrics {
+ public:
+  explicit ModelMetrics(std::shared_ptr<BatchSizes> batch_sizes);
+
+  Counter success;          ///< requests; a batch counts as one
+  Counter inference_count;  ///< items executed
+  Counter exec_count;       ///< batches executed
+  // Durations are kept in nanoseconds and written as whole microseconds.
+  Counter request_ns;
+  Counter queue_ns;
+  Counter compute_input_ns;
+  Counter compute_infer_ns;
+  Counter compute_output_ns;
+  Gauge pending;  ///< accepted, not yet executing
+  std::atomic<double> load_seconds{0};
+
+  void CountFailure(FailureReason reason) { failures_[static_cast<std::size_t>(reason)].Add(); }
+  std::uint64_t failures(FailureReason reason) const {
+    return failures_[static_cast<std::size_t>(reason)].value();
+  }
+  /// `state` is one of kModelStates; anything else counts as UNKNOWN.
+  void SetState(std::string_view state);
+  std::string_view state() const { return kModelStates[state_.load(std::memory_order_relaxed)]; }
+
+  void ObserveBatch(std::size_t rows);
+  /// Latency as the client's door sees it. The histogram appears with the first call.
+  void ObserveRequest(Protocol protocol, base::StatusCode code, double seconds);
+
+  using LatencyKey = std::pair<Protocol, base::StatusCode>;
+  std::map<LatencyKey, Histogram::Reading> ReadLatencies() const;
+  const BatchSizes& batch_sizes() const { return *batch_sizes_; }
+  /// Upper ends of the latency ranges in seconds.
+  static std::span<const double> LatencyBounds();
+
+ private:
+  std::array<Counter, kFailureReasons.size()> failures_;
+  std::atomic<std::size_t> state_{0};
+  std::shared_ptr<BatchSizes> batch_sizes_;
+  mutable base::Mutex mutex_;
+  /// Histograms are never removed, so one may be counted into after the lock.
+  std::map<LatencyKey, std::unique_ptr<Histogram>> latencies_ HADRON_GUARDED_BY(mutex_);
+};
+
+}  // namespace hadron::telemetry

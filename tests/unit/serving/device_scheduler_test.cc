@@ -1,0 +1,145 @@
+#include "serving/device_scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+#include <thread>
+
+#include "base/bytes.h"
+#include "serving/inference_engine.h"
+#include "unit/serving/served_model.h"
+
+namespace hadron::serving {
+namespace {
+
+/// A scheduler with real threads for device, lane and loads.
+class Rig {
+ public:
+  explicit Rig(const std::string& config) : model(config) {
+    auto made = plan::Lane::Create(*model.host, *model.host, lane_queue, 1, "lane 0");
+    HADRON_CHECK(made.ok());
+    lane = std::move(made).value();
+    scheduler = std::make_unique<DeviceScheduler>(
+        DeviceScheduler::Dependencies{{lane.get()}, &load_queue, &clock});
+    engine = std::make_unique<InferenceEngine>(InferenceEngine::Options{max_inflight}, *scheduler,
+                                               model.metrics.server(), clock);
+    scheduler->Add(model.version);
+    lane_thread = std::jthread([this] { lane_queue.Run(); });
+    load_thread = std::jthread([this] { load_queue.Run(); });
+    device_thread = std::jthread([this] { scheduler->Run(); });
+  }
+  ~Rig() {
+    scheduler->Stop();
+    device_thread.join();
+    lane_queue.Stop();
+    load_queue.Stop();
+    lane_thread.join();
+    load_thread.join();
+  }
+
+  std::uint64_t max_inflight = 0;
+  base::SystemClock clock;
+  ServedModel model;
+  base::TaskQueue lane_queue;
+  base::TaskQueue load_queue;
+  std::unique_ptr<plan::Lane> lane;
+  std::unique_ptr<DeviceScheduler> scheduler;
+  std::unique_ptr<InferenceEngine> engine;
+  std::jthread lane_thread;
+  std::jthread load_thread;
+  std::jthread device_thread;
+};
+
+std::int32_t FirstElement(const tensor::HostTensor& tensor) {
+  const auto flat = tensor.bytes.Flatten();
+  return base::AsArray<std::int32_t>(flat.bytes())[0];
+}
+
+TEST(DeviceScheduler, AnswersEveryRequestWithItsOwnRows) {
+  Rig rig(" dynamic_batching { }");
+  constexpr int kThreads = 4;
+  constexpr int kEach = 200;
+  std::latch answered(kThreads * kEach);
+  std::atomic<int> wrong{0};
+  std::vector<std::jthread> clients;
+  for (int t = 0; t < kThreads; ++t) {
+    clients.emplace_back([&, t] {
+      for (int i = 0; i < kEach; ++i) {
+        const std::int32_t value = t * 1000 + i;
+        const std::int64_t rows = 1 + i % 3;
+        rig.engine->Infer(rig.model.Request(rows, value), [&, value, rows](InferenceResponse r) {
+          const bool right = r.status.ok() && r.outputs.size() == 2 &&
+                             r.outputs[0].desc.shape == tensor::Shape{rows, 16} &&
+                             FirstElement(r.outputs[0]) == value + 1 &&
+                             FirstElement(r.outputs[1]) == value - 1;
+          if (!right) wrong.fetch_add(1);
+          answered.count_down();
+        });
+      }
+    });
+  }
+  clients.clear();
+  answered.wait();
+  EXPECT_EQ(wrong.load(), 0);
+  const auto statistics = rig.model.version->statistics().Snapshot();
+  EXPECT_EQ(statistics.success.count, kThreads * kEach);
+  EXPECT_LE(statistics.execution_count, statistics.success.count);
+  EXPECT_EQ(rig.model.version->metrics().success.value(), kThreads * kEach);
+  EXPECT_EQ(rig.model.version->metrics().pending.value(), 0);
+}
+
+TEST(DeviceScheduler, ReturnsOnlyWhatWasAskedFor) {
+  Rig rig("");
+  InferenceRequest request = rig.model.Request(2, 5);
+  request.requested_outputs = {"OUTPUT1"};
+  std::latch answered(1);
+  rig.engine->Infer(std::move(request), [&](InferenceResponse r) {
+    EXPECT_TRUE(r.status.ok()) << r.status.message();
+    EXPECT_EQ(r.outputs.size(), 1U);
+    EXPECT_EQ(r.outputs[0].desc.name, "OUTPUT1");
+    EXPECT_EQ(FirstElement(r.outputs[0]), 4);
+    answered.count_down();
+  });
+  answered.wait();
+}
+
+TEST(DeviceScheduler, RefusesModelsThatAreGone) {
+  Rig rig("");
+  rig.scheduler->Remove(rig.model.version.get());
+  std::latch answered(1);
+  rig.engine->Infer(rig.model.Request(1), [&](InferenceResponse r) {
+    EXPECT_EQ(r.status.code(), base::StatusCode::kNotFound);
+    answered.count_down();
+  });
+  answered.wait();
+}
+
+TEST(DeviceScheduler, AnswersWhatWaitsWhenItStops) {
+  std::atomic<int> answers{0};
+  {
+    Rig rig("");
+    for (int i = 0; i < 100; ++i) {
+      rig.engine->Infer(rig.model.Request(1), [&](InferenceResponse r) {
+        EXPECT_TRUE(r.status.ok() || r.status.code() == base::StatusCode::kUnavailable);
+        answers.fetch_add(1);
+      });
+    }
+  }
+  EXPECT_EQ(answers.load(), 100);
+}
+
+TEST(InferenceEngine, RefusesAfterAdmissionHasStopped) {
+  Rig rig("");
+  rig.engine->StopAdmission();
+  bool answered = false;
+  rig.engine->Infer(rig.model.Request(1), [&](InferenceResponse r) {
+    EXPECT_EQ(r.status.code(), base::StatusCode::kUnavailable);
+    EXPECT_EQ(r.status.cause(), base::RefusalCause::kDraining);
+    answered = true;
+  });
+  EXPECT_TRUE(answered);
+}
+
+}  // namespace
+}  // namespace hadron::serving

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/kernel.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "config/complete.h"
+#include "config/parse.h"
+#include "device/host/factory.h"
+#include "model/model_version.h"
+#include "onnx/loader.h"
+#include "serving/inference_request.h"
+#include "telemetry/metrics.h"
+
+namespace hadron::serving {
+
+/// Time that stands still until the test moves it.
+class FakeClock final : public base::Clock {
+ public:
+  base::TimePoint Now() const override { return now_; }
+  std::int64_t WallMs() const override { return 0; }
+  void Advance(base::Duration by) { now_ += by; }
+
+ private:
+  base::TimePoint now_{std::chrono::hours(1)};
+};
+
+/// A version of model_repo/simple (two INT32 [16] inputs) with a configuration of the test's.
+class ServedModel {
+ public:
+  explicit ServedModel(const std::string& extra_config, int max_batch = 8)
+      : host(device::MakeHostDevice(std::uint64_t{1} << 30)), metrics({}, clock) {
+    backend::RegisterOneDnnKernels(kernels);
+    auto loaded =
+        onnx::LoadOnnxFile(std::string(HADRON_SOURCE_DIR) + "/model_repo/simple/1/model.onnx", {});
+    HADRON_CHECK(loaded.ok());
+    const std::string io = "data_type: TYPE_INT32 dims: [ 16 ] }";
+    auto raw = config::ParsePbtxt("max_batch_size: " + std::to_string(max_batch) +
+                                      " input { name: 'INPUT0' " + io + " input { name: 'INPUT1' " +
+                                      io + " output { name: 'OUTPUT0' " + io +
+                                      " output { name: 'OUTPUT1' " + io + extra_config,
+                                  "config.pbtxt");
+    HADRON_CHECK(raw.ok());
+    auto identified = config::Identify(std::move(raw).value(), {"simple", {"model.onnx"}}, false);
+    HADRON_CHECK(identified.ok());
+    auto config = config::Complete(*identified, &loaded->graph, {});
+    HADRON_CHECK(config.ok());
+    plan::CompileOptions options;
+    options.max_batch = max_batch;
+    model::ModelVersion::Parts parts;
+    parts.name = "simple";
+    parts.version = 1;
+    parts.config = *config;
+    auto compiled =
+        plan::CompiledModel::Compile(std::move(loaded->graph), options, kernels, *host, *host);
+    HADRON_CHECK(compiled.ok());
+    parts.compiled = *compiled;
+    auto weights = plan::WeightBinding::Create(parts.compiled->weights(), *host, lane, "simple");
+    HADRON_CHECK(weights.ok());
+    parts.weights = *weights;
+    parts.metrics = metrics.AddModel("simple", 1);
+    version = std::make_shared<const model::ModelVersion>(std::move(parts));
+  }
+
+  /// INPUT0 is `first` in every element, INPUT1 is 1.
+  InferenceRequest Request(std::int64_t rows, std::int32_t first = 0) const {
+    InferenceRequest request;
+    request.model = version;
+    request.rows = rows;
+    const auto tensor = [rows](const char* name, std::int32_t value) {
+      const std::vector<std::int32_t> values(static_cast<std::size_t>(rows) * 16, value);
+      return tensor::HostTensor{{name, tensor::DataType::kInt32, {rows, 16}},
+                                base::IoBuf::Copy(std::as_bytes(std::span(values)))};
+    };
+    request.inputs = {tensor("INPUT0", first), tensor("INPUT1", 1)};
+    return request;
+  }
+
+  FakeClock clock;
+  std::unique_ptr<device::Device> host;
+  backend::KernelRegistry kernels;
+  telemetry::Metrics metrics;
+  base::ManualExecutor lane;
+  model::ModelHandle version;
+};
+
+}  // namespace hadron::serving
