@@ -1,0 +1,68 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/sync.h"
+#include "net/asio.h"
+#include "net/http_message.h"
+#include "net/http_options.h"
+#include "net/memory_budget.h"
+
+namespace hadron::net {
+
+class Connection;
+
+/// What the connections of one server share. Each connection keeps it alive, because an answer may
+/// come after the server has stopped. Thread-safe.
+class ConnectionHost {
+ public:
+  ConnectionHost(HttpServerOptions options_in, HttpHandler& handler_in, MemoryBudget* budget_in)
+      : options(std::move(options_in)),
+        handler(handler_in),
+        budget(budget_in),
+        io(static_cast<int>(options.threads)) {}
+
+  const HttpServerOptions options;
+  HttpHandler& handler;
+  MemoryBudget* const budget;
+  asio::io_context io;
+  std::atomic<bool> draining{false};
+  std::atomic<std::size_t> answering{0};  ///< requests handed over and not yet fully answered
+  std::function<void()> on_closed;        ///< set before the first connection; any io thread
+
+  std::size_t connections() const { return count_.load(); }
+
+  void Add(const std::shared_ptr<Connection>& connection) {
+    ++count_;
+    base::MutexLock lock(mutex_);
+    open_.emplace(connection.get(), connection);
+  }
+  void Remove(Connection* connection) {
+    {
+      base::MutexLock lock(mutex_);
+      if (open_.erase(connection) == 0) return;
+    }
+    --count_;
+    if (on_closed) on_closed();
+  }
+  std::vector<std::shared_ptr<Connection>> Open() const {
+    std::vector<std::shared_ptr<Connection>> open;
+    base::MutexLock lock(mutex_);
+    for (const auto& [key, weak] : open_) {
+      if (auto connection = weak.lock()) open.push_back(std::move(connection));
+    }
+    return open;
+  }
+
+ private:
+  std::atomic<std::size_t> count_{0};
+  mutable base::Mutex mutex_;
+  std::unordered_map<Connection*, std::weak_ptr<Connection>> open_ HADRON_GUARDED_BY(mutex_);
+};
+
+}  // namespace hadron::net

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include "protocol/rest/router.h"
+#include "protocol/rest_frontend.h"
+
+namespace hadron::protocol {
+
+/// Routes and answers. Thread-safe: io threads call it side by side.
+class RestFrontend::Handler final : public net::HttpHandler {
+ public:
+  Handler(Options options, Services services) : options_(options), services_(services) {}
+
+  void Attach(const model::ModelManager& models, serving::InferenceEngine& engine);
+
+  std::optional<net::HttpResponse> Refuse(const net::HttpRequest& head) override;
+  void Handle(net::HttpRequest request, net::HttpResponder responder) override;
+
+ private:
+  /// 404 and 405, and 503 when the server is ending; nothing when the route is served.
+  std::optional<net::HttpResponse> CheckRoute(const Route& route,
+                                              const net::HttpRequest& request) const;
+  net::HttpResponse Answer(const Route& route, const net::HttpRequest& request) const;
+  net::HttpResponse AnswerWithModels(const Route& route, const net::HttpRequest& request,
+                                     const model::ModelManager& models) const;
+
+  net::HttpResponse Live() const;
+  net::HttpResponse Ready() const;
+  net::HttpResponse ModelMetadata(const Route& route, const model::ModelManager& models) const;
+  net::HttpResponse ModelReady(const Route& route, const model::ModelManager& models) const;
+  net::HttpResponse ModelConfig(const Route& route, const model::ModelManager& models) const;
+  net::HttpResponse Statistics(const Route& route, const model::ModelManager& models) const;
+  net::HttpResponse Index(const net::HttpRequest& request, const model::ModelManager& models) const;
+  net::HttpResponse ChangeModel(const Route& route, const net::HttpRequest& request,
+                                const model::ModelManager& models) const;
+  net::HttpResponse Logging(const net::HttpRequest& request) const;
+  void Infer(const Route& route, const net::HttpRequest& request, net::HttpResponder responder);
+
+  /// PERMISSION_DENIED unless this peer may change things.
+  base::Status CheckAdmin(const net::HttpRequest& request) const;
+
+  const Options options_;
+  const Services services_;
+  std::atomic<const model::ModelManager*> models_{nullptr};
+  std::atomic<serving::InferenceEngine*> engine_{nullptr};
+};
+
+}  // namespace hadron::protocol

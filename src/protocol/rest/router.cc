@@ -1,0 +1,126 @@
+#include "protocol/rest/router.h"
+
+#include <algorithm>
+#include <span>
+
+namespace hadron::protocol {
+namespace {
+
+using Path = std::span<const std::string>;
+
+bool Is(Path path, std::initializer_list<std::string_view> names) {
+  return std::equal(path.begin(), path.end(), names.begin(), names.end());
+}
+
+bool IsVersion(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+struct Row {
+  std::string_view name;
+  Endpoint endpoint;
+  Verbs verbs;
+};
+
+constexpr Row kModelRows[] = {
+    {"ready", Endpoint::kModelReady, Verbs::kGet},
+    {"config", Endpoint::kModelConfig, Verbs::kGet},
+    {"stats", Endpoint::kStatistics, Verbs::kGet},
+    {"infer", Endpoint::kInfer, Verbs::kPost},
+    {"generate", Endpoint::kGenerate, Verbs::kPost},
+    {"generate_stream", Endpoint::kGenerate, Verbs::kPost},
+};
+
+/// Behind /v2/models.
+Route MatchModel(Path path) {
+  if (Is(path, {"stats"})) return {Endpoint::kStatistics, Verbs::kGet, {}, {}};
+  if (path.empty()) return {};
+  Route route{Endpoint::kModelMetadata, Verbs::kGet, path[0], {}};
+  path = path.subspan(1);
+  if (Is(path, {"trace", "setting"})) {
+    route.endpoint = Endpoint::kTrace;
+    route.verbs = Verbs::kGetAndPost;
+    return route;
+  }
+  if (path.size() >= 2 && path[0] == "versions") {
+    if (!IsVersion(path[1])) return {};
+    route.version = path[1];
+    path = path.subspan(2);
+  }
+  if (path.empty()) return route;
+  const auto* row = std::find_if(std::begin(kModelRows), std::end(kModelRows),
+                                 [&](const Row& r) { return Is(path, {r.name}); });
+  if (row == std::end(kModelRows)) return {};
+  route.endpoint = row->endpoint;
+  route.verbs = row->verbs;
+  return route;
+}
+
+/// Behind /v2/repository.
+Route MatchRepository(Path path) {
+  if (Is(path, {"index"})) return {Endpoint::kIndex, Verbs::kPost, {}, {}};
+  const bool named = path.size() == 2 ? path[1] == "index" : path.size() == 4;
+  const Path rest = named && path.size() == 4 ? path.subspan(1) : path;
+  if (named && path.size() == 2) return {Endpoint::kNamedRepository, Verbs::kPost, {}, {}};
+  if (rest.size() != 3 || rest[0] != "models") return {};
+  if (rest[2] != "load" && rest[2] != "unload") return {};
+  if (named) return {Endpoint::kNamedRepository, Verbs::kPost, rest[1], {}};
+  return {rest[2] == "load" ? Endpoint::kLoad : Endpoint::kUnload, Verbs::kPost, rest[1], {}};
+}
+
+/// Behind /v2/systemsharedmemory or /v2/cudasharedmemory: [region/<name>/]<verb>.
+Route MatchMemory(Path path, Endpoint status, Endpoint change) {
+  const bool region = path.size() == 3 && path[0] == "region";
+  if (region) path = path.subspan(2);
+  if (Is(path, {"status"})) return {status, Verbs::kGet, {}, {}};
+  if (Is(path, {"unregister"})) return {change, Verbs::kPost, {}, {}};
+  if (region && Is(path, {"register"})) return {change, Verbs::kPost, {}, {}};
+  return {};
+}
+
+}  // namespace
+
+Route MatchRoute(const std::vector<std::string>& segments) {
+  Path path(segments);
+  if (path.empty() || path[0] != "v2") return {};
+  if (path.size() == 1) return {Endpoint::kServerMetadata, Verbs::kGet, {}, {}};
+  const std::string_view group = path[1];
+  path = path.subspan(2);
+  if (group == "models") return MatchModel(path);
+  if (group == "health") {
+    if (Is(path, {"live"})) return {Endpoint::kLive, Verbs::kGet, {}, {}};
+    if (Is(path, {"ready"})) return {Endpoint::kReady, Verbs::kGet, {}, {}};
+  }
+  if (group == "repository") return MatchRepository(path);
+  if (group == "logging" && path.empty()) return {Endpoint::kLogging, Verbs::kGetAndPost, {}, {}};
+  if (group == "trace" && Is(path, {"setting"})) {
+    return {Endpoint::kTrace, Verbs::kGetAndPost, {}, {}};
+  }
+  if (group == "systemsharedmemory") {
+    return MatchMemory(path, Endpoint::kSystemMemoryStatus, Endpoint::kSystemMemoryChange);
+  }
+  if (group == "cudasharedmemory") {
+    return MatchMemory(path, Endpoint::kCudaMemoryStatus, Endpoint::kCudaMemoryChange);
+  }
+  return {};
+}
+
+bool Allows(Verbs verbs, std::string_view method) {
+  if (method == "GET" || method == "HEAD") return verbs != Verbs::kPost;
+  return method == "POST" && verbs != Verbs::kGet;
+}
+
+std::string_view AllowedMethods(Verbs verbs) {
+  switch (verbs) {
+    case Verbs::kGet:
+      return "GET, HEAD";
+    case Verbs::kPost:
+      return "POST";
+    case Verbs::kGetAndPost:
+      break;
+  }
+  return "GET, HEAD, POST";
+}
+
+}  // namespace hadron::protocol

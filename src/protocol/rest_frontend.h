@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "model/model_manager.h"
+#include "net/http_server.h"
+#include "net/memory_budget.h"
+#include "protocol/server_state.h"
+#include "serving/inference_engine.h"
+#include "telemetry/metrics.h"
+
+namespace hadron::protocol {
+
+/// From whom calls that change things are accepted (--admin-access).
+enum class AdminAccess : std::uint8_t { kLoopback, kOpen, kOff };
+
+/// The V2 protocol over HTTP: a server with its threads, codecs and handlers. Live and not ready
+/// from Start() on; calls that need models are answered 503 until Attach().
+///
+/// Life: Create -> Bind -> Start -> Attach -> StopAccepting -> Stop. For the one thread that owns
+/// it.
+///
+///     HADRON_ASSIGN_OR_RETURN(auto rest, RestFrontend::Create(options, {&state, &clock,
+///     &budget})); HADRON_RETURN_IF_ERROR(rest->Bind());
+class RestFrontend {
+ public:
+  struct Options {
+    net::HttpServerOptions http;
+    std::uint64_t max_input_bytes = 67108864;  ///< --http-max-input-size
+    AdminAccess admin_access = AdminAccess::kLoopback;
+  };
+  /// All outlive the frontend.
+  struct Services {
+    const ServerState* state = nullptr;
+    const base::Clock* clock = nullptr;
+    net::MemoryBudget* request_memory = nullptr;
+  };
+
+  static base::StatusOr<std::unique_ptr<RestFrontend>> Create(Options options, Services services);
+  class Handler;
+  RestFrontend(std::unique_ptr<Handler> handler, std::unique_ptr<net::HttpServer> server);
+  ~RestFrontend();
+
+  base::Status Bind() { return server_->Bind(); }
+  std::uint16_t port() const { return server_->port(); }
+  void Start() { server_->Start(); }
+  /// From now on model calls are answered; both outlive the frontend.
+  void Attach(const model::ModelManager& models, serving::InferenceEngine& engine);
+  /// New connections are refused, answers close theirs.
+  void StopAccepting() { server_->StopAccepting(); }
+  /// See HttpServer::WaitForAnswers.
+  bool WaitForAnswers(base::TimePoint until) const { return server_->WaitForAnswers(until); }
+  void Stop() { server_->Stop(); }
+  std::size_t connections() const { return server_->connections(); }
+
+ private:
+  std::unique_ptr<Handler> handler_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+/// `GET /metrics` on a listener and a thread of its own, so that it answers while inference is
+/// saturated and while the server drains. Same life as RestFrontend.
+class MetricsFrontend {
+ public:
+  /// `metrics` outlives the frontend.
+  static base::StatusOr<std::unique_ptr<MetricsFrontend>> Create(net::HttpServerOptions options,
+                                                                 telemetry::Metrics& metrics);
+  class Handler;
+  MetricsFrontend(std::unique_ptr<Handler> handler, std::unique_ptr<net::HttpServer> server);
+  ~MetricsFrontend();
+
+  base::Status Bind() { return server_->Bind(); }
+  std::uint16_t port() const { return server_->port(); }
+  void Start() { server_->Start(); }
+  void Stop() { server_->Stop(); }
+  std::size_t connections() const { return server_->connections(); }
+
+ private:
+  std::unique_ptr<Handler> handler_;
+  std::unique_ptr<net::HttpServer> server_;
+};
+
+}  // namespace hadron::protocol

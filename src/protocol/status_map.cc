@@ -1,0 +1,49 @@
+#include "protocol/status_map.h"
+
+namespace hadron::protocol {
+
+int HttpStatus(const base::Status& status) {
+  using base::StatusCode;
+  switch (status.code()) {
+    case StatusCode::kOk:
+      return 200;
+    case StatusCode::kInvalidArgument:
+    case StatusCode::kAlreadyExists:
+    case StatusCode::kCancelled:
+    case StatusCode::kUnknown:
+      return 400;
+    case StatusCode::kUnauthenticated:
+      return 401;
+    case StatusCode::kPermissionDenied:
+      return 403;
+    case StatusCode::kNotFound:
+      return 404;
+    case StatusCode::kInternal:
+      return 500;
+    case StatusCode::kUnimplemented:
+      return 501;
+    case StatusCode::kUnavailable:
+      return 503;
+    case StatusCode::kResourceExhausted:
+      return status.cause() == base::RefusalCause::kQuota ? 429 : 503;
+  }
+  return 500;
+}
+
+int GrpcStatus(const base::Status& status) { return static_cast<int>(status.code()); }
+
+std::optional<int> RetryAfterSeconds(const base::Status& status) {
+  switch (status.cause()) {
+    case base::RefusalCause::kQueue:
+    case base::RefusalCause::kDeadline:
+    case base::RefusalCause::kQuota:
+    case base::RefusalCause::kMemory:
+      return 1;
+    case base::RefusalCause::kNone:
+    case base::RefusalCause::kDraining:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace hadron::protocol
