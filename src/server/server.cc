@@ -1,0 +1,174 @@
+#include "server/server.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <future>
+
+#include "base/log.h"
+#include "base/system_limits.h"
+#include "server/version.h"
+
+namespace hadron::server {
+namespace {
+
+using base::Status;
+using base::StatusOr;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds kPoll{5};
+
+/// Waits until `done` says so, the time has come, or `hurry` is set.
+template <typename Done>
+bool WaitUntil(base::TimePoint until, const std::atomic<bool>& hurry, Done done) {
+  while (!done()) {
+    if (std::chrono::steady_clock::now() >= until || hurry.load()) return done();
+    std::this_thread::sleep_for(kPoll);
+  }
+  return true;
+}
+
+unsigned ComputeThreads(const Options& options) {
+  const auto wanted = static_cast<unsigned>(options.Uint("cpu-threads"));
+  if (wanted > 0) return wanted;
+  const unsigned cpus = base::ReadSystemLimits().cpus;
+  return cpus > 2 ? cpus - 1 : cpus;
+}
+
+std::uint64_t RequestBudget(const Options& options) {
+  const std::uint64_t wanted = options.Uint("request-memory-budget");
+  return wanted > 0 ? wanted : base::ReadSystemLimits().memory_bytes / 4;
+}
+
+}  // namespace
+
+/// Tells the scheduler which versions there are.
+class Server::Events final : public model::ModelManager::Observer {
+ public:
+  explicit Events(serving::DeviceScheduler& scheduler) : scheduler_(scheduler) {}
+  void OnReady(const model::ModelHandle& version) override {
+    version->metrics().SetState("READY");
+    scheduler_.Add(version);
+  }
+  void OnGone(const model::ModelHandle& version) override { scheduler_.Remove(version.get()); }
+
+  std::promise<Status> loaded;
+
+ private:
+  serving::DeviceScheduler& scheduler_;
+};
+
+Server::Server(const Options& options)
+    : options_(options),
+      metrics_({.triton_names = options.Bool("triton-metrics"),
+                .cpu = options.Bool("allow-cpu-metrics")},
+               clock_),
+      state_({options.Text("id"), std::string(kVersion),
+              protocol::ServerState::ImplementedExtensions()},
+             options.Bool("strict-readiness")),
+      request_memory_(RequestBudget(options)) {}
+
+Server::~Server() { JoinThreads(); }
+
+StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options) {
+  auto server = std::unique_ptr<Server>(new Server(options));  // NOLINT: private constructor
+  HADRON_RETURN_IF_ERROR(server->OpenRepositories());
+  HADRON_RETURN_IF_ERROR(server->MakeDevices());
+  device::Device& host = *server->host_;
+  device::Device& device = server->accelerator_ ? *server->accelerator_ : host;
+  HADRON_ASSIGN_OR_RETURN(server->lane_,
+                          plan::Lane::Create(device, host, server->lane_executor_,
+                                             static_cast<int>(ComputeThreads(options)), "lane 0"));
+  server->MakeServing();
+  HADRON_RETURN_IF_ERROR(server->MakeFrontends());
+  return server;
+}
+
+void Server::MakeServing() {
+  device::Device& device = accelerator_ ? *accelerator_ : *host_;
+  scheduler_ = std::make_unique<serving::DeviceScheduler>(
+      serving::DeviceScheduler::Dependencies{{lane_.get()}, &load_, &clock_});
+  engine_ = std::make_unique<serving::InferenceEngine>(
+      serving::InferenceEngine::Options{options_.Uint("max-inflight")}, *scheduler_,
+      metrics_.server(), clock_);
+  events_ = std::make_unique<Events>(*scheduler_);
+  model::VersionLoader::Options loading;
+  loading.disable_auto_complete =
+      options_.Bool("disable-auto-complete-config") || options_.Bool("strict-model-config");
+  loading.default_max_batch_size = *options_.DefaultMaxBatchSize();
+  loading.max_model_nodes = static_cast<std::int64_t>(options_.Uint("max-model-nodes"));
+  loading.max_model_bytes = options_.Uint("max-model-bytes");
+  loading.max_fold_bytes = options_.Uint("max-fold-bytes");
+  loading.allow_cpu_fallback = options_.Bool("allow-cpu-fallback");
+  loading.compute_threads = static_cast<int>(ComputeThreads(options_));
+  loader_ = std::make_unique<model::VersionLoader>(
+      std::move(loading), model::VersionLoader::Dependencies{&device, host_.get(), &kernels_,
+                                                             &lane_executor_, &metrics_, &clock_});
+  std::vector<storage::ObjectStore*> stores;
+  for (const auto& store : stores_) stores.push_back(store.get());
+  models_ = std::make_unique<model::ModelManager>(
+      model::ModelManager::Options{model::ControlMode::kNone, options_.Text("model-config-name")},
+      model::ModelManager::Dependencies{std::move(stores), loader_.get(), &control_, &load_},
+      *events_);
+}
+
+void Server::RefreshMetrics() {
+  metrics_.RefreshSystem();
+  control_.PostAt(clock_.Now() + milliseconds(options_.Uint("metrics-interval-ms")),
+                  [this] { RefreshMetrics(); });
+}
+
+void Server::Start() {
+  threads_.emplace_back([this] { lane_executor_.Run(); });
+  threads_.emplace_back([this] { control_.Run(); });
+  for (std::uint64_t i = 0; i < options_.Uint("model-load-thread-count"); ++i) {
+    threads_.emplace_back([this] { load_.Run(); });
+  }
+  device_thread_ = std::jthread([this] { scheduler_->Run(); });
+  StartFrontends();
+  control_.Post([this] { RefreshMetrics(); });
+  models_->Start([this](Status status) { events_->loaded.set_value(std::move(status)); });
+}
+
+Status Server::WaitLoaded(const std::atomic<bool>& stop) {
+  auto loaded = events_->loaded.get_future();
+  WaitUntil(base::TimePoint::max(), stop,
+            [&] { return loaded.wait_for(kPoll) == std::future_status::ready; });
+  if (loaded.wait_for(milliseconds(0)) == std::future_status::ready) return loaded.get();
+  return {};
+}
+
+bool Server::Drain(const std::atomic<bool>& hurry) {
+  base::LogInfo("draining", {{"inflight", engine_->inflight()}});
+  state_.BeginDrain();
+  if (rpc_) rpc_->BeginDrain();
+  WaitUntil(clock_.Now() + seconds(options_.Uint("shutdown-drain-secs")), hurry,
+            [] { return false; });
+  const base::TimePoint end = clock_.Now() + seconds(options_.Uint("exit-timeout-secs"));
+  state_.BeginExit();
+  if (rest_) rest_->StopAccepting();
+  const bool answered = WaitUntil(end, hurry, [this] { return engine_->inflight() == 0; });
+  engine_->StopAdmission();
+  scheduler_->Stop();
+  const bool written = !rest_ || rest_->WaitForAnswers(end);
+  if (rpc_) rpc_->Shutdown(end);
+  JoinThreads();
+  return answered && written;
+}
+
+void Server::JoinThreads() {
+  if (scheduler_) scheduler_->Stop();
+  if (rpc_) rpc_->Shutdown(clock_.Now());
+  if (rest_) rest_->Stop();
+  if (scrapes_) scrapes_->Stop();
+  // Upstream first: the scheduler orders plans from `load` and runs on the lane, so it ends while
+  // both still work; `load` posts its results to `control`.
+  if (device_thread_.joinable()) device_thread_.join();
+  lane_executor_.Stop();
+  load_.Stop();
+  control_.Stop();
+  threads_.clear();
+}
+
+}  // namespace hadron::server

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "backend/kernel.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/status.h"
+#include "device/device.h"
+#include "model/model_manager.h"
+#include "net/memory_budget.h"
+#include "plan/lane.h"
+#include "protocol/rest_frontend.h"
+#include "protocol/rpc_frontend.h"
+#include "protocol/server_state.h"
+#include "server/options.h"
+#include "serving/device_scheduler.h"
+#include "serving/inference_engine.h"
+#include "storage/object_store.h"
+#include "telemetry/metrics.h"
+
+namespace hadron::server {
+
+/// The whole server: builds every part, starts the threads, drains and joins them. Everything below
+/// gets what it needs from here; nothing is global.
+/// Life: Create (ports are taken) -> Start -> WaitLoaded -> Drain. One thread (main) calls it.
+class Server {
+ public:
+  /// Takes the ports and opens the repositories; loads nothing yet.
+  static base::StatusOr<std::unique_ptr<Server>> Create(const Options& options);
+  ~Server();
+
+  /// Starts threads and the loading of models; live from here on.
+  void Start();
+  /// Blocks until the start-up loads have ended or `stop` becomes true; their failure.
+  base::Status WaitLoaded(const std::atomic<bool>& stop);
+  /// Writes --port-file, if asked for.
+  base::Status WritePortFile() const;
+  /// Not ready -> still serving for --shutdown-drain-secs -> refusing -> requests in flight end.
+  /// False when work was dropped. `hurry` cuts the waits short.
+  bool Drain(const std::atomic<bool>& hurry);
+
+ private:
+  class Events;
+
+  explicit Server(const Options& options);
+  base::Status OpenRepositories();
+  base::Status MakeDevices();
+  base::Status MakeFrontends();
+  void StartFrontends();
+  void SampleGauges();
+  void MakeServing();
+  void RefreshMetrics();
+  void JoinThreads();
+
+  const Options options_;
+  const base::SystemClock clock_;
+  telemetry::Metrics metrics_;
+  protocol::ServerState state_;
+  net::MemoryBudget request_memory_;
+
+  // Executors outlive everything that posts to them.
+  base::TaskQueue control_;
+  base::TaskQueue load_;
+  base::TaskQueue lane_executor_;
+
+  std::vector<std::unique_ptr<storage::ObjectStore>> stores_;
+  std::unique_ptr<device::Device> host_;
+  std::unique_ptr<device::Device> accelerator_;  ///< null when the CPU serves
+  backend::KernelRegistry kernels_;
+  std::unique_ptr<plan::Lane> lane_;
+  std::unique_ptr<serving::DeviceScheduler> scheduler_;
+  std::unique_ptr<serving::InferenceEngine> engine_;
+  std::unique_ptr<Events> events_;
+  std::unique_ptr<model::VersionLoader> loader_;
+  std::unique_ptr<model::ModelManager> models_;
+  std::unique_ptr<protocol::RestFrontend> rest_;        ///< null without --allow-http
+  std::unique_ptr<protocol::RpcFrontend> rpc_;          ///< null without --allow-grpc
+  std::unique_ptr<protocol::MetricsFrontend> scrapes_;  ///< null without --allow-metrics
+  std::jthread device_thread_;
+  std::vector<std::jthread> threads_;  ///< lane, control, load
+};
+
+}  // namespace hadron::server

@@ -1,0 +1,107 @@
+// Which implementations the server is made of: stores by URL scheme, devices by --device.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/strings.h"
+#include "base/system_limits.h"
+#include "device/host/factory.h"
+#ifdef HADRON_HAVE_OPENCL
+#include "device/opencl/factory.h"
+#endif
+#include "server/server.h"
+#include "storage/local/factory.h"
+
+namespace hadron::server {
+namespace {
+
+using base::InvalidArgument;
+using base::Status;
+using base::StatusOr;
+
+constexpr double kSharedMemoryFraction = 0.5;
+
+StatusOr<std::unique_ptr<storage::ObjectStore>> OpenStore(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string::npos) return storage::OpenLocalStore(url);
+  return base::Unimplemented(
+      fmt::format("--model-repository={}: '{}' repositories are not supported in this version, "
+                  "only local directories are",
+                  url, url.substr(0, scheme)));
+}
+
+/// Bytes the device may use: the smaller of fraction and --device-memory-budget.
+std::uint64_t Budget(const Options& options, std::uint64_t total, bool shares_host_memory) {
+  double fraction = options.Double("gpu-memory-fraction");
+  if (shares_host_memory) fraction = std::min(fraction, kSharedMemoryFraction);
+  auto budget = static_cast<std::uint64_t>(static_cast<double>(total) * fraction);
+  const std::uint64_t limit = options.Uint("device-memory-budget");
+  return limit == 0 ? budget : std::min(budget, limit);
+}
+
+/// Device number of "opencl" or "opencl:<n>"; nothing for the CPU.
+StatusOr<std::optional<unsigned>> OpenClIndex(const std::string& device) {
+  if (device == "auto" || device == "cpu") return std::optional<unsigned>();
+  if (device == "opencl") return std::optional<unsigned>(0);
+  if (device.starts_with("opencl:")) {
+    const auto index = base::ParseUint64(device.substr(7));
+    if (index && *index < 1024) return std::optional<unsigned>(static_cast<unsigned>(*index));
+  }
+  return InvalidArgument(
+      fmt::format("--device={}: expected auto, cpu, opencl or opencl:<n>", device));
+}
+
+#ifdef HADRON_HAVE_OPENCL
+StatusOr<std::unique_ptr<device::Device>> OpenClDevice(const Options& options, unsigned index) {
+  const auto devices = device::ListOpenClDevices();
+  if (index >= devices.size()) {
+    return InvalidArgument(fmt::format(
+        "--device: there is no OpenCL device {}, the drivers offer {}; install the driver's OpenCL "
+        "package (ICD) or use --device=cpu",
+        index, devices.size()));
+  }
+  HADRON_ASSIGN_OR_RETURN(auto probe, device::MakeOpenClDevice(index, UINT64_MAX));
+  const device::DeviceInfo& info = probe->info();
+  return device::MakeOpenClDevice(index, Budget(options, info.memory_bytes, info.host_unified));
+}
+#endif
+
+}  // namespace
+
+Status Server::OpenRepositories() {
+  const std::vector<std::string> urls = options_.Repositories();
+  if (urls.empty()) {
+    return InvalidArgument("--model-repository is missing: name the directory of the models");
+  }
+  for (const std::string& url : urls) {
+    auto store = OpenStore(url);
+    if (!store.ok()) return std::move(store).status().With("--model-repository");
+    stores_.push_back(std::move(store).value());
+  }
+  return {};
+}
+
+Status Server::MakeDevices() {
+  const base::SystemLimits limits = base::ReadSystemLimits();
+  host_ = device::MakeHostDevice(Budget(options_, limits.memory_bytes, true));
+  backend::RegisterOneDnnKernels(kernels_);
+  HADRON_ASSIGN_OR_RETURN(const auto index, OpenClIndex(options_.Text("device")));
+  if (index) {
+#ifdef HADRON_HAVE_OPENCL
+    HADRON_ASSIGN_OR_RETURN(accelerator_, OpenClDevice(options_, *index));
+    backend::RegisterOpenClKernels(kernels_, *accelerator_, options_.Text("kernel-dir"));
+#else
+    return base::Unimplemented("--device: this build has no OpenCL (HADRON_OPENCL=OFF)");
+#endif
+  }
+  const device::DeviceInfo& info = (accelerator_ ? *accelerator_ : *host_).info();
+  base::LogInfo("device",
+                {{"id", info.id},
+                 {"name", info.name},
+                 {"class", info.device_class},
+                 {"budget_bytes", (accelerator_ ? *accelerator_ : *host_).memory().budget()}});
+  return {};
+}
+
+}  // namespace hadron::server
