@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "cli/exit_code.h"
+#include "hadron/client.h"
+
+namespace hadron::cli {
+
+/// What all commands share: where the server is, and where to write.
+struct Context {
+  client::Options server;
+  bool json = false;
+  std::ostream& out;
+  std::ostream& err;
+};
+
+struct InferOptions {
+  std::string model;
+  std::string version;
+  std::vector<std::string> inputs;   ///< name=source
+  std::vector<std::string> outputs;  ///< empty = all
+  std::optional<std::int64_t> batch;
+  bool invert = false;
+  std::optional<double> scale;
+  unsigned top = 10;       ///< classes shown
+  std::uint32_t seed = 1;  ///< of random inputs
+};
+
+/// Is the server there, live and ready, and what is it?
+ExitCode RunStatus(const Context& context);
+/// The repository index.
+ExitCode RunModels(const Context& context);
+/// One inference request and its answer.
+ExitCode RunInfer(const Context& context, const InferOptions& options);
+
+/// Prints "hadron-cli: message" and gives the code to end with.
+ExitCode Complain(const Context& context, const client::Error& error);
+
+}  // namespace hadron::cli

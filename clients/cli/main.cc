@@ -1,0 +1,101 @@
+// hadron-cli: asks an inference server what it has and sends it things to think about.
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+#include "cli/commands.h"
+
+namespace {
+
+using hadron::cli::Context;
+using hadron::cli::ExitCode;
+using hadron::cli::InferOptions;
+
+constexpr const char* kFooter = R"(
+Inputs of 'infer', by the model's input names:
+  --input x=FILE.npy         numpy array; a missing batch dimension is added
+  --input x=FILE.json        nested or flat list
+  --input x=FILE.pgm|.png    picture, resized to the model's height and width and made grey
+  --input x=1,2.5,3          values in row-major order (strings for BYTES)
+  --input x=random|zeros     standard normal values, or zeros
+
+Exit codes: 0 done, 1 the server answers with an error or is not ready, 2 wrong usage or input,
+3 no connection or no answer in time.
+
+Examples:
+  hadron-cli status
+  hadron-cli infer digits --input image=digit_3.pgm
+  hadron-cli --grpc 127.0.0.1:8001 infer calo_gan --input noise=random --input energy=50)";
+
+struct Arguments {
+  std::string url = "http://127.0.0.1:8000";
+  std::string grpc;
+  double timeout_s = 60;
+  bool json = false;
+  InferOptions infer;
+};
+
+void AddInfer(CLI::App& app, InferOptions& infer) {
+  app.add_option("MODEL", infer.model, "Name of the model")->required();
+  app.add_option("--model-version", infer.version, "Version; default: the newest that is ready");
+  app.add_option("-i,--input", infer.inputs, "NAME=FILE or NAME=VALUES, once for every input")
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_option("-o,--output", infer.outputs, "Output to ask for, repeatable; default: all")
+      ->take_all()
+      ->allow_extra_args(false);
+  app.add_option("--batch", infer.batch, "Rows: a single one is repeated, more are cut")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--invert", infer.invert, "Pictures: exchange black and white");
+  app.add_option("--scale", infer.scale, "Pictures: white becomes this value; default: unchanged");
+  app.add_option("--top", infer.top, "Classes shown of an output with labels")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--seed", infer.seed, "Seed of 'random'")->capture_default_str();
+}
+
+ExitCode Run(const CLI::App& app, const Arguments& arguments) {
+  const std::string url = arguments.grpc.empty() ? arguments.url : "grpc://" + arguments.grpc;
+  const auto timeout = std::chrono::milliseconds(static_cast<long>(arguments.timeout_s * 1000));
+  const Context context{.server = {.url = url, .timeout = timeout},
+                        .json = arguments.json,
+                        .out = std::cout,
+                        .err = std::cerr};
+  if (app.got_subcommand("status")) return RunStatus(context);
+  if (app.got_subcommand("models")) return RunModels(context);
+  return RunInfer(context, arguments.infer);
+}
+
+int Main(int argc, char** argv) {
+  CLI::App app("Command line of the Hadron inference server.", "hadron-cli");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.fallthrough();
+  Arguments arguments;
+  auto* url = app.add_option("--url", arguments.url, "Server, over REST")->capture_default_str();
+  app.add_option("--grpc", arguments.grpc, "HOST:PORT of the server, over gRPC")->excludes(url);
+  app.add_option("--timeout", arguments.timeout_s, "Seconds that a call may take")
+      ->check(CLI::Range(0.001, 86400.0))
+      ->capture_default_str();
+  app.add_flag("--json", arguments.json, "Print JSON instead of text");
+  app.add_subcommand("status", "Is the server live and ready, and what is it?");
+  app.add_subcommand("models", "List the models of the repository and their states");
+  AddInfer(*app.add_subcommand("infer", "Send one request and show the answer"), arguments.infer);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  }
+  return static_cast<int>(Run(app, arguments));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "hadron-cli: " << error.what() << '\n';
+    return static_cast<int>(ExitCode::kUsage);
+  }
+}

@@ -1,0 +1,142 @@
+#include <fmt/format.h>
+
+#include <functional>
+
+#include "base/strings.h"
+#include "cpp/rest_codec.h"
+#include "cpp/transport.h"
+#include "net/http_client.h"
+#include "net/url.h"
+
+namespace hadron::client {
+namespace {
+
+constexpr const char* kHeaderLength = "Inference-Header-Content-Length";
+
+class RestTransport final : public Transport {
+ public:
+  RestTransport(std::string base_url, std::chrono::milliseconds timeout)
+      : base_url_(std::move(base_url)), timeout_(timeout) {}
+
+  Result<bool> ServerLive() override { return Probe("/v2/health/live"); }
+  Result<bool> ServerReady() override { return Probe("/v2/health/ready"); }
+  Result<bool> ModelReady(const std::string& model, const std::string& version) override {
+    return Probe(ModelPath(model, version) + "/ready");
+  }
+
+  Result<ServerMetadata> GetServerMetadata() override {
+    return Ask<ServerMetadata>("GET", "/v2", rest::DecodeServerMetadata);
+  }
+  Result<ModelMetadata> GetModelMetadata(const std::string& model,
+                                         const std::string& version) override {
+    return Ask<ModelMetadata>("GET", ModelPath(model, version), rest::DecodeModelMetadata);
+  }
+  Result<std::string> GetModelConfig(const std::string& model,
+                                     const std::string& version) override {
+    auto answer = Send(Request("GET", ModelPath(model, version) + "/config"));
+    if (!answer) return answer.error();
+    return std::move(answer->body);
+  }
+  Result<std::vector<ModelIndexEntry>> GetRepositoryIndex() override {
+    return Ask<std::vector<ModelIndexEntry>>("POST", "/v2/repository/index", rest::DecodeIndex);
+  }
+  Result<std::vector<ModelStatistics>> GetStatistics(const std::string& model,
+                                                     const std::string& version) override {
+    const std::string path =
+        model.empty() ? "/v2/models/stats" : ModelPath(model, version) + "/stats";
+    return Ask<std::vector<ModelStatistics>>("GET", path, rest::DecodeStatistics);
+  }
+
+  Result<InferResponse> Infer(const InferRequest& request) override {
+    auto body = rest::EncodeInfer(request);
+    if (!body.ok()) return ToError(ErrorCode::kInvalidArgument, std::move(body).status());
+    auto post = Request("POST", ModelPath(request.model, request.version) + "/infer");
+    post.headers = {{"Content-Type", "application/octet-stream"},
+                    {kHeaderLength, fmt::format("{}", body->header_bytes)}};
+    post.body = body->body;
+    auto answer = Send(std::move(post));
+    if (!answer) return answer.error();
+    std::optional<std::size_t> header_bytes;
+    if (const auto field = answer->headers.Find(kHeaderLength)) {
+      header_bytes = base::ParseUint64(*field);
+      if (!header_bytes) return BadAnswer(fmt::format("{} is no number", kHeaderLength));
+    }
+    auto response = rest::DecodeInfer(answer->body, header_bytes);
+    if (!response.ok()) return BadAnswer(response.message());
+    return std::move(response).value();
+  }
+
+ private:
+  static std::string ModelPath(const std::string& model, const std::string& version) {
+    std::string path = "/v2/models/" + net::PercentEncode(model);
+    if (!version.empty()) path += "/versions/" + net::PercentEncode(version);
+    return path;
+  }
+  /// `path` is completed to a URL when it is sent.
+  static net::HttpClientRequest Request(const char* method, std::string path) {
+    net::HttpClientRequest request;
+    request.method = method;
+    request.url = std::move(path);
+    return request;
+  }
+  Error BadAnswer(const std::string& message) const {
+    return {.code = ErrorCode::kBadAnswer,
+            .status = 0,
+            .message =
+                fmt::format("{} does not answer as the V2 protocol says: {}", base_url_, message)};
+  }
+
+  Result<net::HttpClientResponse> SendRaw(net::HttpClientRequest request) {
+    request.url = base_url_ + request.url;
+    request.timeout = timeout_;
+    auto answer = http_.Send(request);
+    if (answer.ok()) return std::move(answer).value();
+    const bool call_is_wrong = answer.code() == base::StatusCode::kInvalidArgument;
+    return ToError(call_is_wrong ? ErrorCode::kInvalidArgument : ErrorCode::kUnreachable,
+                   std::move(answer).status());
+  }
+
+  /// Every status but 200 is an error.
+  Result<net::HttpClientResponse> Send(net::HttpClientRequest request) {
+    auto answer = SendRaw(std::move(request));
+    if (!answer || answer->status == 200) return answer;
+    return Error{.code = ErrorCode::kServer,
+                 .status = answer->status,
+                 .message = rest::ErrorText(answer->status, answer->body)};
+  }
+
+  Result<bool> Probe(const std::string& path) {
+    auto answer = SendRaw(Request("GET", path));
+    if (!answer) return answer.error();
+    if (answer->status == 200) return true;
+    if (answer->status == 400 || answer->status == 503) return false;
+    return Error{.code = ErrorCode::kServer,
+                 .status = answer->status,
+                 .message = rest::ErrorText(answer->status, answer->body)};
+  }
+
+  template <typename T>
+  Result<T> Ask(const char* method, const std::string& path,
+                base::StatusOr<T> (*decode)(const json::Value&)) {
+    auto answer = Send(Request(method, path));
+    if (!answer) return answer.error();
+    const auto json = json::Parse(answer->body);
+    if (!json.ok()) return BadAnswer(json.message());
+    auto decoded = decode(*json);
+    if (!decoded.ok()) return BadAnswer(decoded.message());
+    return std::move(decoded).value();
+  }
+
+  const std::string base_url_;
+  const std::chrono::milliseconds timeout_;
+  net::BlockingHttpClient http_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> MakeRestTransport(const std::string& base_url,
+                                             std::chrono::milliseconds timeout) {
+  return std::make_unique<RestTransport>(base_url, timeout);
+}
+
+}  // namespace hadron::client
