@@ -1,0 +1,133 @@
+#include "bench/engine_case.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <random>
+
+#include "base/bytes.h"
+#include "bench/model_runner.h"
+#include "bench/ort_arm.h"
+
+namespace hadron::bench {
+namespace {
+
+using base::Status;
+using base::StatusOr;
+using Clock = std::chrono::steady_clock;
+
+constexpr double kRoundSeconds = 0.25;
+constexpr double kTolerance = 5e-6;
+
+/// Pseudo-random numbers that suit the models at hand: normal floats, small integers.
+std::string RandomBytes(const tensor::TensorDesc& desc, std::mt19937& random) {
+  std::string bytes;
+  const auto append = [&bytes](auto value) {
+    const auto raw = std::as_bytes(std::span(&value, 1));
+    bytes.append(base::AsText(raw));
+  };
+  std::normal_distribution<float> normal;
+  for (std::int64_t i = 0; i < desc.shape.elements(); ++i) {
+    switch (desc.type) {
+      case tensor::DataType::kFp32:
+        append(std::abs(normal(random)) + 1.0F);
+        break;
+      case tensor::DataType::kInt32:
+        append(static_cast<std::int32_t>(random() % 100));
+        break;
+      default:
+        append(static_cast<std::int64_t>(random() % 100));
+        break;
+    }
+  }
+  return bytes;
+}
+
+Status CheckAgreement(const std::vector<tensor::HostTensor>& ours,
+                      const std::vector<std::string>& theirs, const std::string& what) {
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    const base::IoBuf mine = ours[i].bytes.Flatten();
+    if (mine.size() != theirs[i].size()) return base::Internal(what + ": outputs differ in size");
+    if (ours[i].desc.type != tensor::DataType::kFp32) {
+      if (mine.ToString() != theirs[i]) return base::Internal(what + ": outputs differ");
+      continue;
+    }
+    const auto a = base::AsArray<float>(mine.bytes());
+    const auto b = base::AsArray<float>(base::AsBytes(theirs[i]));
+    double difference = 0;
+    double norm = 0;
+    for (std::size_t k = 0; k < a.size(); ++k) {
+      difference += std::pow(static_cast<double>(a[k]) - static_cast<double>(b[k]), 2);
+      norm += std::pow(static_cast<double>(b[k]), 2);
+    }
+    if (std::sqrt(difference) > kTolerance * std::sqrt(norm)) {
+      return base::Internal(fmt::format("{}: outputs differ by {:.2e} (relative L2)", what,
+                                        std::sqrt(difference / norm)));
+    }
+  }
+  return {};
+}
+
+/// Mean nanoseconds of `count` runs.
+StatusOr<double> TimeOurs(ModelRunner& runner, int count) {
+  const auto begin = Clock::now();
+  for (int i = 0; i < count; ++i) {
+    auto outputs = runner.Run();
+    if (!outputs.ok()) return std::move(outputs).status();
+  }
+  const std::chrono::duration<double, std::nano> elapsed = Clock::now() - begin;
+  return elapsed.count() / count;
+}
+
+StatusOr<Ratio> Compare(const EngineOptions& options, const std::string& model, int batch,
+                        OrtArm& ort) {
+  const std::string path = options.repository + "/" + model + "/1/model.onnx";
+  Ratio ratio{fmt::format("{} batch {}", model, batch), ort.version(), {}, {}, {}};
+  HADRON_ASSIGN_OR_RETURN(auto runner, ModelRunner::Load(path, batch, options.threads));
+  std::mt19937 random(1);
+  std::vector<std::string> bytes;
+  for (const auto& desc : runner->inputs()) bytes.push_back(RandomBytes(desc, random));
+  HADRON_RETURN_IF_ERROR(runner->SetInputs(bytes));
+  HADRON_RETURN_IF_ERROR(ort.Open(path, options.threads, runner->inputs(), bytes));
+  HADRON_ASSIGN_OR_RETURN(const auto ours, runner->Run());
+  HADRON_ASSIGN_OR_RETURN(const auto theirs, ort.Outputs());
+  HADRON_RETURN_IF_ERROR(CheckAgreement(ours, theirs, ratio.what));
+
+  // Warm up both, and find how many runs fill a round.
+  HADRON_ASSIGN_OR_RETURN(const double first, ort.Time(20));
+  HADRON_RETURN_IF_ERROR(TimeOurs(*runner, 20).CloneStatus());
+  const int count = std::max(10, static_cast<int>(kRoundSeconds * 1e9 / std::max(first, 1.0)));
+  for (int round = 0; round < options.rounds; ++round) {
+    double mine = 0;
+    double other = 0;
+    for (int arm = 0; arm < 2; ++arm) {
+      if ((round + arm) % 2 == 0) {
+        HADRON_ASSIGN_OR_RETURN(mine, TimeOurs(*runner, count));
+      } else {
+        HADRON_ASSIGN_OR_RETURN(other, ort.Time(count));
+      }
+    }
+    ratio.ratios.push_back(mine / other);
+    ratio.ours_us.push_back(mine / 1e3);
+    ratio.peer_us.push_back(other / 1e3);
+  }
+  return ratio;
+}
+
+}  // namespace
+
+StatusOr<std::vector<Ratio>> RunEngineCase(const EngineOptions& options) {
+  HADRON_ASSIGN_OR_RETURN(auto ort, OrtArm::Start(options.python));
+  std::vector<Ratio> ratios;
+  for (const std::string& model : options.models) {
+    for (const int batch : options.batches) {
+      auto ratio = Compare(options, model, batch, *ort);
+      if (!ratio.ok()) return std::move(ratio).status().With(model);
+      ratios.push_back(std::move(ratio).value());
+    }
+  }
+  return ratios;
+}
+
+}  // namespace hadron::bench
