@@ -252,6 +252,8 @@ TEST(HttpServer, DrainAnswersWhatItHasAndCloses) {
   EchoServer server;
   RawClient client(server.port());
   RawClient idle(server.port());
+  ASSERT_TRUE(idle.Send(kGet));
+  ASSERT_EQ(idle.Read().status, 200);  // so it has been accepted, not only queued by the kernel
   ASSERT_TRUE(client.Send(kHold));
   auto held = server.handler.TakeHeld();
   server.server->StopAccepting();
