@@ -33,6 +33,16 @@ Status InferNumberUnary(InferContext& c) {
   return InferUnary(c);
 }
 
+Status InferNeg(InferContext& c) {
+  HADRON_RETURN_IF_ERROR(InferNumberUnary(c));
+  const auto ints = c.ints(0);
+  if (!ints || std::ranges::find(*ints, INT64_MIN) != ints->end()) return {};
+  std::vector<Dim> out;
+  for (const std::int64_t v : *ints) out.emplace_back(-v);
+  c.SetElements(0, std::move(out));
+  return {};
+}
+
 Status InferGelu(InferContext& c) {
   const std::string approximate = c.attributes().String("approximate", "none");
   if (approximate != "none" && approximate != "tanh") {
@@ -152,7 +162,7 @@ void RegisterFunctions(OpRegistry& registry) {
   registry.Add(Unary("Erf", {9, 13}, InferFloatUnary));
   registry.Add(Unary("Abs", {6, 13}, InferNumberUnary));
   registry.Add(Unary("Sign", {9, 13}, InferNumberUnary));
-  registry.Add(Unary("Neg", {6, 13}, InferNumberUnary));
+  registry.Add(Unary("Neg", {6, 13}, InferNeg));
 }
 
 void RegisterActivations(OpRegistry& registry) {
