@@ -11,8 +11,8 @@ namespace hadron::backend {
 /// one input, one output, equal types and shapes; any type of fixed element size. A copy when both
 /// layouts have the same order.
 ///
-///     HADRON_ASSIGN_OR_RETURN(auto kernel, MakeReorderKernel(produced, wanted));
+///     HADRON_ASSIGN_OR_RETURN(auto kernel, MakeReorderKernel(produced, wanted, threads));
 base::StatusOr<std::unique_ptr<Kernel>> MakeReorderKernel(const TensorSpec& from,
-                                                          const TensorSpec& to);
+                                                          const TensorSpec& to, int threads);
 
 }  // namespace hadron::backend

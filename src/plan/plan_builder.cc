@@ -391,7 +391,8 @@ StatusOr<std::uint32_t> PlanBuilder::Reorder(ValueId value, std::uint32_t from, 
   TensorSpec target = plan_.tensors[from].spec;
   target.layout = layout;
   HADRON_ASSIGN_OR_RETURN(auto kernel,
-                          backend::MakeReorderKernel(plan_.tensors[from].spec, target));
+                          backend::MakeReorderKernel(plan_.tensors[from].spec, target,
+                                                     options_.threads));
   const std::uint32_t to = AddTensor(value, target, Home::kHost);
   PlanStep step;
   step.inputs = {from};

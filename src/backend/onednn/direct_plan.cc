@@ -211,14 +211,28 @@ void DirectPlan::BuildGrids() {
   }
 }
 
+/// Pixels at one place of several images have the same taps: a tile of them computes none that lies
+/// outside. The images have to stay in the cache from one tile to the next, though.
+std::int64_t DirectPlan::BlockImages() const {
+  constexpr std::int64_t kCachedFloats = 8192;
+  const bool edges = std::ranges::any_of(phases_, [](const auto& phases) {
+    return std::ranges::any_of(phases, [](const Phase& phase) { return !phase.all_valid; });
+  });
+  if (!edges || problem_.in_image > kCachedFloats) return 1;
+  std::int64_t images = std::min<std::int64_t>(shape_.images, problem_.tile_rows);
+  while (shape_.images % images != 0) --images;
+  return images;
+}
+
 void DirectPlan::Finish() {
-  problem_.images = shape_.images;
+  problem_.block_images = static_cast<std::int32_t>(BlockImages());
+  problem_.blocks = shape_.images / problem_.block_images;
   problem_.depth = static_cast<std::int32_t>(shape_.in_channels);
   const std::int64_t columns = panels_.back().before + panels_.back().vectors * panel_width();
   for (const auto& phases : grid_phases_) {
     DirectGrid& grid = grids_.emplace_back();
     std::int64_t taps = 1;
-    grid.pixels = 1;
+    grid.pixels = problem_.block_images;
     grid.all_valid = true;
     for (std::size_t i = 0; i < 3; ++i) {
       grid.axes[i] = phases[i]->axis;
@@ -229,10 +243,15 @@ void DirectPlan::Finish() {
     grid.tiles = Ceil(grid.pixels, problem_.tile_rows);
     grid.weights = packed_floats_;
     grid.first_item = problem_.items;
-    problem_.items += grid.tiles * problem_.images * static_cast<std::int64_t>(panels_.size());
+    problem_.items += grid.tiles * problem_.blocks * static_cast<std::int64_t>(panels_.size());
     packed_floats_ += taps * shape_.in_channels * columns;
-    multiply_adds_ += static_cast<double>(taps * shape_.in_channels * columns) *
-                      static_cast<double>(grid.pixels) * static_cast<double>(problem_.images);
+    // Measured and rounded: what a thread multiplies and adds in a nanosecond, and what a tile
+    // costs.
+    const double rate = Vector().width * (kind_ == Kind::kPanels ? 6.0 : 0.6);
+    const double pixels = static_cast<double>(grid.pixels * problem_.blocks);
+    nanoseconds_ += static_cast<double>(taps * shape_.in_channels * columns) * pixels / rate;
+    nanoseconds_ += static_cast<double>(problem_.items - grid.first_item) *
+                    (40 + static_cast<double>(taps) * 8);
   }
   problem_.grids = grids_.data();
   problem_.grid_count = static_cast<std::int32_t>(grids_.size());
@@ -303,10 +322,8 @@ void DirectPlan::Run(const DirectMemory& memory, int threads) const {
   const auto kernel = panels                ? vector.direct
                       : kind_ == Kind::kDot ? vector.direct_dot
                                             : vector.direct_depthwise;
-  // Multiplications with additions that a thread does in a nanosecond, measured and rounded.
-  const double rate = vector.width * (panels ? 6.0 : 0.6);
   ParallelFor(
-      ThreadsFor(multiply_adds_ / rate, threads), problem_.items,
+      ThreadsFor(nanoseconds_, threads), problem_.items,
       [&](std::int64_t first, std::int64_t last) { kernel(problem_, memory, first, last); });
 }
 

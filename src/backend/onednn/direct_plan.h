@@ -53,7 +53,6 @@ class DirectPlan {
   void Run(const DirectMemory& memory, int threads) const;
   /// Zeros that edge pixels read; any DirectMemory of this plan may point here.
   const float* zeros() const { return zeros_.data(); }
-  double multiply_adds() const { return multiply_adds_; }
 
  private:
   /// One axis of one phase with the storage behind it. A convolution has one phase an axis, a
@@ -84,6 +83,7 @@ class DirectPlan {
   void AddPanels(std::int64_t first_in, std::int64_t first_out, std::int64_t channels,
                  std::int64_t widest);
   void ChooseKernel();
+  std::int64_t BlockImages() const;
   void Finish();
   void PackGrid(const DirectGrid& grid, std::size_t index, const WeightStrides& strides,
                 const float* from, float* to) const;
@@ -92,7 +92,7 @@ class DirectPlan {
   DirectProblem problem_;
   Kind kind_ = Kind::kPanels;
   std::int64_t packed_floats_ = 0;
-  double multiply_adds_ = 0;
+  double nanoseconds_ = 0;  ///< estimate for one thread
   std::array<std::vector<Phase>, 3> phases_;
   std::vector<std::array<const Phase*, 3>> grid_phases_;
   std::vector<DirectGrid> grids_;

@@ -3,34 +3,29 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "backend/onednn/team.h"
+
 namespace hadron::backend::onednn {
 
-/// Threads for `work` units of about a nanosecond each: all of them or one. Waking the team costs
-/// a microsecond or two (much more on a busy machine), and a team of another size would have to be
-/// built anew.
+/// Threads for `work` units of about a nanosecond each: all of them or one. Handing a job over
+/// costs about a microsecond.
 inline int ThreadsFor(double work, int threads) {
-#if defined(__SANITIZE_THREAD__)
-  // libgomp's barriers are invisible to the sanitizer: it would report every shared byte.
-  return work < 0 ? threads : 1;
-#else
-  constexpr double kWorthATeam = 6000;
+  constexpr double kWorthATeam = 2500;
   return work < kWorthATeam ? 1 : threads;
-#endif
 }
 
-/// Calls f(first, last) for consecutive shares of [0, items), one a thread of the caller's OpenMP
-/// team. The shares decide nothing but who computes what.
+/// Calls f(first, last) for consecutive shares of [0, items) on the calling thread and its team.
+/// The shares decide nothing but who computes what.
 template <typename F>
 void ParallelFor(int threads, std::int64_t items, const F& f) {
-  const std::int64_t shares = std::min<std::int64_t>(threads, items);
-  if (shares <= 1) {
+  if (threads <= 1 || items <= 1) {
     f(std::int64_t{0}, items);
     return;
   }
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-  for (std::int64_t share = 0; share < shares; ++share) {
-    f(items * share / shares, items * (share + 1) / shares);
-  }
+  const Team::Body body = [](const void* context, std::int64_t first, std::int64_t last) {
+    (*static_cast<const F*>(context))(first, last);
+  };
+  Team::OfThisThread().Run(threads, items, body, &f);
 }
 
 }  // namespace hadron::backend::onednn

@@ -128,7 +128,8 @@ StatusOr<std::unique_ptr<Kernel>> MakePool(const KernelRequest& request, PoolPla
   for (const PoolAxis& axis : plan.axes) {
     taps *= static_cast<double>(axis.size) / static_cast<double>(axis.output);
   }
-  const double work = static_cast<double>(request.outputs[0].shape.elements()) * taps * 0.1;
+  const double work = static_cast<double>(request.outputs[0].shape.elements()) * taps * 0.1 +
+                      static_cast<double>(plan.images * plan.pixels()) * 15;
   HostKernelParts parts;
   parts.description = "native pool";
   parts.bind = [shared = std::make_shared<const PoolPlan>(std::move(plan)),

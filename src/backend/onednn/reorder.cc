@@ -1,7 +1,6 @@
 #include "backend/reorder.h"
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <cstring>
 
@@ -30,7 +29,7 @@ std::unique_ptr<Kernel> MakeCopy(std::uint64_t bytes) {
 }  // namespace
 
 base::StatusOr<std::unique_ptr<Kernel>> MakeReorderKernel(const TensorSpec& from,
-                                                          const TensorSpec& to) {
+                                                          const TensorSpec& to, int threads) {
   const std::size_t element = tensor::ElementSize(from.type);
   if (from.type != to.type || from.shape != to.shape || element == 0) {
     return base::Internal(fmt::format("a reorder cannot turn {} {} into {} {}",
@@ -54,9 +53,9 @@ base::StatusOr<std::unique_ptr<Kernel>> MakeReorderKernel(const TensorSpec& from
                                           element);
   HostKernelParts parts;
   parts.description = to_last ? "native to channels-last" : "native to plain";
-  parts.bind = [copy](const KernelArgs& args) {
-    return MakeLaunch([copy, from_bytes = args.inputs[0].host, to_bytes = args.outputs[0].host] {
-      copy->Run(from_bytes, to_bytes, omp_get_max_threads());
+  parts.bind = [copy, threads](const KernelArgs& args) {
+    return MakeLaunch([copy, threads, from_bytes = args.inputs[0].host, to_bytes = args.outputs[0].host] {
+      copy->Run(from_bytes, to_bytes, threads);
     });
   };
   return MakeHostKernel(std::move(parts));

@@ -16,6 +16,7 @@ set(HADRON_ONEDNN_SOURCES
     onednn/rows.cc
     onednn/steps.cc
     onednn/strided.cc
+    onednn/team.cc
     onednn/trees.cc
 )
 set(isa_options -O3 -ffp-contract=fast -fno-math-errno)

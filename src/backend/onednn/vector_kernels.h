@@ -81,8 +81,8 @@ struct DirectAxis {
 /// One convolution of unit structure: all of Conv, or one phase of ConvTranspose.
 struct DirectGrid {
   DirectAxis axes[3];
-  std::int64_t pixels = 0;      ///< product of the counts
-  std::int64_t tiles = 0;       ///< tiles of at most `tile_rows` pixels
+  std::int64_t pixels = 0;      ///< product of the counts and of a block's images
+  std::int64_t tiles = 0;       ///< tiles of at most `tile_rows` pixels, of a block
   std::int64_t weights = 0;     ///< where its packed weights start, in floats
   std::int64_t first_item = 0;  ///< items of the grids before it
   bool all_valid = false;       ///< no tap ever lies outside
@@ -103,7 +103,8 @@ struct DirectProblem {
   const DirectPanel* panels = nullptr;
   std::int32_t grid_count = 1;
   std::int32_t panel_count = 1;
-  std::int64_t images = 1;
+  std::int64_t blocks = 1;        ///< of `block_images` images
+  std::int32_t block_images = 1;  ///< images that take turns in a tile, pixel by pixel
   std::int64_t items = 0;
   std::int32_t depth = 1;  ///< input channels of a group
   std::int32_t tile_rows = 1;
@@ -139,7 +140,7 @@ struct VectorKernels {
   /// Items [first, last) of the problem, vectors over output channels.
   void (*direct)(const DirectProblem&, const DirectMemory&, std::int64_t first, std::int64_t last);
   /// The same with vectors over the inputs of a pixel: for few output channels. Weights lie
-  /// [grid][channel][tap][depth] without padding; items are (grid, image, tile).
+  /// [grid][channel][tap][depth] without padding; items are (grid, block, tile).
   void (*direct_dot)(const DirectProblem&, const DirectMemory&, std::int64_t first,
                      std::int64_t last);
   /// The same for one input and one output channel a group: a panel is a vector of channels,

@@ -142,7 +142,7 @@ TEST(Identity, CopiesInAnyLayout) {
 /// Runs a reorder over packed bytes.
 std::vector<std::byte> Reorder(const TensorSpec& from, const TensorSpec& to,
                                std::vector<std::byte> bytes) {
-  auto kernel = MakeReorderKernel(from, to);
+  auto kernel = MakeReorderKernel(from, to, 2);
   EXPECT_TRUE(kernel.ok());
   std::vector<std::byte> out(bytes.size());
   KernelArgs args;
@@ -181,7 +181,7 @@ TEST(Reorder, MovesEveryElementAndComesBack) {
 
 TEST(Reorder, RefusesOtherChanges) {
   EXPECT_FALSE(MakeReorderKernel({DataType::kFp32, {2, 3, 4}, Layout::kPlain},
-                                 {DataType::kFp32, {2, 4, 3}, Layout::kChannelsLast})
+                                 {DataType::kFp32, {2, 4, 3}, Layout::kChannelsLast}, 1)
                    .ok());
 }
 
