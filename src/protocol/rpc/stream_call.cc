@@ -85,6 +85,7 @@ void StreamCall::Issue() {
 
 void StreamCall::OnResponse(std::uint64_t number, serving::InferenceResponse response) {
   Waiting& waiting = waiting_[static_cast<std::size_t>(number - first_number_)];
+  if (waiting.outcome) return;  // abandoned
   std::optional<WireWriter> encoded;
   base::Status status = Guarded([&]() -> base::Status {
     HADRON_RETURN_IF_ERROR(response.status.Clone());
@@ -153,7 +154,7 @@ void StreamCall::OnWritten(bool ok) {
 void StreamCall::Finish(const base::Status& status) {
   finishing_ = true;
   ++owed_;
-  if (!status.ok()) cancelled_->store(true);  // whatever else was asked for, nobody will read it
+  if (!status.ok()) Abandon();
   if (const std::optional<int> seconds = RetryAfterSeconds(status)) {
     context_.AddTrailingMetadata("retry-after", std::to_string(*seconds));
   }
@@ -164,8 +165,18 @@ void StreamCall::OnFinished(bool) { Settle(); }
 
 void StreamCall::OnDone(bool) {
   done_ = true;
-  if (context_.IsCancelled()) cancelled_->store(true);
+  if (context_.IsCancelled()) Abandon();
   Settle();
+}
+
+/// Whatever has not been answered yet, nobody will read it.
+void StreamCall::Abandon() {
+  cancelled_->store(true);
+  for (Waiting& waiting : waiting_) {
+    if (waiting.outcome) continue;
+    waiting.outcome = base::Cancelled("the stream has ended");
+    ObserveAnswer(worker_.backend(), waiting.answer, base::StatusCode::kCancelled);
+  }
 }
 
 void StreamCall::Settle() {

@@ -60,6 +60,7 @@ class StreamCall : public Closable, public std::enable_shared_from_this<StreamCa
   void Write();
   void Read();
   void Finish(const base::Status& status);
+  void Abandon();
   void Settle();
 
   RpcWorker& worker_;

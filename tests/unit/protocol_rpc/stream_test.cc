@@ -44,6 +44,28 @@ TEST(ModelStreamInfer, AnswersInTheOrderOfTheRequests) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
+TEST(ModelStreamInfer, CountsWhatNobodyWaitsForAsCancelled) {
+  LocalEngine engine({"tests/data/models/scale"});
+  LocalServer server(engine);
+  grpc::ClientContext context;
+  const std::unique_ptr<Stream> stream = server.stub().ModelStreamInfer(&context);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(stream->Write(Numbered(i)));
+  WaitUntil([&] { return engine.engine().inflight() == 3; });
+  context.TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  const auto model = engine.metrics().FindModel("scale", 3);
+  const auto cancelled = [&model] {
+    const auto latencies = model->ReadLatencies();
+    const auto at = latencies.find({telemetry::Protocol::kGrpc, base::StatusCode::kCancelled});
+    return at == latencies.end() ? 0 : at->second.count;
+  };
+  WaitUntil([&] { return cancelled() == 3; });
+  engine.RunDevice();
+  WaitUntil([&] { return engine.engine().inflight() == 0; });
+  EXPECT_EQ(cancelled(), 3U);
+  EXPECT_EQ(model->success.value(), 0U);
+}
+
 TEST(ModelStreamInfer, AnswersOneByOneWhileTheStreamStaysOpen) {
   LocalServer server(SharedEngine());
   grpc::ClientContext context;
