@@ -40,6 +40,7 @@ bool ServerState::Ready(const model::Catalogue& catalogue) const {
 
 base::Status ServerState::CheckServing() const {
   if (!exiting()) return base::OkStatus();
+  refusals_.fetch_add(1);
   return base::Unavailable(std::string(kServerExiting), base::RefusalCause::kDraining);
 }
 

@@ -43,6 +43,8 @@ class ServerState {
   bool Ready(const model::Catalogue& catalogue) const;
   /// UNAVAILABLE "Server exiting" once the drain refuses, else OK.
   base::Status CheckServing() const;
+  /// How often CheckServing has refused: while it grows, there are clients that have not gone.
+  std::uint64_t refusals() const { return refusals_.load(); }
 
   /// The extensions this build implements, for Info.
   static std::vector<std::string> ImplementedExtensions();
@@ -52,6 +54,7 @@ class ServerState {
   const bool strict_readiness_;
   std::atomic<bool> draining_{false};
   std::atomic<bool> exiting_{false};
+  mutable std::atomic<std::uint64_t> refusals_{0};
 };
 
 /// One row of the repository index.

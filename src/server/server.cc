@@ -18,6 +18,9 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds kPoll{5};
+/// At the end of a drain: how long nobody must have asked, and how long to wait for that at most.
+constexpr milliseconds kQuiet{100};
+constexpr seconds kRefusing{2};
 
 /// Waits until `done` says so, the time has come, or `hurry` is set.
 template <typename Done>
@@ -152,9 +155,25 @@ bool Server::Drain(const std::atomic<bool>& hurry) {
   engine_->StopAdmission();
   scheduler_->Stop();
   const bool written = !rest_ || rest_->WaitForAnswers(end);
-  if (rpc_) rpc_->Shutdown(end);
+  if (rpc_) {
+    RefuseUntilQuiet(std::min(end, clock_.Now() + kRefusing), hurry);
+    rpc_->Shutdown(end);
+  }
   JoinThreads();
   return answered && written;
+}
+
+/// A call that gRPC has read but not handed out when it shuts down ends with CANCELLED. Clients
+/// that were told UNAVAILABLE stay away, so the shutdown waits until nobody has asked for a while.
+void Server::RefuseUntilQuiet(base::TimePoint end, const std::atomic<bool>& hurry) {
+  std::uint64_t seen = state_.refusals();
+  base::TimePoint since = clock_.Now();
+  WaitUntil(end, hurry, [&] {
+    const std::uint64_t now = state_.refusals();
+    if (now != seen) since = clock_.Now();
+    seen = now;
+    return clock_.Now() - since >= kQuiet;
+  });
 }
 
 void Server::JoinThreads() {

@@ -56,6 +56,7 @@ class Server {
   void SampleGauges();
   void MakeServing();
   void RefreshMetrics();
+  void RefuseUntilQuiet(base::TimePoint end, const std::atomic<bool>& hurry);
   void JoinThreads();
 
   const Options options_;
