@@ -54,9 +54,10 @@ base::StatusOr<std::unique_ptr<Kernel>> MakeReorderKernel(const TensorSpec& from
   HostKernelParts parts;
   parts.description = to_last ? "native to channels-last" : "native to plain";
   parts.bind = [copy, threads](const KernelArgs& args) {
-    return MakeLaunch([copy, threads, from_bytes = args.inputs[0].host, to_bytes = args.outputs[0].host] {
-      copy->Run(from_bytes, to_bytes, threads);
-    });
+    return MakeLaunch(
+        [copy, threads, from_bytes = args.inputs[0].host, to_bytes = args.outputs[0].host] {
+          copy->Run(from_bytes, to_bytes, threads);
+        });
   };
   return MakeHostKernel(std::move(parts));
 }

@@ -45,7 +45,8 @@ TEST(Team, WakesHelpersThatWentToSleep) {
   for (int job = 0; job < 20; ++job) {
     ExpectEveryItemOnce(3, 100);
     // Longer than a helper's patience; the test holds without it, too.
-    std::this_thread::sleep_for(std::chrono::microseconds(500));
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(500);
+    while (std::chrono::steady_clock::now() < end) std::this_thread::yield();
   }
 }
 
