@@ -108,6 +108,12 @@ std::optional<Batch> DeviceScheduler::NextBatch(std::optional<base::TimePoint>& 
   return std::nullopt;
 }
 
+std::optional<Batch> DeviceScheduler::TakeAlone() {
+  std::optional<Batch> batch(std::move(alone_.front()));
+  alone_.pop_front();
+  return batch;
+}
+
 void DeviceScheduler::Prepare(Batch batch) {
   auto shapes = PlanShapes(batch);
   if (!shapes.ok()) {
@@ -145,7 +151,7 @@ void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
   run.inputs = RunInputs(*batch);
   run.rows = batch->pin->config().batched() ? batch->rows : 1;
   run.done = [this, batch, started](plan::RunResult result) {
-    CompleteBatch(std::move(*batch), std::move(result), started, *deps_.clock);
+    Complete(std::move(*batch), std::move(result), started);
     Finished();
   };
   {
@@ -158,13 +164,29 @@ void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
   Finished();
 }
 
+void DeviceScheduler::Complete(Batch batch, plan::RunResult result, base::TimePoint started) {
+  const bool somebodys_fault = result.status.code() == base::StatusCode::kInvalidArgument;
+  if (somebodys_fault && batch.requests.size() > 1) return RunAlone(std::move(batch));
+  CompleteBatch(std::move(batch), std::move(result), started, *deps_.clock);
+}
+
+void DeviceScheduler::RunAlone(Batch batch) {
+  base::MutexLock lock(mutex_);
+  for (Pending& pending : batch.requests) {
+    Batch& alone = alone_.emplace_back(Batch{batch.pin, {}, pending.request.rows});
+    alone.requests.push_back(std::move(pending));
+  }
+}
+
 void DeviceScheduler::Finished() {
   base::MutexLock lock(mutex_);
   --running_;
   Notify();
 }
 
-bool DeviceScheduler::Idle() const { return prepared_.empty() && ordered_ == 0 && running_ == 0; }
+bool DeviceScheduler::Idle() const {
+  return prepared_.empty() && alone_.empty() && ordered_ == 0 && running_ == 0;
+}
 
 bool DeviceScheduler::Step() {
   std::optional<base::TimePoint> wake_at;
@@ -179,7 +201,7 @@ bool DeviceScheduler::Step() {
       prepared_.pop_front();
     }
   } else if (AnyLaneFree()) {
-    batch = NextBatch(wake_at, expired);
+    batch = alone_.empty() ? NextBatch(wake_at, expired) : TakeAlone();
   }
   if (!start && !batch && expired.empty()) {
     if (stopping_ && Idle()) return false;

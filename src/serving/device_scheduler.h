@@ -60,9 +60,13 @@ class DeviceScheduler {
   bool AnyLaneFree() const;
   std::optional<Batch> NextBatch(std::optional<base::TimePoint>& wake_at, Expired& expired)
       HADRON_REQUIRES(mutex_);
+  std::optional<Batch> TakeAlone() HADRON_REQUIRES(mutex_);
   void Prepare(Batch batch);
   void OrderPlan(Batch batch, std::vector<tensor::Shape> shapes);
   void Start(Prepared prepared, plan::Lane& lane);
+  void Complete(Batch batch, plan::RunResult result, base::TimePoint started);
+  /// Runs the requests of a failed batch one by one: only the one at fault shall fail.
+  void RunAlone(Batch batch);
   void Finished();
   void Notify() HADRON_REQUIRES(mutex_);
   bool Idle() const HADRON_REQUIRES(mutex_);
@@ -73,8 +77,9 @@ class DeviceScheduler {
   std::map<const model::ModelVersion*, Queue> queues_ HADRON_GUARDED_BY(mutex_);
   const model::ModelVersion* last_served_ HADRON_GUARDED_BY(mutex_) = nullptr;
   std::deque<Prepared> prepared_ HADRON_GUARDED_BY(mutex_);
-  int ordered_ HADRON_GUARDED_BY(mutex_) = 0;  ///< batches that wait for a plan to be made
-  int running_ HADRON_GUARDED_BY(mutex_) = 0;  ///< runs whose completion has not ended
+  std::deque<Batch> alone_ HADRON_GUARDED_BY(mutex_);  ///< single requests of failed batches
+  int ordered_ HADRON_GUARDED_BY(mutex_) = 0;          ///< batches that wait for a plan to be made
+  int running_ HADRON_GUARDED_BY(mutex_) = 0;          ///< runs whose completion has not ended
   bool stopping_ HADRON_GUARDED_BY(mutex_) = false;
   bool signalled_ HADRON_GUARDED_BY(mutex_) = false;
 };

@@ -16,7 +16,8 @@ namespace {
 /// A scheduler with real threads for device, lane and loads.
 class Rig {
  public:
-  explicit Rig(const std::string& config) : model(config) {
+  explicit Rig(const std::string& config, const std::string& name = "simple")
+      : model(config, name) {
     auto made = plan::Lane::Create(*model.host, *model.host, lane_queue, 1, "lane 0");
     HADRON_CHECK(made.ok());
     lane = std::move(made).value();
@@ -87,6 +88,30 @@ TEST(DeviceScheduler, AnswersEveryRequestWithItsOwnRows) {
   EXPECT_LE(statistics.execution_count, statistics.success.count);
   EXPECT_EQ(rig.model.version->metrics().success.value(), kThreads * kEach);
   EXPECT_EQ(rig.model.version->metrics().pending.value(), 0);
+}
+
+TEST(DeviceScheduler, LetsNobodyFailForAnothersInput) {
+  // Nothing runs before all eight are there.
+  Rig rig(
+      " dynamic_batching { preferred_batch_size: [ 8 ] max_queue_delay_microseconds: 60000000 }",
+      "simple_string");
+  std::latch answered(8);
+  for (int i = 0; i < 8; ++i) {
+    const bool good = i != 3;
+    rig.engine->Infer(rig.model.StringRequest(good ? "41" : "forty"),
+                      [&answered, good](InferenceResponse response) {
+                        EXPECT_EQ(response.status.ok(), good) << response.status.message();
+                        if (!good) {
+                          EXPECT_EQ(response.status.code(), base::StatusCode::kInvalidArgument);
+                          EXPECT_NE(response.status.message().find("forty"), std::string::npos);
+                        }
+                        answered.count_down();
+                      });
+  }
+  answered.wait();
+  const auto statistics = rig.model.version->statistics().Snapshot();
+  EXPECT_EQ(statistics.success.count, 7U);
+  EXPECT_EQ(statistics.fail.count, 1U);
 }
 
 TEST(DeviceScheduler, ReturnsOnlyWhatWasAskedFor) {

@@ -12,7 +12,7 @@ using std::chrono::microseconds;
 class Batcher {
  public:
   explicit Batcher(const std::string& config, int max_batch = 8)
-      : model(config, max_batch), batcher(model.version->config_ptr()) {}
+      : model(config, "simple", max_batch), batcher(model.version->config_ptr()) {}
 
   base::Status Add(std::int64_t rows, std::uint64_t priority = 0, std::uint64_t timeout_us = 0) {
     Pending pending;

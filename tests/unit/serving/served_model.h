@@ -15,6 +15,7 @@
 #include "onnx/loader.h"
 #include "serving/inference_request.h"
 #include "telemetry/metrics.h"
+#include "tensor/string_tensor.h"
 
 namespace hadron::serving {
 
@@ -29,40 +30,43 @@ class FakeClock final : public base::Clock {
   base::TimePoint now_{std::chrono::hours(1)};
 };
 
-/// A version of model_repo/simple (two INT32 [16] inputs) with a configuration of the test's.
+/// A version of model_repo/simple (two INT32 [16] inputs), or of simple_string (the same as decimal
+/// numbers), with a configuration of the test's.
 class ServedModel {
  public:
-  explicit ServedModel(const std::string& extra_config, int max_batch = 8)
+  explicit ServedModel(const std::string& extra_config, const std::string& name = "simple",
+                       int max_batch = 8)
       : host(device::MakeHostDevice(std::uint64_t{1} << 30)), metrics({}, clock) {
     backend::RegisterOneDnnKernels(kernels);
-    auto loaded =
-        onnx::LoadOnnxFile(std::string(HADRON_SOURCE_DIR) + "/model_repo/simple/1/model.onnx", {});
+    auto loaded = onnx::LoadOnnxFile(
+        std::string(HADRON_SOURCE_DIR) + "/model_repo/" + name + "/1/model.onnx", {});
     HADRON_CHECK(loaded.ok());
-    const std::string io = "data_type: TYPE_INT32 dims: [ 16 ] }";
+    const std::string type = name == "simple" ? "TYPE_INT32" : "TYPE_STRING";
+    const std::string io = "data_type: " + type + " dims: [ 16 ] }";
     auto raw = config::ParsePbtxt("max_batch_size: " + std::to_string(max_batch) +
                                       " input { name: 'INPUT0' " + io + " input { name: 'INPUT1' " +
                                       io + " output { name: 'OUTPUT0' " + io +
                                       " output { name: 'OUTPUT1' " + io + extra_config,
                                   "config.pbtxt");
     HADRON_CHECK(raw.ok());
-    auto identified = config::Identify(std::move(raw).value(), {"simple", {"model.onnx"}}, false);
+    auto identified = config::Identify(std::move(raw).value(), {name, {"model.onnx"}}, false);
     HADRON_CHECK(identified.ok());
     auto config = config::Complete(*identified, &loaded->graph, {});
     HADRON_CHECK(config.ok());
     plan::CompileOptions options;
     options.max_batch = max_batch;
     model::ModelVersion::Parts parts;
-    parts.name = "simple";
+    parts.name = name;
     parts.version = 1;
     parts.config = *config;
     auto compiled =
         plan::CompiledModel::Compile(std::move(loaded->graph), options, kernels, *host, *host);
     HADRON_CHECK(compiled.ok());
     parts.compiled = *compiled;
-    auto weights = plan::WeightBinding::Create(parts.compiled->weights(), *host, lane, "simple");
+    auto weights = plan::WeightBinding::Create(parts.compiled->weights(), *host, lane, name);
     HADRON_CHECK(weights.ok());
     parts.weights = *weights;
-    parts.metrics = metrics.AddModel("simple", 1);
+    parts.metrics = metrics.AddModel(name, 1);
     version = std::make_shared<const model::ModelVersion>(std::move(parts));
   }
 
@@ -77,6 +81,19 @@ class ServedModel {
                                 base::IoBuf::Copy(std::as_bytes(std::span(values)))};
     };
     request.inputs = {tensor("INPUT0", first), tensor("INPUT1", 1)};
+    return request;
+  }
+
+  /// One row: INPUT0 is `text` in every element, INPUT1 is "1".
+  InferenceRequest StringRequest(const std::string& text) const {
+    InferenceRequest request;
+    request.model = version;
+    request.rows = 1;
+    const auto tensor = [](const char* name, const std::string& value) {
+      return tensor::HostTensor{{name, tensor::DataType::kString, {1, 16}},
+                                tensor::EncodeStrings(std::vector<std::string>(16, value))};
+    };
+    request.inputs = {tensor("INPUT0", text), tensor("INPUT1", "1")};
     return request;
   }
 
