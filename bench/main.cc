@@ -2,42 +2,31 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
 #include "bench/engine_case.h"
+#include "bench/floor.h"
+#include "bench/front_case.h"
+#include "bench/report.h"
 
 namespace hadron::bench {
 namespace {
 
-constexpr double kNoisy = 0.25;
+constexpr int kWrongAnswer = 1;
+constexpr int kNotStarted = 2;
 
-void Print(const std::vector<Ratio>& ratios) {
-  fmt::print("{:<24} {:<22} {:>8} {:>8} {:>8} {:>12} {:>12}\n", "case", "peer", "ratio", "min",
-             "max", "ours us", "peer us");
-  for (const Ratio& r : ratios) {
-    const auto [low, high] = std::ranges::minmax(r.ratios);
-    fmt::print("{:<24} {:<22} {:>8.3f} {:>8.3f} {:>8.3f} {:>12.1f} {:>12.1f}{}\n", r.what, r.peer,
-               Median(r.ratios), low, high, Median(r.ours_us), Median(r.peer_us),
-               Spread(r.ratios) > kNoisy ? "  noisy" : "");
-  }
-}
-
-nlohmann::json ToJson(const std::vector<Ratio>& ratios) {
-  nlohmann::json all = nlohmann::json::array();
-  for (const Ratio& r : ratios) {
-    all.push_back({{"case", r.what},
-                   {"peer", r.peer},
-                   {"ratio", Median(r.ratios)},
-                   {"rounds", r.ratios},
-                   {"ours_us", r.ours_us},
-                   {"peer_us", r.peer_us}});
-  }
-  return {{"version", 1}, {"results", all}};
-}
+struct Arguments {
+  std::vector<std::string> cases = {"engine", "front"};
+  std::string profile = "quick";
+  std::string out;
+  EngineOptions engine;
+  FrontOptions front;
+  std::string floor;
+  std::string port_file;
+};
 
 /// The executor runs as in the server: OpenMP workers do not spin (server/main.cc says why), which
 /// must be set before libgomp starts. It is also what keeps them off the peer's cores.
@@ -47,48 +36,90 @@ void SetUpOpenMp(char** argv) {
   execv("/proc/self/exe", argv);
 }
 
-int Main(int argc, char** argv) {
-  SetUpOpenMp(argv);
-  CLI::App app("Measures Hadron against its peers; prints ratios of medians.", "hadron-bench");
-  app.require_subcommand(1);
-  CLI::App* run = app.add_subcommand("run", "Run cases");
-  std::vector<std::string> cases = {"engine"};
-  std::string profile = "quick";
-  std::string out;
-  EngineOptions engine;
+void SetDefaults(Arguments& arguments) {
+  EngineOptions& engine = arguments.engine;
   engine.repository = std::string(HADRON_SOURCE_DIR) + "/model_repo";
   engine.models = {"digits", "calo_gan"};
   engine.python = std::string(HADRON_SOURCE_DIR) + "/build/venv/bin/python";
-  run->add_option("case", cases, "engine");
-  run->add_option("--profile", profile, "quick or full")->check(CLI::IsMember({"quick", "full"}));
-  run->add_option("--out", out, "Directory for the results as JSON");
-  run->add_option("--models", engine.models, "Models of the repository");
-  run->add_option("--batch", engine.batches, "Batch sizes");
-  run->add_option("--threads", engine.threads, "Threads of both arms");
-  run->add_option("--python", engine.python, "Interpreter with onnxruntime");
-  run->add_option("--repository", engine.repository, "Directory of models");
-  CLI11_PARSE(app, argc, argv);
+  std::error_code ignored;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  arguments.front.server = (self.parent_path() / "hadron").string();
+}
 
-  engine.rounds = profile == "quick" ? 5 : 9;
-  std::vector<Ratio> all;
-  for (const std::string& name : cases) {
-    if (name != "engine") {
-      fmt::print(stderr, "hadron-bench: there is no case '{}'\n", name);
-      return 2;
-    }
-    auto ratios = RunEngineCase(engine);
-    if (!ratios.ok()) {
-      fmt::print(stderr, "hadron-bench: {}: {}\n", name, ratios.message());
-      return 2;
-    }
-    Print(*ratios);
-    std::ranges::move(*ratios, std::back_inserter(all));
+CLI::App* AddRun(CLI::App& app, Arguments& arguments) {
+  CLI::App* run = app.add_subcommand("run", "Run cases");
+  run->add_option("case", arguments.cases, "engine, front; all without one");
+  run->add_option("--profile", arguments.profile, "quick, full, or smoke: checks answers only")
+      ->check(CLI::IsMember({"quick", "full", "smoke"}));
+  run->add_option("--out", arguments.out, "Directory for the results as JSON");
+  EngineOptions& engine = arguments.engine;
+  run->add_option("--models", engine.models, "engine: models of the repository");
+  run->add_option("--batch", engine.batches, "engine: batch sizes");
+  run->add_option("--threads", engine.threads, "engine: threads of both arms");
+  run->add_option("--python", engine.python, "engine: interpreter with onnxruntime");
+  run->add_option("--repository", engine.repository, "engine: directory of models");
+  run->add_option("--server", arguments.front.server, "front: the program hadron");
+  return run;
+}
+
+CLI::App* AddFloor(CLI::App& app, Arguments& arguments) {
+  CLI::App* floor = app.add_subcommand("floor", "Be a floor server")->group("");
+  floor->add_option("name", arguments.floor, "http, grpc or grpc_msg")->required();
+  floor->add_option("--port-file", arguments.port_file, "Where to write the port")->required();
+  return floor;
+}
+
+int RoundsOf(const std::string& profile) {
+  if (profile == "full") return 9;
+  return profile == "quick" ? 5 : 1;
+}
+
+base::StatusOr<CaseResult> RunCase(const std::string& name, const Arguments& arguments) {
+  if (name == "front") {
+    FrontOptions front = arguments.front;
+    front.profile = arguments.profile;
+    return RunFrontCase(front);
   }
-  if (!out.empty()) {
-    std::filesystem::create_directories(out);
-    std::ofstream(out + "/results.json") << ToJson(all).dump(2) << "\n";
+  if (name != "engine") return base::InvalidArgument("there is no such case");
+  EngineOptions engine = arguments.engine;
+  engine.rounds = RoundsOf(arguments.profile);
+  HADRON_ASSIGN_OR_RETURN(auto ratios, RunEngineCase(engine));
+  return CaseResult{std::move(ratios), {}};
+}
+
+/// A case that fails does not keep the others from running; the worst decides the exit code.
+int RunCases(const Arguments& arguments) {
+  int code = 0;
+  std::vector<CaseResult> results;
+  for (const std::string& name : arguments.cases) {
+    auto result = RunCase(name, arguments);
+    if (!result.ok()) {
+      fmt::print(stderr, "hadron-bench: {}: {}\n", name, result.message());
+      const bool wrong = result.code() == base::StatusCode::kInternal;
+      code = std::max(code, wrong ? kWrongAnswer : kNotStarted);
+      continue;
+    }
+    PrintCase(*result);
+    results.push_back(std::move(result).value());
   }
-  return 0;
+  if (!arguments.out.empty()) WriteJson(results, arguments.out);
+  return code;
+}
+
+int Main(int argc, char** argv) {
+  SetUpOpenMp(argv);
+  Arguments arguments;
+  SetDefaults(arguments);
+  CLI::App app("Measures Hadron against its peers; prints ratios of medians.", "hadron-bench");
+  app.require_subcommand(1);
+  const CLI::App* run = AddRun(app, arguments);
+  AddFloor(app, arguments);
+  CLI11_PARSE(app, argc, argv);
+  if (run->parsed()) return RunCases(arguments);
+  const base::Status status = RunFloor(arguments.floor, arguments.port_file);
+  if (status.ok()) return 0;
+  fmt::print(stderr, "hadron-bench: {}\n", status.message());
+  return kNotStarted;
 }
 
 }  // namespace

@@ -2,17 +2,28 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace hadron::bench {
 
-/// One comparison: our time over the peer's, per round, and what it was.
+/// One comparison: ours over the peer's, per round, and what it was.
 struct Ratio {
   std::string what;             ///< "digits batch 1"
   std::string peer;             ///< "ONNX Runtime 1.31.1"
   std::vector<double> ratios;   ///< by round
-  std::vector<double> ours_us;  ///< context only
+  std::vector<double> ours_us;  ///< context only; empty where the metric is no time
   std::vector<double> peer_us;
+  std::string metric = "time";  ///< "cpu", "throughput", ...
+  bool higher_is_better = false;
+  /// More context: a name with its unit ("p50_difference_us") and its values by round.
+  std::vector<std::pair<std::string, std::vector<double>>> context = {};
+};
+
+/// What a case found, and what a reader must know of how (pinning, what was skipped and why).
+struct CaseResult {
+  std::vector<Ratio> ratios;
+  std::vector<std::string> notes;
 };
 
 inline double Median(std::vector<double> values) {
