@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records what ONNX Runtime answers for every model of model_repo/.
+"""Records what ONNX Runtime answers for every model of model_repo/, or for other models.
 
 Writes tests/data/recorded/<model>/input.<tensor>.npy and output.<tensor>.npy (string
 tensors: .json, nested lists).  Dimension 0 is the batch.  Needs the PyPI wheel
 `onnxruntime`; see the README beside this file.
+
+    record.py                                   the models of model_repo/
+    record.py --repository R --into D MODEL...  those models of R, with random inputs
 """
 
+import argparse
 import json
+import pathlib
+import zlib
 
 import numpy as np
 import onnxruntime
@@ -15,6 +21,7 @@ import jet_sample
 import repository
 
 SEED = 11
+ROWS = 8
 RECORDED = repository.TEST_DATA / "recorded"
 
 
@@ -72,26 +79,75 @@ def write_tensor(folder, side, name, array):
     path = folder / f"{side}.{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(array.tolist()) + "\n")
-    print(f"{path.relative_to(repository.ROOT)}: string {list(array.shape)}")
+    print(f"{repository.shown(path)}: string {list(array.shape)}")
 
 
-def record(name, inputs):
+def open_session(path):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(repository.model_path(name)), options,
-                                           providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def record(session, inputs, folder):
     outputs = session.run(None, inputs)
-    folder = RECORDED / name
     for tensor, array in inputs.items():
         write_tensor(folder, "input", tensor, array)
     for tensor, array in zip(session.get_outputs(), outputs):
         write_tensor(folder, "output", tensor.name, array)
+    return outputs
+
+
+def random_inputs(session, rng):
+    """ROWS rows: normal floats; integers are masks of a sequence, ones and then zeros."""
+    inputs = {}
+    for tensor in session.get_inputs():
+        shape = (ROWS, *tensor.shape[1:])
+        if tensor.type == "tensor(float)":
+            inputs[tensor.name] = rng.standard_normal(shape, np.float32)
+        else:
+            lengths = rng.integers(1, shape[1] + 1, (ROWS, 1))
+            inputs[tensor.name] = (np.arange(shape[1]) < lengths).astype(np.int64)
+    return inputs
+
+
+def distance(first, second):
+    """Relative L2."""
+    return np.linalg.norm(np.float64(first) - second) / np.linalg.norm(np.float64(second))
+
+
+def check_usefulness(name, session, inputs, outputs):
+    """Rows must stand for themselves whatever the batch, and tell one input from another."""
+    for index, tensor in enumerate(session.get_outputs()):
+        whole = outputs[index]
+        for rows in (1, 3):
+            part = session.run(None, {key: value[:rows] for key, value in inputs.items()})[index]
+            if part.shape != whole[:rows].shape or distance(part, whole[:rows]) > 1e-6:
+                raise RuntimeError(f"{name}: {tensor.name} of {rows} rows depends on the batch")
+        if not np.isfinite(whole).all() or distance(whole[0], whole[1]) < 1e-2:
+            raise RuntimeError(f"{name}: {tensor.name} hardly depends on the input")
+
+
+def record_others(models, into, names):
+    for name in names:
+        session = open_session(models / name / "1" / "model.onnx")
+        inputs = random_inputs(session, np.random.default_rng(zlib.crc32(name.encode())))
+        outputs = record(session, inputs, into / name)
+        check_usefulness(name, session, inputs, outputs)
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repository", type=pathlib.Path)
+    parser.add_argument("--into", type=pathlib.Path)
+    parser.add_argument("names", nargs="*")
+    options = parser.parse_args()
     print("ONNX Runtime", onnxruntime.__version__)
+    if options.repository:
+        record_others(options.repository, options.into, options.names)
+        return
     for name, make_inputs in INPUTS.items():
-        record(name, make_inputs(np.random.default_rng(SEED)))
+        inputs = make_inputs(np.random.default_rng(SEED))
+        record(open_session(repository.model_path(name)), inputs, RECORDED / name)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,17 @@ def model_path(name, version=1, root=MODEL_REPO):
     return path
 
 
-def write_model(name, data, version=1, root=MODEL_REPO):
+def shown(path):
+    """A path as messages name it: from the top of the tree where it lies there."""
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def write_model(name, data, version=1, root=MODEL_REPO, limit=MAX_MODEL_BYTES):
     path = model_path(name, version, root)
-    if len(data) > MAX_MODEL_BYTES:
-        raise ValueError(f"{path} would be {len(data)} bytes, more than {MAX_MODEL_BYTES}")
+    if len(data) > limit:
+        raise ValueError(f"{path} would be {len(data)} bytes, more than {limit}")
     path.write_bytes(data)
-    print(f"{path.relative_to(ROOT)}: {len(data)} bytes")
+    print(f"{shown(path)}: {len(data)} bytes")
 
 
 def write_npy(path, array):
@@ -32,4 +37,4 @@ def write_npy(path, array):
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         np.lib.format.write_array(file, np.ascontiguousarray(array), version=(1, 0))
-    print(f"{path.relative_to(ROOT)}: {array.dtype} {list(array.shape)}")
+    print(f"{shown(path)}: {array.dtype} {list(array.shape)}")
