@@ -1,27 +1,52 @@
-// Element-wise operators on fp32. One row an operator at the end of the file; each row makes
-//   NAME            operands and result of one shape: four elements a step, any order of elements
-//   NAME_broadcast  (two operands) every operand read through strides
+// Element-wise operators on fp32. One row an operator at the end of the file; each row makes a
+// kernel that computes an expression over x (and y, which is read through strides), a vector at a
+// time. A work-item takes `chunk` neighbours of the result. Vectors that are not full are computed
+// like full ones: the bytes of an element do not depend on where it lies.
+// -DVECTOR=n -DGROUP=work-items of a group.
+//
 // Tensors are (buffer, offset in elements); element counts fit 31 bits. No 'restrict': a result may
 // lie where an operand lay. Comparisons are written so that NaN passes through.
 
-// float and float4 versions of an expression over x (and y), with T as its type.
-#define UNARY_FUNCTION(T, name, expression) \
-  T name##_##T(T x, float alpha) { return expression; }
-#define BINARY_FUNCTION(T, name, expression) \
-  T name##_##T(T x, T y) { return expression; }
+#include "activation.clh"
 
-#define UNARY(name, float_expression, float4_expression)                                         \
-  UNARY_FUNCTION(float, name, float_expression)                                                  \
-  UNARY_FUNCTION(float4, name, float4_expression)                                                \
-  HADRON_KERNEL void name(__global const float* x, ulong x_at, __global float* out,              \
-                          ulong out_at, uint count, float alpha) {                               \
-    x += x_at;                                                                                   \
-    out += out_at;                                                                               \
-    const uint step = get_global_size(0);                                                        \
-    const uint first = get_global_id(0);                                                         \
-    const uint quads = count / 4;                                                                \
-    for (uint i = first; i < quads; i += step) vstore4(name##_float4(vload4(i, x), alpha), i, out); \
-    for (uint i = 4 * quads + first; i < count; i += step) out[i] = name##_float(x[i], alpha);   \
+#define PASTE_TOKENS(a, b) a##b
+#define PASTE(a, b) PASTE_TOKENS(a, b)
+#define VEC PASTE(float, VECTOR)
+#define ELEMENT_KERNEL __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1)))
+
+ACTIVATIONS(VEC)  // relu_VEC and so on
+#define ERROR_OF PASTE(error_function_, VEC)
+
+// `count` elements, `stride` apart; what is beyond them is 1.
+VEC load_part(__global const float* from, uint stride, uint count) {
+  if (stride == 0) return (VEC)(*from);
+  if (stride == 1 && count >= VECTOR) return PASTE(vload, VECTOR)(0, from);
+  float lanes[VECTOR];
+  for (uint i = 0; i < VECTOR; ++i) lanes[i] = i < count ? from[i * stride] : 1.0f;
+  return PASTE(vload, VECTOR)(0, lanes);
+}
+
+void store_part(VEC value, __global float* to, uint count) {
+  if (count >= VECTOR) {
+    PASTE(vstore, VECTOR)(value, 0, to);
+    return;
+  }
+  float lanes[VECTOR];
+  PASTE(vstore, VECTOR)(value, 0, lanes);
+  for (uint i = 0; i < count; ++i) to[i] = lanes[i];
+}
+
+#define UNARY(name, expression)                                                             \
+  VEC name##_of(VEC x, float alpha, float beta) { return expression; }                      \
+  ELEMENT_KERNEL void name(__global const float* x, ulong x_at, __global float* out,        \
+                           ulong out_at, uint count, uint chunk, float alpha, float beta) { \
+    const uint first = get_global_id(0) * chunk;                                            \
+    const uint end = min(count, first + chunk);                                             \
+    x += x_at;                                                                              \
+    out += out_at;                                                                          \
+    for (uint i = first; i < end; i += VECTOR) {                                            \
+      store_part(name##_of(load_part(x + i, 1, end - i), alpha, beta), out + i, end - i);   \
+    }                                                                                       \
   }
 
 // Adds the operand's part of one axis; axes are numbered from the innermost. The branch is the same
@@ -35,50 +60,58 @@
     rest = outer;                                 \
   }
 
-#define BINARY(name, expression)                                                                 \
-  BINARY_FUNCTION(float, name, expression)                                                       \
-  BINARY_FUNCTION(float4, name, expression)                                                      \
-  HADRON_KERNEL void name(__global const float* x, ulong x_at, __global const float* y,          \
-                          ulong y_at, __global float* out, ulong out_at, uint count) {           \
-    x += x_at;                                                                                   \
-    y += y_at;                                                                                   \
-    out += out_at;                                                                               \
-    const uint step = get_global_size(0);                                                        \
-    const uint first = get_global_id(0);                                                         \
-    const uint quads = count / 4;                                                                \
-    for (uint i = first; i < quads; i += step)                                                   \
-      vstore4(name##_float4(vload4(i, x), vload4(i, y)), i, out);                                \
-    for (uint i = 4 * quads + first; i < count; i += step) out[i] = name##_float(x[i], y[i]);    \
-  }                                                                                              \
-  HADRON_KERNEL void name##_broadcast(__global const float* x, ulong x_at,                       \
-                                      __global const float* y, ulong y_at, __global float* out,  \
-                                      ulong out_at, uint count, uint rank, uint8 shape,          \
-                                      uint8 x_strides, uint8 y_strides) {                        \
-    x += x_at;                                                                                   \
-    y += y_at;                                                                                   \
-    out += out_at;                                                                               \
-    const uint step = get_global_size(0);                                                        \
-    for (uint i = get_global_id(0); i < count; i += step) {                                      \
-      uint rest = i, xi = 0, yi = 0;                                                             \
-      AXIS(0) AXIS(1) AXIS(2) AXIS(3) AXIS(4) AXIS(5) AXIS(6) AXIS(7)                            \
-      out[i] = name##_float(x[xi], y[yi]);                                                       \
-    }                                                                                            \
+// Runs along the innermost axis, one after the other.
+#define BINARY(name, expression)                                                         \
+  VEC name##_of(VEC x, VEC y) { return expression; }                                     \
+  ELEMENT_KERNEL void name(__global const float* x, ulong x_at, __global const float* y, \
+                           ulong y_at, __global float* out, ulong out_at, uint count,    \
+                           uint chunk, uint rank, uint8 shape, uint8 x_strides,          \
+                           uint8 y_strides) {                                            \
+    const uint first = get_global_id(0) * chunk;                                         \
+    const uint end = min(count, first + chunk);                                          \
+    x += x_at;                                                                           \
+    y += y_at;                                                                           \
+    out += out_at;                                                                       \
+    for (uint at = first; at < end;) {                                                   \
+      uint rest = at, xi = 0, yi = 0;                                                    \
+      AXIS(0) AXIS(1) AXIS(2) AXIS(3) AXIS(4) AXIS(5) AXIS(6) AXIS(7)                    \
+      const uint run = min(shape.s0 - at % shape.s0, end - at);                          \
+      for (uint i = 0; i < run; i += VECTOR) {                                           \
+        const VEC left = load_part(x + xi + i * x_strides.s0, x_strides.s0, run - i);    \
+        const VEC right = load_part(y + yi + i * y_strides.s0, y_strides.s0, run - i);   \
+        store_part(name##_of(left, right), out + at + i, run - i);                       \
+      }                                                                                  \
+      at += run;                                                                         \
+    }                                                                                    \
   }
 
-#define SAME(name, expression) UNARY(name, expression, expression)
-
-SAME(identity, x)
-SAME(neg, -x)
-SAME(exponential, exp(x))
-SAME(hyperbolic_tangent, tanh(x))
-SAME(sigmoid, 1.0f / (1.0f + exp(-x)))
-UNARY(relu, x < 0.0f ? 0.0f : x, x < 0.0f ? (float4)(0.0f) : x)
-SAME(leaky_relu, x < 0.0f ? alpha * x : x)
-// log(1 + e^x) without overflow: the larger of x and 0 is split off.
-UNARY(softplus, (x < 0.0f ? 0.0f : x) + log1p(exp(-fabs(x))),
-      (x < 0.0f ? (float4)(0.0f) : x) + log1p(exp(-fabs(x))))
+UNARY(identity, x)
+UNARY(neg, -x)
+UNARY(absolute, fabs(x))
+UNARY(round_down, floor(x))
+UNARY(round_up, ceil(x))
+UNARY(square, x * x)
+UNARY(square_root, sqrt(x))
+UNARY(reciprocal, 1.0f / x)
+UNARY(exponential, exp(x))
+UNARY(logarithm, log(x))
+UNARY(hyperbolic_tangent, tanh(x))
+UNARY(sigmoid, sigmoid_VEC(x))
+UNARY(relu, relu_VEC(x))
+UNARY(leaky_relu, leaky_relu_VEC(x, alpha))
+UNARY(elu, elu_VEC(x, alpha))
+UNARY(clip, clip_VEC(x, alpha, beta))
+UNARY(softplus, softplus_VEC(x))
+UNARY(error, ERROR_OF(x))
+UNARY(gelu, 0.5f * x * (1.0f + ERROR_OF(x * M_SQRT1_2_F)))
+UNARY(hard_sigmoid, clip_VEC(alpha * x + beta, 0.0f, 1.0f))
+UNARY(hard_swish, x * clip_VEC(alpha * x + beta, 0.0f, 1.0f))
 
 BINARY(add, x + y)
 BINARY(sub, x - y)
 BINARY(mul, x * y)
 BINARY(div, x / y)
+BINARY(larger, x > y || x != x ? x : y)
+BINARY(smaller, x < y || x != x ? x : y)
+BINARY(leaky_by, x < 0.0f ? x * y : x)
+BINARY(power, pow(x, y))

@@ -148,10 +148,22 @@ base::StatusOr<std::unique_ptr<Kernel>> MakeReferenceKernel(const KernelRequest&
 /// Fills in the kernels of the native CPU / of OpenCL devices.
 void RegisterOneDnnKernels(KernelRegistry& registry);
 #ifdef HADRON_HAVE_OPENCL
-/// `device` outlives the registry; programs are built from the embedded sources, or from
-/// `kernel_dir` when it is not empty.
+/// Which kernels an OpenCL device gets: work-items with wide vectors and groups of one, or groups
+/// of 256 around tiles in local memory. kAuto: by device (CPUs only emulate local memory).
+enum class OpenClFamily : std::uint8_t { kAuto, kCpu, kGpu };
+
+struct OpenClOptions {
+  std::string kernel_dir = {};     ///< read sources from here instead of the embedded ones
+  std::string build_options = {};  ///< for the device's compiler, behind our own
+  OpenClFamily family = OpenClFamily::kAuto;
+  /// Compiled programs are kept in its folder "bin"; empty: nowhere. A directory that cannot be
+  /// used costs time, never a failure.
+  std::string cache_dir = {};
+};
+
+/// `device` outlives the registry; programs are built when a kernel first needs them.
 void RegisterOpenClKernels(KernelRegistry& registry, device::Device& device,
-                           const std::string& kernel_dir);
+                           const OpenClOptions& options);
 #endif
 
 /// Team size of the calling thread's OpenMP regions (lanes and load threads differ).

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/executor.h"
 #include "base/status.h"
@@ -31,6 +32,10 @@ struct DeviceInfo {
   std::uint64_t max_allocation = 0;
   std::uint32_t base_align = 64;  ///< offsets given to kernels are multiples of this
   std::uint32_t compute_units = 1;
+  std::uint32_t vector_floats = 4;  ///< width of the device's own float vectors
+  /// Work-groups share no fast memory: a CPU, or a device that keeps "local" memory in its global
+  /// one. Such a device wants other kernels.
+  bool local_memory_emulated = true;
 };
 
 /// Memory of a device. Owned by whoever asked for it; destroyed only after the work that uses it
@@ -70,6 +75,10 @@ class Program {
  public:
   virtual ~Program() = default;
   virtual base::StatusOr<std::unique_ptr<DeviceKernel>> CreateKernel(const std::string& name) = 0;
+  /// What LoadProgram of an equal device and driver takes instead of the source.
+  virtual base::StatusOr<std::vector<std::byte>> Binary() {
+    return base::Unimplemented("programs of this device have no binary");
+  }
 };
 
 /// Called once when everything before it in the stream has finished, with the first failure.
@@ -113,6 +122,12 @@ class Device {
   virtual base::StatusOr<std::unique_ptr<Program>> BuildProgram(std::string_view name,
                                                                 std::string_view source,
                                                                 const std::string& options) = 0;
+  /// From Program::Binary; drivers need not notice damage, so the caller checks what it kept.
+  virtual base::StatusOr<std::unique_ptr<Program>> LoadProgram(std::string_view name,
+                                                               std::span<const std::byte>,
+                                                               const std::string& /*options*/) {
+    return base::Unimplemented("program '" + std::string(name) + "': the device loads no binaries");
+  }
 };
 
 }  // namespace hadron::device

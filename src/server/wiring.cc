@@ -90,7 +90,8 @@ Status Server::MakeDevices() {
   if (index) {
 #ifdef HADRON_HAVE_OPENCL
     HADRON_ASSIGN_OR_RETURN(accelerator_, OpenClDevice(options_, *index));
-    backend::RegisterOpenClKernels(kernels_, *accelerator_, options_.Text("kernel-dir"));
+    backend::RegisterOpenClKernels(kernels_, *accelerator_,
+                                   {.kernel_dir = options_.Text("kernel-dir")});
 #else
     return base::Unimplemented("--device: this build has no OpenCL (HADRON_OPENCL=OFF)");
 #endif

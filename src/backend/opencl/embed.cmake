@@ -1,5 +1,4 @@
 # kernels/* as hadron::embedded::KernelSources, read by opencl/program_library.cc.
-hadron_embed(hadron_backend KernelSources
-  "${PROJECT_SOURCE_DIR}/kernels/common.clh"
-  "${PROJECT_SOURCE_DIR}/kernels/elementwise.cl"
-)
+file(GLOB HADRON_KERNEL_FILES CONFIGURE_DEPENDS
+  "${PROJECT_SOURCE_DIR}/kernels/*.cl" "${PROJECT_SOURCE_DIR}/kernels/*.clh")
+hadron_embed(hadron_backend KernelSources ${HADRON_KERNEL_FILES})

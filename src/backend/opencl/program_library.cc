@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <fstream>
 #include <span>
@@ -51,23 +52,73 @@ base::StatusOr<std::string> EmbeddedKernel(const std::string& file) {
 
 }  // namespace
 
+bool ProgramLibrary::cpu_family() const {
+  if (options_.family != OpenClFamily::kAuto) return options_.family == OpenClFamily::kCpu;
+  return device_info().local_memory_emulated;
+}
+
 base::StatusOr<std::shared_ptr<device::Program>> ProgramLibrary::Get(const std::string& file,
-                                                                     const std::string& options) {
+                                                                     const std::string& options,
+                                                                     const std::string& prefix) {
   // Held while compiling: whoever wants the same program has to wait for it anyway.
   base::MutexLock lock(mutex_);
-  auto& program = programs_[{file, options}];
+  auto& program = programs_[{file, options, prefix}];
   if (program == nullptr) {
-    HADRON_ASSIGN_OR_RETURN(const std::string common, Source("common.clh"));
-    HADRON_ASSIGN_OR_RETURN(const std::string body, Source(file));
-    const std::string text = fmt::format("{}\n#line 1 \"{}\"\n{}", common, file, body);
-    HADRON_ASSIGN_OR_RETURN(program, device_.BuildProgram(file, text, options));
+    std::set<std::string> seen;
+    HADRON_ASSIGN_OR_RETURN(const std::string common, Expand("common.clh", seen));
+    HADRON_ASSIGN_OR_RETURN(const std::string body, Expand(file, seen));
+    const std::string text = fmt::format("{}\n{}\n{}", common, prefix, body);
+    const std::string all_options = fmt::format("{} {}", options, options_.build_options);
+    HADRON_ASSIGN_OR_RETURN(program, Make(file, text, all_options));
   }
   return program;
 }
 
+base::StatusOr<std::shared_ptr<device::Program>> ProgramLibrary::Make(const std::string& file,
+                                                                      const std::string& text,
+                                                                      const std::string& options) {
+  const std::string key = ProgramCache::Key(device_.info(), text, options);
+  if (const auto binary = cache_.Load(key)) {
+    auto loaded = device_.LoadProgram(file, *binary, options);
+    if (loaded.ok()) return std::shared_ptr<device::Program>(std::move(loaded).value());
+    cache_.Drop(key);
+  }
+  HADRON_ASSIGN_OR_RETURN(auto built, device_.BuildProgram(file, text, options));
+  ++compiled_;
+  if (cache_.enabled()) {
+    const auto binary = built->Binary();
+    if (binary.ok()) cache_.Store(key, *binary);
+  }
+  return std::shared_ptr<device::Program>(std::move(built));
+}
+
+base::StatusOr<std::string> ProgramLibrary::Expand(const std::string& file,
+                                                   std::set<std::string>& seen) const {
+  constexpr std::string_view kInclude = "#include \"";
+  if (!seen.insert(file).second) return std::string();
+  HADRON_ASSIGN_OR_RETURN(const std::string source, Source(file));
+  std::string text = fmt::format("#line 1 \"{}\"\n", file);
+  std::size_t number = 0;
+  for (std::size_t at = 0; at < source.size();) {
+    const std::size_t end = std::min(source.find('\n', at), source.size());
+    const std::string_view line = std::string_view(source).substr(at, end - at);
+    at = end + 1;
+    ++number;
+    if (line.starts_with(kInclude)) {
+      const std::string_view name = line.substr(kInclude.size());
+      HADRON_ASSIGN_OR_RETURN(const std::string included,
+                              Expand(std::string(name.substr(0, name.find('"'))), seen));
+      text += fmt::format("{}\n#line {} \"{}\"\n", included, number + 1, file);
+    } else {
+      text.append(line).push_back('\n');
+    }
+  }
+  return text;
+}
+
 base::StatusOr<std::string> ProgramLibrary::Source(const std::string& file) const {
-  if (kernel_dir_.empty()) return EmbeddedKernel(file);
-  return ReadKernelFile(kernel_dir_ + "/" + file);
+  if (options_.kernel_dir.empty()) return EmbeddedKernel(file);
+  return ReadKernelFile(options_.kernel_dir + "/" + file);
 }
 
 }  // namespace hadron::backend::opencl

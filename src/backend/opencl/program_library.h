@@ -1,10 +1,16 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <utility>
 
+#include "backend/kernel.h"
+#include "backend/opencl/program_cache.h"
 #include "base/status.h"
 #include "base/sync.h"
 #include "device/device.h"
@@ -17,23 +23,40 @@ namespace hadron::backend::opencl {
 ///     HADRON_ASSIGN_OR_RETURN(auto program, library.Get("elementwise.cl", ""));
 class ProgramLibrary {
  public:
-  /// Sources are the embedded ones, or the files of `kernel_dir` when it is not empty.
-  ProgramLibrary(device::Device& device, std::string kernel_dir)
-      : device_(device), kernel_dir_(std::move(kernel_dir)) {}
+  ProgramLibrary(device::Device& device, OpenClOptions options)
+      : device_(device), options_(std::move(options)), cache_(options_.cache_dir) {}
 
-  /// Compiles `file` after common.clh. Failures are not kept: the next call tries again.
+  /// Compiles common.clh, then `prefix` (generated text), then `file`. A line `#include "name"`
+  /// stands for that kernel file; a file that was included already gives nothing. Failures are not
+  /// kept: the next call tries again.
   base::StatusOr<std::shared_ptr<device::Program>> Get(const std::string& file,
-                                                       const std::string& options);
+                                                       const std::string& options,
+                                                       const std::string& prefix = "");
+  /// How many programs were compiled from source; the others came from the cache.
+  std::uint64_t compiled() const {
+    base::MutexLock lock(mutex_);
+    return compiled_;
+  }
   const device::DeviceInfo& device_info() const { return device_.info(); }
+  /// True when kernels are to be of the family for CPUs: work-items with wide vectors, no local
+  /// memory, groups of one.
+  bool cpu_family() const;
 
  private:
+  base::StatusOr<std::shared_ptr<device::Program>> Make(const std::string& file,
+                                                        const std::string& text,
+                                                        const std::string& options)
+      HADRON_REQUIRES(mutex_);
   base::StatusOr<std::string> Source(const std::string& file) const;
+  base::StatusOr<std::string> Expand(const std::string& file, std::set<std::string>& seen) const;
 
   device::Device& device_;
-  const std::string kernel_dir_;
-  base::Mutex mutex_;
-  std::map<std::pair<std::string, std::string>, std::shared_ptr<device::Program>> programs_
-      HADRON_GUARDED_BY(mutex_);
+  const OpenClOptions options_;
+  const ProgramCache cache_;
+  mutable base::Mutex mutex_;
+  std::uint64_t compiled_ HADRON_GUARDED_BY(mutex_) = 0;
+  using Key = std::tuple<std::string, std::string, std::string>;
+  std::map<Key, std::shared_ptr<device::Program>> programs_ HADRON_GUARDED_BY(mutex_);
 };
 
 }  // namespace hadron::backend::opencl

@@ -3,9 +3,14 @@
 namespace hadron::backend {
 
 void RegisterOpenClKernels(KernelRegistry& registry, device::Device& device,
-                           const std::string& kernel_dir) {
-  const auto library = std::make_shared<opencl::ProgramLibrary>(device, kernel_dir);
+                           const OpenClOptions& options) {
+  const auto library = std::make_shared<opencl::ProgramLibrary>(device, options);
+  opencl::RegisterConv(registry, library);
   opencl::RegisterElementwise(registry, library);
+  opencl::RegisterGemm(registry, library);
+  opencl::RegisterMovement(registry, library);
+  opencl::RegisterPool(registry, library);
+  opencl::RegisterRows(registry, library);
 }
 
 }  // namespace hadron::backend

@@ -1,6 +1,17 @@
 set(HADRON_OPENCL_BACKEND_SOURCES
     opencl/broadcast.cc
+    opencl/conv.cc
     opencl/elementwise.cc
+    opencl/epilogue.cc
+    opencl/gemm.cc
+    opencl/launch.cc
+    opencl/movement.cc
+    opencl/pool.cc
+    opencl/product.cc
+    opencl/program_cache.cc
     opencl/program_library.cc
     opencl/register.cc
+    opencl/rows.cc
+    opencl/tile.cc
+    opencl/window.cc
 )

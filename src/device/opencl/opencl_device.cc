@@ -25,19 +25,23 @@ DeviceInfo Describe(const FoundDevice& found) {
   const cl_device_id id = found.id;
   const std::string driver = DeviceText(id, CL_DRIVER_VERSION);
   const auto align_bits = DeviceNumber<cl_uint>(id, CL_DEVICE_MEM_BASE_ADDR_ALIGN);
-  return {.id = fmt::format("opencl:{}", found.ref.index),
-          .name = found.ref.name,
-          .vendor = DeviceText(id, CL_DEVICE_VENDOR),
-          .driver = fmt::format("{} {}", found.ref.platform, driver),
-          .device_class = fmt::format("opencl {} {} {} {}", OpenClTypeName(found.ref.type),
-                                      found.ref.platform, found.ref.name, driver),
-          .kind = DeviceKind::kOpenCl,
-          .host_unified = DeviceNumber<cl_bool>(id, CL_DEVICE_HOST_UNIFIED_MEMORY) == CL_TRUE,
-          .memory_bytes = DeviceNumber<cl_ulong>(id, CL_DEVICE_GLOBAL_MEM_SIZE),
-          .max_allocation = DeviceNumber<cl_ulong>(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE),
-          .base_align = std::max(kLeastAlignment, align_bits / 8),
-          .compute_units =
-              std::max<cl_uint>(1, DeviceNumber<cl_uint>(id, CL_DEVICE_MAX_COMPUTE_UNITS))};
+  return {
+      .id = fmt::format("opencl:{}", found.ref.index),
+      .name = found.ref.name,
+      .vendor = DeviceText(id, CL_DEVICE_VENDOR),
+      .driver = fmt::format("{} {}", found.ref.platform, driver),
+      .device_class = fmt::format("opencl {} {} {} {}", OpenClTypeName(found.ref.type),
+                                  found.ref.platform, found.ref.name, driver),
+      .kind = DeviceKind::kOpenCl,
+      .host_unified = DeviceNumber<cl_bool>(id, CL_DEVICE_HOST_UNIFIED_MEMORY) == CL_TRUE,
+      .memory_bytes = DeviceNumber<cl_ulong>(id, CL_DEVICE_GLOBAL_MEM_SIZE),
+      .max_allocation = DeviceNumber<cl_ulong>(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE),
+      .base_align = std::max(kLeastAlignment, align_bits / 8),
+      .compute_units = std::max<cl_uint>(1, DeviceNumber<cl_uint>(id, CL_DEVICE_MAX_COMPUTE_UNITS)),
+      .vector_floats = DeviceNumber<cl_uint>(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT),
+      .local_memory_emulated =
+          found.ref.type == OpenClType::kCpu ||
+          DeviceNumber<cl_device_local_mem_type>(id, CL_DEVICE_LOCAL_MEM_TYPE) != CL_LOCAL};
 }
 
 std::string BuildLog(cl_program program, cl_device_id device) {
@@ -95,6 +99,23 @@ class OpenClDevice final : public Device {
     cl_int error = CL_SUCCESS;
     ClProgram program(clCreateProgramWithSource(context_.get(), 1, &text, &length, &error));
     HADRON_RETURN_IF_ERROR(CheckCl(error, "clCreateProgramWithSource").With(label));
+    HADRON_RETURN_IF_ERROR(Build(program.get(), options).With(label));
+    return std::unique_ptr<Program>(
+        std::make_unique<OpenClProgram>(std::string(name), std::move(program)));
+  }
+
+  base::StatusOr<std::unique_ptr<Program>> LoadProgram(std::string_view name,
+                                                       std::span<const std::byte> binary,
+                                                       const std::string& options) override {
+    const std::string label = fmt::format("binary of program '{}' on {}", name, info_.id);
+    const std::size_t size = binary.size();
+    const auto* data = reinterpret_cast<const unsigned char*>(binary.data());
+    cl_int taken = CL_SUCCESS;
+    cl_int error = CL_SUCCESS;
+    ClProgram program(
+        clCreateProgramWithBinary(context_.get(), 1, &id_, &size, &data, &taken, &error));
+    HADRON_RETURN_IF_ERROR(CheckCl(error, "clCreateProgramWithBinary").With(label));
+    HADRON_RETURN_IF_ERROR(CheckCl(taken, "clCreateProgramWithBinary").With(label));
     HADRON_RETURN_IF_ERROR(Build(program.get(), options).With(label));
     return std::unique_ptr<Program>(
         std::make_unique<OpenClProgram>(std::string(name), std::move(program)));

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "device/device.h"
 #include "device/opencl/cl.h"
@@ -63,6 +64,22 @@ class OpenClProgram final : public Program {
     HADRON_RETURN_IF_ERROR(CheckCl(error, "clCreateKernel")
                                .With(fmt::format("kernel '{}' of program '{}'", name, name_)));
     return std::unique_ptr<DeviceKernel>(std::make_unique<OpenClKernel>(name, std::move(kernel)));
+  }
+
+  base::StatusOr<std::vector<std::byte>> Binary() override {
+    const std::string label = fmt::format("binary of program '{}'", name_);
+    std::size_t size = 0;  // contexts have one device, so there is one binary
+    HADRON_RETURN_IF_ERROR(CheckCl(clGetProgramInfo(program_.get(), CL_PROGRAM_BINARY_SIZES,
+                                                    sizeof(size), &size, nullptr),
+                                   "clGetProgramInfo")
+                               .With(label));
+    std::vector<std::byte> binary(size);
+    auto* data = reinterpret_cast<unsigned char*>(binary.data());
+    HADRON_RETURN_IF_ERROR(
+        CheckCl(clGetProgramInfo(program_.get(), CL_PROGRAM_BINARIES, sizeof(data), &data, nullptr),
+                "clGetProgramInfo")
+            .With(label));
+    return binary;
   }
 
  private:

@@ -26,7 +26,8 @@ const KernelRegistry& Registry() {
   return registry;
 }
 
-/// Row-major bytes to channels-last and back, the plainest way.
+}  // namespace
+
 std::vector<std::byte> Permute(const Shape& shape, std::size_t size, std::span<const std::byte> in,
                                bool to_channels_last) {
   std::vector<std::byte> out(in.size());
@@ -54,7 +55,10 @@ Layout LayoutFor(LayoutRule rule, const NodeCase& c, std::size_t input, const Sh
   return last ? Layout::kChannelsLast : Layout::kPlain;
 }
 
-}  // namespace
+Layout OutputLayout(LayoutRule rule, const NodeCase& c, const Shape& shape) {
+  if (shape.rank() < 3 || rule == LayoutRule::kPlain) return Layout::kPlain;
+  return rule == LayoutRule::kChannelsLast ? Layout::kChannelsLast : c.follow;
+}
 
 struct BoundKernel::Memory {
   explicit Memory(std::uint64_t size) : bytes(size) {
@@ -150,12 +154,8 @@ StatusOr<std::unique_ptr<BoundKernel>> BoundKernel::Make(const NodeCase& c,
     constants.push_back(c.constant[i] ? graph::Constant::FromTensor(c.inputs[i]) : nullptr);
   }
   for (const auto& desc : c.outputs) {
-    Layout layout = Layout::kPlain;
-    if (desc.shape.rank() >= 3) {
-      if (entry->layout == LayoutRule::kChannelsLast) layout = Layout::kChannelsLast;
-      if (entry->layout == LayoutRule::kFollow) layout = c.follow;
-    }
-    bound->output_specs_.push_back({desc.type, desc.shape, layout});
+    bound->output_specs_.push_back(
+        {desc.type, desc.shape, OutputLayout(entry->layout, c, desc.shape)});
   }
   std::vector<std::string> all_hints = hints;
   all_hints.resize(inputs.size());
@@ -249,8 +249,8 @@ double RelativeError(const HostTensor& y, const HostTensor& ref) {
   return difference == 0 ? 0 : std::sqrt(difference / std::fmax(norm, 1e-30));
 }
 
-void ExpectAgrees(const NodeCase& c, double bound) {
-  const auto native = RunNative(c);
+void ExpectAgrees(const NodeCase& c, double bound, const CaseRunner& run) {
+  const auto native = run(c);
   const auto oracle = RunOracle(c);
   ASSERT_EQ(native.size(), oracle.size());
   for (std::size_t i = 0; i < native.size(); ++i) {
@@ -262,9 +262,9 @@ void ExpectAgrees(const NodeCase& c, double bound) {
   }
 }
 
-void ExpectBatchInvariant(const NodeCase& c) {
+void ExpectBatchInvariant(const NodeCase& c, const CaseRunner& run) {
   const std::int64_t batch = c.outputs[0].shape[0];
-  const auto all = RunNative(c);
+  const auto all = run(c);
   ASSERT_EQ(all.size(), c.outputs.size());
   const auto row = [&](const HostTensor& tensor, std::int64_t r) {
     const std::size_t bytes = tensor.bytes.size() / static_cast<std::size_t>(batch);
@@ -280,7 +280,7 @@ void ExpectBatchInvariant(const NodeCase& c) {
       input.desc.shape[0] = 1;
     }
     for (auto& desc : one.outputs) desc.shape[0] = 1;
-    const auto alone = RunNative(one);
+    const auto alone = run(one);
     ASSERT_EQ(alone.size(), all.size());
     for (std::size_t i = 0; i < all.size(); ++i) {
       EXPECT_EQ(alone[i].bytes.ToString(), row(all[i], r).ToString())

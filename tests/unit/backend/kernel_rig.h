@@ -1,7 +1,9 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -69,6 +71,13 @@ class BoundKernel {
   std::unique_ptr<Launch> launch_;
 };
 
+/// Layout of an input (operands of post-ops included) for a kernel of this rule.
+Layout LayoutFor(LayoutRule rule, const NodeCase& c, std::size_t input, const tensor::Shape& shape);
+Layout OutputLayout(LayoutRule rule, const NodeCase& c, const tensor::Shape& shape);
+/// Row-major bytes of elements of `size` bytes to channels-last, or back, the plainest way.
+std::vector<std::byte> Permute(const tensor::Shape& shape, std::size_t size,
+                               std::span<const std::byte> in, bool to_channels_last);
+
 /// Runs the case natively once; failures are reported to gtest and give an empty vector.
 std::vector<tensor::HostTensor> RunNative(const NodeCase& c);
 std::vector<tensor::HostTensor> RunOracle(const NodeCase& c);
@@ -76,11 +85,14 @@ std::vector<tensor::HostTensor> RunOracle(const NodeCase& c);
 /// ||y - ref|| / ||ref||; 0 for equal tensors.
 double RelativeError(const tensor::HostTensor& y, const tensor::HostTensor& ref);
 
-/// Expects the native result of every output within `bound` of the reference.
-void ExpectAgrees(const NodeCase& c, double bound);
+/// Computes a case: RunNative, or another backend's way. Empty after a failure.
+using CaseRunner = std::function<std::vector<tensor::HostTensor>(const NodeCase&)>;
+
+/// Expects the result of every output within `bound` of the reference.
+void ExpectAgrees(const NodeCase& c, double bound, const CaseRunner& run = RunNative);
 
 /// Expects row r of input 0 (and of full-size operands), alone, to give the bytes of row r of the
 /// batch. Outputs and inputs that do not start with the batch dimension are left alone.
-void ExpectBatchInvariant(const NodeCase& c);
+void ExpectBatchInvariant(const NodeCase& c, const CaseRunner& run = RunNative);
 
 }  // namespace hadron::backend

@@ -79,18 +79,23 @@ class OpenClElementwise : public testing::Test {
     stream_ = std::move(stream).value();
     auto reservation = device_->memory().Reserve("arena", kArenaBytes);
     arena_ = device_->Allocate(std::move(reservation).value(), kArenaBytes).value();
-    RegisterOpenClKernels(registry_, *device_, "");
+    RegisterOpenClKernels(registry_, *device_, {});
   }
 
   base::StatusOr<std::unique_ptr<Kernel>> Create(const graph::Node& node,
                                                  const std::vector<TensorSpec>& inputs,
-                                                 const TensorSpec& output) {
+                                                 const TensorSpec& output,
+                                                 const std::vector<HostTensor>& values = {}) {
     const KernelEntry* entry = registry_.Find(BackendId::kOpenCl, "", node.op_type);
     if (entry == nullptr) return base::NotFound("no kernel for " + node.op_type);
+    std::vector<graph::ConstantRef> constants(inputs.size());
+    for (std::size_t i = 1; i < values.size(); ++i) {
+      constants[i] = graph::Constant::FromTensor(values[i]);
+    }
     return entry->create({.node = node,
                           .inputs = inputs,
                           .outputs = std::span(&output, 1),
-                          .constants = {},
+                          .constants = constants,
                           .packing_hints = {}});
   }
 
@@ -123,15 +128,16 @@ class OpenClElementwise : public testing::Test {
     return result;
   }
 
-  void ExpectLikeReference(const graph::Node& node, const std::vector<HostTensor>& inputs,
+  void ExpectLikeReference(graph::Node node, const std::vector<HostTensor>& inputs,
                            const Shape& output) {
+    node.inputs.resize(inputs.size());
     const tensor::TensorDesc desc{"y", DataType::kFp32, output};
     auto expected = RunReference(node, inputs, std::span(&desc, 1));
     ASSERT_TRUE(expected.ok()) << expected.message();
     std::vector<TensorSpec> specs;
     for (const HostTensor& input : inputs) specs.push_back(SpecOf(input));
-    auto kernel =
-        Create(node, specs, {.type = DataType::kFp32, .shape = output, .layout = Layout::kPlain});
+    auto kernel = Create(
+        node, specs, {.type = DataType::kFp32, .shape = output, .layout = Layout::kPlain}, inputs);
     ASSERT_TRUE(kernel.ok()) << kernel.message();
     EXPECT_TRUE((*kernel)->on_device());
     ExpectClose(RunOnDevice(**kernel, inputs, output), Floats((*expected)[0]));
@@ -145,9 +151,11 @@ class OpenClElementwise : public testing::Test {
   std::uint64_t next_offset_ = 0;
 };
 
-constexpr std::array kUnary = {"Identity", "Neg",  "Exp",       "Tanh",
-                               "Sigmoid",  "Relu", "LeakyRelu", "Softplus"};
-constexpr std::array kBinary = {"Add", "Sub", "Mul", "Div"};
+constexpr std::array kUnary = {"Identity",    "Neg",        "Abs",  "Floor",     "Ceil",
+                               "Sqrt",        "Reciprocal", "Exp",  "Log",       "Tanh",
+                               "Sigmoid",     "Relu",       "Erf",  "LeakyRelu", "Elu",
+                               "HardSigmoid", "HardSwish",  "Gelu", "Softplus",  "Clip"};
+constexpr std::array kBinary = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"};
 
 TEST_F(OpenClElementwise, UnaryOperatorsAgreeWithReferenceAtOddSizes) {
   for (const char* op : kUnary) {
@@ -168,10 +176,65 @@ TEST_F(OpenClElementwise, UnaryOperatorsKeepNanAndInfinity) {
   }
 }
 
+TEST_F(OpenClElementwise, ErrorFunctionIsAccurate) {
+  std::vector<float> points(20001);
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    points[i] = (static_cast<float>(i) - 10000.0F) * 5e-4F;
+  }
+  const HostTensor x = MakeTensor({20001}, points);
+  auto kernel = Create(MakeNode("Erf"), {SpecOf(x)}, SpecOf(x));
+  ASSERT_TRUE(kernel.ok()) << kernel.message();
+  const std::vector<float> y = RunOnDevice(**kernel, {x}, {20001});
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    ASSERT_NEAR(y[i], std::erf(static_cast<double>(points[i])), 2e-7) << points[i];
+  }
+}
+
 TEST_F(OpenClElementwise, LeakyReluTakesItsSlope) {
   graph::Node node = MakeNode("LeakyRelu");
   node.attributes.Set("alpha", 0.3F);
   ExpectLikeReference(node, {Random({100}, 7)}, {100});
+}
+
+TEST_F(OpenClElementwise, ActivationsTakeTheirNumbers) {
+  for (const char* op : {"Elu", "HardSigmoid"}) {
+    graph::Node node = MakeNode(op);
+    node.attributes.Set("alpha", 0.7F);
+    node.attributes.Set("beta", 0.1F);
+    ExpectLikeReference(node, {Random({100}, 7)}, {100});
+  }
+  graph::Node gelu = MakeNode("Gelu");
+  gelu.attributes.Set("approximate", std::string("tanh"));
+  const TensorSpec spec = SpecOf(Random({4}, 8));
+  EXPECT_EQ(Create(gelu, {spec}, spec).code(), base::StatusCode::kUnimplemented);
+}
+
+TEST_F(OpenClElementwise, ClipTakesConstantBounds) {
+  graph::Node node = MakeNode("Clip");
+  ExpectLikeReference(node, {Random({101}, 7), MakeTensor({}, {-1}), MakeTensor({}, {2})}, {101});
+  ExpectLikeReference(node, {Random({101}, 7), MakeTensor({}, {0.5F})}, {101});
+  node.inputs = {0, 1};
+  const TensorSpec spec = SpecOf(Random({4}, 8));
+  const TensorSpec bound = SpecOf(MakeTensor({}, {1}));
+  EXPECT_EQ(Create(node, {spec, bound}, spec).code(), base::StatusCode::kUnimplemented);
+}
+
+TEST_F(OpenClElementwise, SquaresArePowersOfConstantTwo) {
+  const graph::Node node = MakeNode("Pow");
+  for (const float exponent : {2.0F, 3.0F}) {
+    ExpectLikeReference(node, {Random({103}, 7), MakeTensor({}, {exponent})}, {103});
+  }
+}
+
+TEST_F(OpenClElementwise, SlopesMayDifferByChannel) {
+  ExpectLikeReference(MakeNode("PRelu"), {Random({2, 3, 7}, 7), Random({3, 1}, 8)}, {2, 3, 7});
+}
+
+TEST_F(OpenClElementwise, ExtremesOfNanAreNan) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+  const HostTensor x = MakeTensor({5}, {kNan, 1, 2, kNan, 3});
+  const HostTensor y = MakeTensor({5}, {1, kNan, 1, kNan, 4});
+  for (const char* op : {"Max", "Min"}) ExpectLikeReference(MakeNode(op), {x, y}, {5});
 }
 
 TEST_F(OpenClElementwise, BinaryOperatorsAgreeOnEqualShapes) {
@@ -258,10 +321,11 @@ TEST_F(OpenClElementwise, KernelDirectoryReplacesTheEmbeddedSources) {
   std::ofstream(dir / "common.clh") << "#define FACTOR 3.0f\n";
   std::ofstream(dir / "elementwise.cl")
       << "__kernel void relu(__global const float* x, ulong x_at, __global float* y, ulong y_at,"
-         " uint n, float a) { if (get_global_id(0) < n) y[y_at + get_global_id(0)] ="
-         " FACTOR * x[x_at + get_global_id(0)]; }";
+         " uint n, uint chunk, float a, float b) { for (uint i = get_global_id(0) * chunk;"
+         " i < min(n, (uint)(get_global_id(0) + 1) * chunk); ++i) y[y_at + i] ="
+         " FACTOR * x[x_at + i]; }";
   registry_ = {};
-  RegisterOpenClKernels(registry_, *device_, dir.string());
+  RegisterOpenClKernels(registry_, *device_, {.kernel_dir = dir.string()});
   const HostTensor x = MakeTensor({2}, {-1, 2});
   auto kernel = Create(MakeNode("Relu"), {SpecOf(x)}, SpecOf(x));
   std::filesystem::remove_all(dir);
@@ -269,7 +333,7 @@ TEST_F(OpenClElementwise, KernelDirectoryReplacesTheEmbeddedSources) {
   EXPECT_EQ(RunOnDevice(**kernel, {x}, {2}), (std::vector<float>{-3, 6}));
 
   registry_ = {};
-  RegisterOpenClKernels(registry_, *device_, dir.string());
+  RegisterOpenClKernels(registry_, *device_, {.kernel_dir = dir.string()});
   const auto missing = Create(MakeNode("Relu"), {SpecOf(x)}, SpecOf(x));
   ASSERT_FALSE(missing.ok());
   EXPECT_THAT(missing.message(), HasSubstr(dir.string()));

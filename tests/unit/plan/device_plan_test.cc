@@ -1,5 +1,5 @@
-// A plan whose nodes run in two places: element-wise operators on an OpenCL device, the rest on the
-// CPU, with explicit copies between them.
+// A plan whose nodes run in two places: what an OpenCL device has kernels for there, the rest on
+// the CPU, with explicit copies between them.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -37,7 +37,7 @@ graph::ValueId AddNode(graph::Graph& graph, const std::string& op,
   return graph.nodes().back().outputs[0];
 }
 
-/// y = Sigmoid(MatMul(Exp(x + 1), w)) + x: the additions and Exp suit the device, MatMul does not.
+/// y = Sigmoid(CumSum(MatMul(Exp(x + 1), w))) + x: all but CumSum suits the device.
 graph::Graph MixedGraph() {
   graph::Graph graph;
   const auto x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 8});
@@ -49,7 +49,12 @@ graph::Graph MixedGraph() {
   }
   const auto w = graph.AddConstant("w", graph::Constant::FromFloats("w", weights, {8, 8}));
   const auto e = AddNode(graph, "Exp", {AddNode(graph, "Add", {x, bias})});
-  const auto s = AddNode(graph, "Sigmoid", {AddNode(graph, "MatMul", {e, w})});
+  const std::int64_t last = 1;
+  const auto axis = graph.AddConstant(
+      "axis", graph::Constant::FromTensor({{"axis", DataType::kInt64, tensor::Shape{}},
+                                           base::IoBuf::Copy(std::as_bytes(std::span(&last, 1)))}));
+  const auto c = AddNode(graph, "CumSum", {AddNode(graph, "MatMul", {e, w}), axis});
+  const auto s = AddNode(graph, "Sigmoid", {c});
   graph.AddOutput("y", AddNode(graph, "Add", {s, x}));
   EXPECT_TRUE(graph::InferShapes(graph).ok());
   return graph;
@@ -91,7 +96,7 @@ class DevicePlan : public ::testing::Test {
     device_ = std::move(device).value();
     host_ = device::MakeHostDevice(kBudget);
     backend::RegisterOneDnnKernels(kernels_);
-    backend::RegisterOpenClKernels(kernels_, *device_, "");
+    backend::RegisterOpenClKernels(kernels_, *device_, {});
     thread_ = std::jthread([this] { lane_thread_.Run(); });
   }
   void TearDown() override {
@@ -110,7 +115,6 @@ TEST_F(DevicePlan, RunsNodesInBothPlacesWithExplicitCopies) {
   {
     CompileOptions options;
     options.max_batch = 4;
-    options.disabled_passes = {"fuse_post_ops"};  // Sigmoid would join MatMul on the CPU
     auto model = CompiledModel::Compile(MixedGraph(), options, kernels_, *device_, *host_);
     ASSERT_TRUE(model.ok()) << model.message();
     auto weights =
@@ -128,9 +132,9 @@ TEST_F(DevicePlan, RunsNodesInBothPlacesWithExplicitCopies) {
         (step.kernel->on_device() ? on_device : on_host) += 1;
       }
     }
-    EXPECT_EQ(on_device, 4) << (*plan)->Listing();  // Add, Exp, Sigmoid, Add
-    EXPECT_EQ(on_host, 1) << (*plan)->Listing();    // MatMul
-    EXPECT_EQ(copies, 4) << (*plan)->Listing();     // x up, Exp down, MatMul up, y down
+    EXPECT_EQ(on_device, 5) << (*plan)->Listing();  // Add, Exp, MatMul, Sigmoid, Add
+    EXPECT_EQ(on_host, 1) << (*plan)->Listing();    // CumSum
+    EXPECT_EQ(copies, 4) << (*plan)->Listing();     // x up, MatMul down, CumSum up, y down
 
     auto lane = Lane::Create(*device_, *host_, lane_thread_, 1, "lane 0");
     ASSERT_TRUE(lane.ok()) << lane.message();
@@ -158,7 +162,7 @@ TEST_F(DevicePlan, FailsCleanlyWhenTheDeviceIsTooSmall) {
   ASSERT_TRUE(small.ok()) << small.message();
   backend::KernelRegistry kernels;
   backend::RegisterOneDnnKernels(kernels);
-  backend::RegisterOpenClKernels(kernels, **small, "");
+  backend::RegisterOpenClKernels(kernels, **small, {});
   CompileOptions options;
   options.max_batch = 4;
   auto model = CompiledModel::Compile(MixedGraph(), options, kernels, **small, *host_);
