@@ -1,7 +1,9 @@
 #include "bench/model_runner.h"
 
 #include <algorithm>
+#include <chrono>
 
+#include "bench/rounds.h"
 #include "device/host/factory.h"
 #include "onnx/loader.h"
 
@@ -59,6 +61,29 @@ Status ModelRunner::SetInputs(const std::vector<std::string>& bytes) {
     run_inputs_.push_back({{base::IoBuf::FromString(bytes[i])}, {inputs_[i].shape.elements()}});
   }
   return {};
+}
+
+StatusOr<std::vector<ModelRunner::StepTime>> ModelRunner::Profile(int runs) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::vector<double>> times(plan_->steps.size());
+  for (int run = 0; run < runs; ++run) {
+    HADRON_RETURN_IF_ERROR(bound_->Gather(run_inputs_));
+    for (std::size_t i = 0; i < times.size(); ++i) {
+      Status status;
+      const auto begin = Clock::now();
+      bound_->EnqueueStep(i, *stream_);
+      stream_->Record([&status](Status result) { status = std::move(result); });
+      stream_->Flush();
+      lane_.RunAll();
+      times[i].push_back(std::chrono::duration<double, std::micro>(Clock::now() - begin).count());
+      HADRON_RETURN_IF_ERROR(std::move(status));
+    }
+  }
+  std::vector<StepTime> steps;
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    steps.push_back({plan_->steps[i].label, *std::ranges::min_element(times[i])});
+  }
+  return steps;
 }
 
 StatusOr<std::vector<tensor::HostTensor>> ModelRunner::Run() {

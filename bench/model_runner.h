@@ -30,6 +30,13 @@ class ModelRunner {
   base::StatusOr<std::vector<tensor::HostTensor>> Run();
   std::string Listing() const { return plan_->Listing(); }
 
+  struct StepTime {
+    std::string label;
+    double microseconds = 0;  ///< least of the runs
+  };
+  /// Times every step alone, over `runs` runs.
+  base::StatusOr<std::vector<StepTime>> Profile(int runs);
+
  private:
   ModelRunner() = default;
   base::StatusOr<std::unique_ptr<device::DeviceBuffer>> Allocate(std::uint64_t bytes);

@@ -127,6 +127,11 @@ void BoundPlan::EnqueueDeviceStep(std::size_t index, device::Stream& stream) {
   stream.Host([failure = std::make_shared<Status>(std::move(status))] { return failure->Clone(); });
 }
 
+void BoundPlan::EnqueueStep(std::size_t index, device::Stream& stream) {
+  if (!IsHostStep(index)) return EnqueueDeviceStep(index, stream);
+  stream.Host([this, index] { return RunHost(index, index + 1); });
+}
+
 void BoundPlan::Enqueue(device::Stream& stream) {
   const std::size_t count = plan_->steps.size();
   for (std::size_t i = 0; i < count;) {

@@ -40,6 +40,8 @@ class BoundPlan {
   base::Status Gather(std::span<const RunInput> inputs);
   /// Enqueues all steps; consecutive host steps become one host task.
   void Enqueue(device::Stream& stream);
+  /// Enqueues one step, for profiles: in order, each makes what the later ones read.
+  void EnqueueStep(std::size_t index, device::Stream& stream);
   /// The first `rows` rows of every output, copied out of the I/O region.
   base::StatusOr<std::vector<tensor::HostTensor>> Collect(std::int64_t rows) const;
 

@@ -14,7 +14,6 @@ namespace {
 
 constexpr int kDotChannels = 4;
 constexpr int kDotRows = 16;
-constexpr int kDepthwiseRows = 8;
 
 bool IsMatrixProduct(const ConvShape& s) {
   for (std::size_t i = 0; i < 3; ++i) {
@@ -130,7 +129,8 @@ void DirectPlan::ChooseKernel() {
       static_cast<double>(Ceil(shape_.axes[2].kernel * shape_.in_channels, width));
   const double over_inputs = lines * (vectors * (1 + channels) / 2 + 3) + channels * 8;
   const bool few = shape_.out_channels <= kDotChannels && over_inputs < over_channels;
-  const bool depthwise = shape_.groups > 1 && shape_.in_channels == 1 && shape_.out_channels == 1;
+  const bool depthwise = shape_.groups > 1 && shape_.in_channels == 1 && shape_.out_channels == 1 &&
+                         taps <= kMaxDepthwiseTaps;
   kind_ = depthwise ? Kind::kDepthwise : few ? Kind::kDot : Kind::kPanels;
 }
 
@@ -167,7 +167,7 @@ void DirectPlan::BuildPanels() {
   const VectorKernels& kernels = Vector();
   if (kind_ == Kind::kDepthwise) {
     AddPanels(0, 0, shape_.groups, kernels.width);
-    problem_.tile_rows = kDepthwiseRows;
+    problem_.tile_rows = kMaxDepthwiseRows;
     return;
   }
   const std::int64_t widest = kind_ == Kind::kDot ? shape_.out_channels : 2 * kernels.width;
@@ -224,11 +224,24 @@ std::int64_t DirectPlan::BlockImages() const {
   return images;
 }
 
+/// Panels share the cost of finding a tile's pixels. Their weights must stay in the cache from tile
+/// to tile, and items must be small enough to be shared out.
+std::int32_t DirectPlan::ItemPanels() const {
+  const auto panels = static_cast<std::int32_t>(panels_.size());
+  if (kind_ == Kind::kDepthwise) return panels;
+  constexpr double kCachedFloats = 16384;
+  double floats = static_cast<double>(shape_.in_channels * 2 * panel_width());
+  for (const auto& axis : shape_.axes) floats *= static_cast<double>(axis.kernel);
+  return std::clamp(static_cast<std::int32_t>(kCachedFloats / floats), 1, panels);
+}
+
 void DirectPlan::Finish() {
   problem_.block_images = static_cast<std::int32_t>(BlockImages());
   problem_.blocks = shape_.images / problem_.block_images;
   problem_.depth = static_cast<std::int32_t>(shape_.in_channels);
   const std::int64_t columns = panels_.back().before + panels_.back().vectors * panel_width();
+  problem_.item_panels = ItemPanels();
+  const std::int64_t groups = Ceil(static_cast<std::int64_t>(panels_.size()), problem_.item_panels);
   for (const auto& phases : grid_phases_) {
     DirectGrid& grid = grids_.emplace_back();
     std::int64_t taps = 1;
@@ -243,21 +256,24 @@ void DirectPlan::Finish() {
     grid.tiles = Ceil(grid.pixels, problem_.tile_rows);
     grid.weights = packed_floats_;
     grid.first_item = problem_.items;
-    problem_.items += grid.tiles * problem_.blocks * static_cast<std::int64_t>(panels_.size());
+    problem_.items += grid.tiles * problem_.blocks * groups;
     packed_floats_ += taps * shape_.in_channels * columns;
     // Measured and rounded: what a thread multiplies and adds in a nanosecond, and what a tile
     // costs.
     const double rate = Vector().width * (kind_ == Kind::kPanels ? 6.0 : 0.6);
     const double pixels = static_cast<double>(grid.pixels * problem_.blocks);
     nanoseconds_ += static_cast<double>(taps * shape_.in_channels * columns) * pixels / rate;
-    nanoseconds_ += static_cast<double>(problem_.items - grid.first_item) *
-                    (40 + static_cast<double>(taps) * 8);
+    nanoseconds_ += static_cast<double>(grid.tiles * problem_.blocks) *
+                    static_cast<double>(panels_.size()) * (40 + static_cast<double>(taps) * 8);
   }
   problem_.grids = grids_.data();
   problem_.grid_count = static_cast<std::int32_t>(grids_.size());
   problem_.panels = panels_.data();
   problem_.panel_count = static_cast<std::int32_t>(panels_.size());
-  zeros_.assign(Size(shape_.in_channels * shape_.axes[2].kernel), 0.0F);
+  const std::int64_t missing = kind_ == Kind::kDepthwise
+                                   ? shape_.groups + Vector().width
+                                   : shape_.in_channels * shape_.axes[2].kernel;
+  zeros_.assign(Size(missing), 0.0F);
 }
 
 std::string DirectPlan::key() const {

@@ -84,6 +84,7 @@ class DirectPlan {
                  std::int64_t widest);
   void ChooseKernel();
   std::int64_t BlockImages() const;
+  std::int32_t ItemPanels() const;
   void Finish();
   void PackGrid(const DirectGrid& grid, std::size_t index, const WeightStrides& strides,
                 const float* from, float* to) const;

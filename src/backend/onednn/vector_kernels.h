@@ -103,6 +103,7 @@ struct DirectProblem {
   const DirectPanel* panels = nullptr;
   std::int32_t grid_count = 1;
   std::int32_t panel_count = 1;
+  std::int32_t item_panels = 1;   ///< panels that an item computes, one after the other
   std::int64_t blocks = 1;        ///< of `block_images` images
   std::int32_t block_images = 1;  ///< images that take turns in a tile, pixel by pixel
   std::int64_t items = 0;
@@ -115,7 +116,8 @@ struct DirectProblem {
   std::int64_t out_image = 0;
 };
 
-/// Its memory. `zeros`: `depth` zeros for each innermost tap. Without bias `bias` is null.
+/// Its memory. `zeros`: `depth` zeros for each innermost tap; depthwise one for each channel and a
+/// vector more. Without bias `bias` is null.
 struct DirectMemory {
   const float* x = nullptr;
   const float* weights = nullptr;
@@ -124,6 +126,9 @@ struct DirectMemory {
   const float* zeros = nullptr;
   StepList steps;
 };
+
+inline constexpr int kMaxDepthwiseRows = 8;
+inline constexpr int kMaxDepthwiseTaps = 64;
 
 enum class BinaryKind : std::uint8_t { kAdd, kSub, kMul, kDiv, kMax, kMin, kPRelu };
 
@@ -140,11 +145,11 @@ struct VectorKernels {
   /// Items [first, last) of the problem, vectors over output channels.
   void (*direct)(const DirectProblem&, const DirectMemory&, std::int64_t first, std::int64_t last);
   /// The same with vectors over the inputs of a pixel: for few output channels. Weights lie
-  /// [grid][channel][tap][depth] without padding; items are (grid, block, tile).
+  /// [grid][channel][tap][depth] without padding.
   void (*direct_dot)(const DirectProblem&, const DirectMemory&, std::int64_t first,
                      std::int64_t last);
   /// The same for one input and one output channel a group: a panel is a vector of channels,
-  /// weights lie [grid][panel][tap][vector]. Tiles of at most 8 rows.
+  /// weights lie [grid][panel][tap][vector]. At most kMaxDepthwiseTaps taps, and as many rows.
   void (*direct_depthwise)(const DirectProblem&, const DirectMemory&, std::int64_t first,
                            std::int64_t last);
   /// y = steps(x) on one row; x may be y.
