@@ -74,19 +74,23 @@ double Activate(const PostOp& op, double y) {
       return std::fmax(y, 0) + std::log1p(std::exp(-std::fabs(y)));
     case PostOp::Kind::kElu:
       return y < 0 ? a * std::expm1(y) : y;
+    case PostOp::Kind::kGelu:
+      return y * 0.5 * (1 + std::erf(y * std::sqrt(0.5)));
     default:
       return y;
   }
 }
 
-void ApplyPostOp(const PostOp& op, const RefTensor* operand, RefTensor& y) {
+void ApplyPostOp(const graph::Node& node, const PostOp& op, const RefTensor* operand,
+                 RefTensor& y) {
   std::vector<double> values = reference::ToDoubles(y);
   if (operand == nullptr) {
     for (double& v : values) v = std::isnan(v) ? v : Activate(op, v);
   } else {
     const std::vector<double> other = reference::ToDoubles(*operand);
     std::size_t inner = 1;
-    for (std::size_t axis = 2; axis < y.shape.rank(); ++axis) {
+    const std::size_t rank = y.shape.rank();
+    for (std::size_t axis = graph::ChannelAxis(node, rank) + 1; axis < rank; ++axis) {
       inner *= static_cast<std::size_t>(y.shape[axis]);
     }
     const bool whole = op.kind == PostOp::Kind::kAdd;
@@ -114,7 +118,7 @@ StatusOr<std::vector<RefTensor>> RunNode(const graph::Node& node,
   std::size_t next = node.inputs.size();
   for (const PostOp& op : node.post_ops) {
     const bool has_operand = op.operand != graph::kNoValue;
-    ApplyPostOp(op, has_operand ? inputs[next++] : nullptr, results[0]);
+    ApplyPostOp(node, op, has_operand ? inputs[next++] : nullptr, results[0]);
   }
   return results;
 }

@@ -20,6 +20,11 @@ Graph Graph::Clone() const {
   return copy;
 }
 
+std::size_t ChannelAxis(const Node& node, std::size_t rank) {
+  const bool product = node.op_type == "MatMul" || node.op_type == "Gemm";
+  return product && rank > 0 ? rank - 1 : 1;
+}
+
 ValueId Graph::AddValue(std::string name, tensor::DataType type, SymbolicShape shape) {
   values_.push_back({std::move(name), type, std::move(shape), nullptr});
   return static_cast<ValueId>(values_.size() - 1);

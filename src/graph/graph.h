@@ -26,10 +26,11 @@ struct Value {
 };
 
 /// What a compute node does to its result before it is stored, in order. Post-ops come from fusion
-/// passes; an operator implementation states which it can take.
+/// passes; an operator implementation states which it can take. The channel axis is that of the
+/// node (ChannelAxis): axis 1, but for matrix products the last.
 struct PostOp {
   enum class Kind : std::uint8_t {
-    kScale,      ///< y * operand[c] along the channel axis (axis 1)
+    kScale,      ///< y * operand[c] along the channel axis
     kShift,      ///< y + operand[c] along the channel axis
     kAdd,        ///< y + operand, same shape as y
     kRelu,       ///< max(y, 0)
@@ -38,7 +39,8 @@ struct PostOp {
     kSigmoid,
     kTanh,
     kSoftplus,
-    kElu,  ///< y >= 0 ? y : a * (exp(y) - 1)
+    kElu,   ///< y >= 0 ? y : a * (exp(y) - 1)
+    kGelu,  ///< y * normal distribution function of y
   };
   Kind kind;
   float a = 0;
@@ -64,6 +66,9 @@ struct Node {
   /// "node 'conv1' (Conv)": how messages call a node.
   std::string Label() const;
 };
+
+/// Axis of the channels in a result of this rank, for post-ops that have an operand per channel.
+std::size_t ChannelAxis(const Node& node, std::size_t rank);
 
 /// A named end of the graph: outputs keep their name when passes replace the value behind them.
 struct GraphOutput {

@@ -71,18 +71,6 @@ StatusOr<std::unique_ptr<Kernel>> CreateGemm(const KernelRequest& request) {
   return MakeDirectKernel(std::move(parts));
 }
 
-/// Channel operands of products of higher rank belong to axis 1, which is not the column.
-Status CheckSteps(const KernelRequest& request, std::span<const PlannedStep> steps) {
-  if (request.outputs[0].shape.rank() == 2) return {};
-  for (const PlannedStep& planned : steps) {
-    const StepKind kind = planned.step.kind;
-    if (kind == StepKind::kScale || kind == StepKind::kShift) {
-      return NotHere(request, "a fused operand per channel");
-    }
-  }
-  return {};
-}
-
 /// A product for each matrix of a stack, one after another: b is packed into scratch.
 struct StackRun {
   std::shared_ptr<const DirectPlan> plan;
@@ -173,7 +161,6 @@ StatusOr<std::unique_ptr<Kernel>> CreateMatMul(const KernelRequest& request) {
   const Shape& a = request.inputs[0].shape;
   const Shape& b = request.inputs[1].shape;
   HADRON_ASSIGN_OR_RETURN(auto steps, PlanSteps(request));
-  HADRON_RETURN_IF_ERROR(CheckSteps(request, steps));
   if (b.rank() > 2) {
     if (a.rank() < 2) return NotHere(request, "a vector times a stack of matrices");
     return CreateStack(request, std::move(steps));

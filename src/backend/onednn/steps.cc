@@ -31,6 +31,8 @@ StepKind KindOf(PostOp::Kind kind) {
       return StepKind::kSoftplus;
     case PostOp::Kind::kElu:
       return StepKind::kElu;
+    case PostOp::Kind::kGelu:
+      return StepKind::kGelu;
   }
   return StepKind::kRelu;
 }
@@ -42,7 +44,9 @@ Status CheckOperand(const KernelRequest& request, const PostOp& op, const Tensor
                       (operand.layout == y.layout || SameOrder(operand.layout, y.layout, y.shape));
     return fits ? Status() : NotHere(request, "a fused operand differs in shape or layout");
   }
-  const bool fits = y.shape.rank() >= 2 && operand.shape.elements() == y.shape[1];
+  const std::size_t rank = y.shape.rank();
+  const bool fits =
+      rank >= 2 && operand.shape.elements() == y.shape[graph::ChannelAxis(request.node, rank)];
   return fits ? Status() : NotHere(request, "a fused operand does not have a value per channel");
 }
 

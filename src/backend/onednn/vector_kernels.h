@@ -162,6 +162,9 @@ struct VectorKernels {
                std::size_t channels);
   /// Softmax (or its logarithm) of one row.
   void (*softmax)(const float* x, float* y, std::size_t count, bool logarithm);
+  /// One row of LayerNormalization; `bias` may be null.
+  void (*normalise)(const float* x, const float* scale, const float* bias, float epsilon, float* y,
+                    std::size_t count);
   /// Sum of a row in a fixed order.
   float (*sum)(const float* x, std::size_t count);
 };

@@ -76,14 +76,17 @@ Dim SlicedDim(InferContext& c, const Dim& size, const Bounds& b) {
   return c.NewSymbol();
 }
 
-void FollowElements(InferContext& c, const Bounds& b) {
+/// Known elements of a slice along the first axis.
+void FollowElements(InferContext& c, const SymbolicShape& x, const Bounds& b) {
   const auto* elements = c.elements(0);
-  if (elements == nullptr || !b.start || !b.end || !b.start->known() || !b.end->known()) return;
-  const auto size = static_cast<std::int64_t>(elements->size());
-  const SliceRange range = ResolveSlice(b.start->value(), b.end->value(), b.step, size);
+  if (elements == nullptr || elements->empty() || !x[0].known()) return;
+  if (!b.start || !b.end || !b.start->known() || !b.end->known()) return;
+  const SliceRange range = ResolveSlice(b.start->value(), b.end->value(), b.step, x[0].value());
+  const std::int64_t row = static_cast<std::int64_t>(elements->size()) / x[0].value();
   std::vector<Dim> out;
   for (std::int64_t i = 0; i < range.count; ++i) {
-    out.push_back((*elements)[static_cast<std::size_t>(range.start + i * b.step)]);
+    const auto begin = elements->begin() + (range.start + i * b.step) * row;
+    out.insert(out.end(), begin, begin + row);
   }
   c.SetElements(0, std::move(out));
 }
@@ -91,13 +94,14 @@ void FollowElements(InferContext& c, const Bounds& b) {
 Status InferSlice(InferContext& c) {
   HADRON_ASSIGN_OR_RETURN(const auto bounds, ReadBounds(c));
   HADRON_ASSIGN_OR_RETURN(const auto axes, ReadAxes(c, bounds.size()));
-  SymbolicShape y = c.shape(0);
+  const SymbolicShape x = c.shape(0);
+  SymbolicShape y = x;
   for (std::size_t i = 0; i < axes.size(); ++i) {
     Dim& dim = y[static_cast<std::size_t>(axes[i])];
     dim = SlicedDim(c, dim, bounds[i]);
   }
   c.SetOutput(0, c.type(0), std::move(y));
-  if (c.rank(0) == 1 && axes.size() == 1) FollowElements(c, bounds[0]);
+  if (axes.size() == 1 && axes[0] == 0) FollowElements(c, x, bounds[0]);
   return {};
 }
 

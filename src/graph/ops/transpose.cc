@@ -10,8 +10,32 @@ namespace {
 
 using base::Status;
 
+/// Known elements in the order of the permuted axes.
+void FollowElements(InferContext& c, const SymbolicShape& x,
+                    const std::vector<std::int64_t>& perm) {
+  const auto* elements = c.elements(0);
+  if (elements == nullptr || !FullyKnown(x)) return;
+  std::vector<std::size_t> strides(x.size(), 1);
+  for (std::size_t i = x.size(); i-- > 1;) {
+    strides[i - 1] = strides[i] * static_cast<std::size_t>(x[i].value());
+  }
+  std::vector<Dim> out;
+  for (std::size_t i = 0; i < elements->size(); ++i) {
+    std::size_t rest = i;
+    std::size_t from = 0;
+    for (std::size_t axis = perm.size(); axis-- > 0;) {
+      const auto source = static_cast<std::size_t>(perm[axis]);
+      const auto size = static_cast<std::size_t>(x[source].value());
+      from += rest % size * strides[source];
+      rest /= size;
+    }
+    out.push_back((*elements)[from]);
+  }
+  c.SetElements(0, std::move(out));
+}
+
 Status InferTranspose(InferContext& c) {
-  const SymbolicShape& x = c.shape(0);
+  const SymbolicShape x = c.shape(0);
   std::vector<std::int64_t> perm(x.size());
   std::iota(perm.rbegin(), perm.rend(), 0);
   perm = c.attributes().Ints("perm", perm);
@@ -30,9 +54,7 @@ Status InferTranspose(InferContext& c) {
     y.push_back(x[static_cast<std::size_t>(axis)]);
   }
   c.SetOutput(0, c.type(0), std::move(y));
-  if (const auto* elements = c.elements(0); elements != nullptr && x.size() < 2) {
-    c.SetElements(0, *elements);
-  }
+  FollowElements(c, x, perm);
   return {};
 }
 

@@ -42,6 +42,9 @@ std::optional<PostOp> Activation(const Graph& graph, const Node& node) {
   if (node.op_type == "Sigmoid") return PostOp{Kind::kSigmoid};
   if (node.op_type == "Tanh") return PostOp{Kind::kTanh};
   if (node.op_type == "Softplus") return PostOp{Kind::kSoftplus};
+  if (node.op_type == "Gelu" && node.attributes.String("approximate", "none") == "none") {
+    return PostOp{Kind::kGelu};
+  }
   if (node.op_type == "Elu") return PostOp{Kind::kElu, node.attributes.Float("alpha", 1)};
   if (node.op_type != "Clip") return std::nullopt;
   const auto low = ScalarInput(graph, node, 1, std::numeric_limits<float>::lowest());
@@ -127,13 +130,24 @@ class Fuser {
     const Node& add = graph_.nodes()[index];
     const ValueId a = add.inputs[0];
     const ValueId b = add.inputs[1];
+    if (graph_.value(a).constant != nullptr) return AttachBias(index, b, a);
+    if (graph_.value(b).constant != nullptr) return AttachBias(index, a, b);
     if (a == b || graph_.value(a).shape != graph_.value(b).shape) return;
-    if (graph_.value(a).constant != nullptr || graph_.value(b).constant != nullptr) return;
     const bool b_later = producers_[b] > producers_[a];
     const ValueId later = b_later ? b : a;
     Node* root = RootOf(later);
     if (root == nullptr) return;
     Attach(*root, index, {PostOp{PostOp::Kind::kAdd, 0, 0, b_later ? a : b}});
+  }
+
+  /// A constant row behind a matrix product is its bias.
+  void AttachBias(std::size_t index, ValueId product, ValueId bias) {
+    Node* root = RootOf(product);
+    if (root == nullptr || (root->op_type != "MatMul" && root->op_type != "Gemm")) return;
+    const tensor::Shape& shape = graph_.value(bias).constant->shape();
+    const SymbolicShape& y = graph_.value(product).shape;
+    if (shape.rank() != 1 || y.size() < 2 || y.back() != Dim(shape[0])) return;
+    Attach(*root, index, {PostOp{PostOp::Kind::kShift, 0, 0, bias}});
   }
 
   void Attach(Node& root, std::size_t index, const std::vector<PostOp>& post_ops) {

@@ -1,0 +1,207 @@
+// Exporters write some operators as chains of smaller ones. What the chains mean is found again
+// here: LayerNormalization, Gelu, squares and square roots written as Pow.
+#include <cmath>
+#include <optional>
+
+#include "graph/op_schema.h"
+#include "graph/passes.h"
+
+namespace hadron::graph {
+namespace {
+
+using tensor::DataType;
+
+class Recoverer {
+ public:
+  explicit Recoverer(Graph& graph) : graph_(graph), producers_(graph.Producers()) {}
+
+  void Run() {
+    for (Node& node : graph_.nodes()) {
+      if (!node.domain.empty() || !node.post_ops.empty() || node.outputs.empty()) continue;
+      if (graph_.value(node.outputs[0]).type != DataType::kFp32) continue;
+      if (node.op_type == "Pow") SimplifyPow(node);
+      if (node.op_type == "Add") RecoverLayerNorm(node);
+      if (node.op_type == "Mul") RecoverGelu(node);
+    }
+  }
+
+ private:
+  const Node* Producer(ValueId value, std::string_view op_type) const {
+    if (value == kNoValue || value >= producers_.size() || producers_[value] < 0) return nullptr;
+    const Node& node = graph_.nodes()[static_cast<std::size_t>(producers_[value])];
+    const bool plain = node.domain.empty() && node.post_ops.empty() && node.op_type == op_type;
+    return plain ? &node : nullptr;
+  }
+
+  /// The number behind a constant of one element.
+  std::optional<double> Scalar(ValueId value) const {
+    const ConstantRef& constant = graph_.value(value).constant;
+    if (constant == nullptr || constant->shape().elements() != 1) return std::nullopt;
+    const auto values = constant->Doubles();
+    return values.ok() ? std::optional(values->front()) : std::nullopt;
+  }
+  bool IsScalar(ValueId value, double wanted) const {
+    const auto scalar = Scalar(value);
+    return scalar && std::abs(*scalar - wanted) <= 1e-6 * std::abs(wanted);
+  }
+
+  /// The other operand of a commutative node whose one operand is `value`.
+  static ValueId Other(const Node& node, ValueId value) {
+    return node.inputs[0] == value ? node.inputs[1] : node.inputs[0];
+  }
+
+  void Become(Node& node, std::string op_type, std::vector<ValueId> inputs) {
+    node.schema = OpRegistry::Get().Find("", op_type);
+    node.since_version = node.schema->versions.back();
+    node.op_type = std::move(op_type);
+    node.inputs = std::move(inputs);
+    node.attributes = {};
+  }
+
+  void SimplifyPow(Node& node) {
+    const ValueId x = node.inputs[0];
+    if (graph_.value(x).shape != graph_.value(node.outputs[0]).shape) return;
+    if (IsScalar(node.inputs[1], 2)) return Become(node, "Mul", {x, x});
+    if (IsScalar(node.inputs[1], 0.5)) return Become(node, "Sqrt", {x});
+    if (IsScalar(node.inputs[1], 1)) return Become(node, "Identity", {x});
+  }
+
+  /// ReduceMean over the last axis that keeps it; the value it is taken of.
+  ValueId MeanOfRows(ValueId value) const {
+    const Node* mean = Producer(value, "ReduceMean");
+    if (mean == nullptr || mean->attributes.Int("keepdims", 1) == 0 || !mean->HasInput(1)) {
+      return kNoValue;
+    }
+    const ConstantRef& axes = graph_.value(mean->inputs[1]).constant;
+    if (axes == nullptr || axes->shape().elements() != 1) return kNoValue;
+    const auto rank = static_cast<double>(graph_.value(mean->inputs[0]).shape.size());
+    const auto axis = Scalar(mean->inputs[1]);
+    return axis == -1.0 || axis == rank - 1 ? mean->inputs[0] : kNoValue;
+  }
+
+  /// The value whose square `value` is.
+  ValueId SquareOf(ValueId value) const {
+    const Node* product = Producer(value, "Mul");
+    return product != nullptr && product->inputs[0] == product->inputs[1] ? product->inputs[0]
+                                                                          : kNoValue;
+  }
+
+  struct Normalised {
+    ValueId x = kNoValue;
+    float epsilon = 0;
+  };
+
+  /// (x - mean) / sqrt(mean((x - mean)^2) + epsilon)
+  std::optional<Normalised> NormalisedRows(ValueId value) const {
+    const Node* quotient = Producer(value, "Div");
+    if (quotient == nullptr) return std::nullopt;
+    const ValueId centred = quotient->inputs[0];
+    const Node* difference = Producer(centred, "Sub");
+    const Node* root = Producer(quotient->inputs[1], "Sqrt");
+    if (difference == nullptr || root == nullptr) return std::nullopt;
+    if (MeanOfRows(difference->inputs[1]) != difference->inputs[0]) return std::nullopt;
+    const Node* sum = Producer(root->inputs[0], "Add");
+    if (sum == nullptr) return std::nullopt;
+    const bool first = Scalar(sum->inputs[0]).has_value();
+    const auto epsilon = Scalar(sum->inputs[first ? 0 : 1]);
+    const ValueId square = MeanOfRows(sum->inputs[first ? 1 : 0]);
+    if (!epsilon || square == kNoValue || SquareOf(square) != centred) return std::nullopt;
+    return Normalised{difference->inputs[0], static_cast<float>(*epsilon)};
+  }
+
+  /// True for a constant with one value for each element of a row of `x`.
+  bool IsRowConstant(ValueId value, ValueId x) const {
+    const ConstantRef& constant = graph_.value(value).constant;
+    const SymbolicShape& shape = graph_.value(x).shape;
+    return constant != nullptr && constant->shape().rank() == 1 && !shape.empty() &&
+           shape.back() == Dim(constant->shape()[0]);
+  }
+
+  /// normalised * scale + bias
+  void RecoverLayerNorm(Node& node) {
+    for (const ValueId scaled : node.inputs) {
+      const ValueId bias = Other(node, scaled);
+      const Node* product = Producer(scaled, "Mul");
+      if (product == nullptr) continue;
+      for (const ValueId rows : product->inputs) {
+        const ValueId scale = Other(*product, rows);
+        const auto normalised = NormalisedRows(rows);
+        if (!normalised || !IsRowConstant(scale, normalised->x)) continue;
+        if (!IsRowConstant(bias, normalised->x)) continue;
+        const Normalised found = *normalised;
+        Become(node, "LayerNormalization", {found.x, scale, bias});
+        node.attributes.Set("axis", std::int64_t{-1});
+        node.attributes.Set("epsilon", found.epsilon);
+        return;
+      }
+    }
+  }
+
+  /// 1 + erf(x / sqrt(2)): the x.
+  ValueId ErfTerm(ValueId value) const {
+    const Node* sum = Producer(value, "Add");
+    if (sum == nullptr) return kNoValue;
+    const bool first = IsScalar(sum->inputs[0], 1);
+    if (!first && !IsScalar(sum->inputs[1], 1)) return kNoValue;
+    const Node* erf = Producer(sum->inputs[first ? 1 : 0], "Erf");
+    if (erf == nullptr) return kNoValue;
+    if (const Node* quotient = Producer(erf->inputs[0], "Div")) {
+      return IsScalar(quotient->inputs[1], std::sqrt(2.0)) ? quotient->inputs[0] : kNoValue;
+    }
+    const Node* product = Producer(erf->inputs[0], "Mul");
+    if (product == nullptr) return kNoValue;
+    for (const ValueId x : product->inputs) {
+      if (IsScalar(Other(*product, x), std::sqrt(0.5))) return x;
+    }
+    return kNoValue;
+  }
+
+  /// The factors of a product of up to three, however it is bracketed.
+  std::vector<ValueId> Factors(const Node& node) const {
+    std::vector<ValueId> factors;
+    bool split = false;
+    for (const ValueId input : node.inputs) {
+      const Node* product = split ? nullptr : Producer(input, "Mul");
+      if (product == nullptr) {
+        factors.push_back(input);
+      } else {
+        factors.insert(factors.end(), product->inputs.begin(), product->inputs.end());
+        split = true;
+      }
+    }
+    return factors;
+  }
+
+  /// 0.5 * x * (1 + erf(x / sqrt(2))), bracketed in any way.
+  void RecoverGelu(Node& node) {
+    ValueId x = kNoValue;
+    bool half = false;
+    std::vector<ValueId> rest;
+    const std::vector<ValueId> factors = Factors(node);
+    if (factors.size() != 3) return;
+    for (const ValueId factor : factors) {
+      const ValueId inner = x == kNoValue ? ErfTerm(factor) : kNoValue;
+      if (inner != kNoValue) {
+        x = inner;
+      } else if (!half && IsScalar(factor, 0.5)) {
+        half = true;
+      } else {
+        rest.push_back(factor);
+      }
+    }
+    if (x == kNoValue || !half || rest.size() != 1 || rest[0] != x) return;
+    if (graph_.value(x).shape == graph_.value(node.outputs[0]).shape) Become(node, "Gelu", {x});
+  }
+
+  Graph& graph_;
+  const std::vector<int> producers_;
+};
+
+}  // namespace
+
+base::Status RecoverPatterns(Graph& graph, const PassContext&) {
+  Recoverer(graph).Run();
+  return EliminateDead(graph, {});
+}
+
+}  // namespace hadron::graph
