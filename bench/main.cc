@@ -11,6 +11,7 @@
 #include "bench/floor.h"
 #include "bench/front_case.h"
 #include "bench/report.h"
+#include "bench/steps_case.h"
 
 namespace hadron::bench {
 namespace {
@@ -48,7 +49,7 @@ void SetDefaults(Arguments& arguments) {
 
 CLI::App* AddRun(CLI::App& app, Arguments& arguments) {
   CLI::App* run = app.add_subcommand("run", "Run cases");
-  run->add_option("case", arguments.cases, "engine, front; all without one");
+  run->add_option("case", arguments.cases, "engine, front (both without one), or steps");
   run->add_option("--profile", arguments.profile, "quick, full, or smoke: checks answers only")
       ->check(CLI::IsMember({"quick", "full", "smoke"}));
   run->add_option("--out", arguments.out, "Directory for the results as JSON");
@@ -74,11 +75,20 @@ int RoundsOf(const std::string& profile) {
   return profile == "quick" ? 5 : 1;
 }
 
+/// Not a comparison, so not among the results.
+base::Status ShowSteps(const EngineOptions& engine) {
+  return RunStepsCase({engine.repository, engine.models, engine.batches, engine.threads});
+}
+
 base::StatusOr<CaseResult> RunCase(const std::string& name, const Arguments& arguments) {
   if (name == "front") {
     FrontOptions front = arguments.front;
     front.profile = arguments.profile;
     return RunFrontCase(front);
+  }
+  if (name == "steps") {
+    HADRON_RETURN_IF_ERROR(ShowSteps(arguments.engine));
+    return CaseResult{};
   }
   if (name != "engine") return base::InvalidArgument("there is no such case");
   EngineOptions engine = arguments.engine;
@@ -99,7 +109,7 @@ int RunCases(const Arguments& arguments) {
       code = std::max(code, wrong ? kWrongAnswer : kNotStarted);
       continue;
     }
-    PrintCase(*result);
+    if (!result->ratios.empty()) PrintCase(*result);
     results.push_back(std::move(result).value());
   }
   if (!arguments.out.empty()) WriteJson(results, arguments.out);

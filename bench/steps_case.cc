@@ -22,8 +22,8 @@ Status PrintSteps(const StepsOptions& options, const std::string& model, int bat
   for (const auto& step : steps) total += step.microseconds;
   fmt::print("{} batch {}: {} steps, {:.0f} us\n", model, batch, steps.size(), total);
   for (const auto& step : steps) {
-    fmt::print("{:>10.1f} us {:>5.1f} %  {}\n", step.microseconds,
-               100 * step.microseconds / total, step.label);
+    fmt::print("{:>10.1f} us {:>5.1f} %  {}\n", step.microseconds, 100 * step.microseconds / total,
+               step.label);
   }
   return {};
 }

@@ -41,10 +41,11 @@ class HttpServer::Impl {
        MemoryBudget* budget)
       : address_(std::move(address)),
         host_(std::make_shared<ConnectionHost>(std::move(options), handler, budget)),
-        strand_(asio::make_strand(host_->io)),
+        strand_(asio::make_strand(host_->NextContext())),
         acceptor_(strand_),
-        retry_(strand_),
-        work_(asio::make_work_guard(host_->io)) {}
+        retry_(strand_) {
+    for (const auto& context : host_->contexts) work_.push_back(asio::make_work_guard(*context));
+  }
 
   base::Status Bind();
   void Start();
@@ -68,7 +69,7 @@ class HttpServer::Impl {
   Strand strand_;
   Acceptor acceptor_;
   Timer retry_;
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::vector<asio::executor_work_guard<asio::io_context::executor_type>> work_;
   std::uint16_t port_ = 0;
   bool accepting_ = false;  ///< an accept is pending; strand only
   base::TimePoint warned_{};
@@ -118,7 +119,7 @@ void HttpServer::Impl::RunThread(unsigned index) {
   ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
   for (;;) {
     try {
-      host_->io.run();
+      host_->contexts[index]->run();
       return;
     } catch (const std::exception& e) {
       // Memory ran out under one connection: it ends with its operations, the others go on.
@@ -131,10 +132,11 @@ void HttpServer::Impl::Accept() {
   if (accepting_ || !acceptor_.is_open()) return;
   if (host_->connections() >= host_->options.max_connections) return WarnFull();
   accepting_ = true;
-  acceptor_.async_accept(asio::make_strand(host_->io), [this](ErrorCode ec, Socket socket) {
-    accepting_ = false;
-    OnAccept(ec, std::move(socket));
-  });
+  acceptor_.async_accept(asio::make_strand(host_->NextContext()),
+                         [this](ErrorCode ec, Socket socket) {
+                           accepting_ = false;
+                           OnAccept(ec, std::move(socket));
+                         });
 }
 
 void HttpServer::Impl::OnAccept(ErrorCode ec, Socket socket) {
@@ -180,7 +182,7 @@ void HttpServer::Impl::Stop() {
       for (const auto& connection : host_->Open()) connection->Abort();
     });
   }
-  work_.reset();
+  work_.clear();
   threads_.clear();
   host_->on_closed = nullptr;
 }

@@ -12,8 +12,8 @@
 
 namespace hadron::net {
 
-/// HTTP/1.1 server: keep-alive, pipelining, chunked and sized bodies, Expect: 100-continue. One
-/// strand per connection, on `threads` threads of its own. Input is hostile: whatever a peer sends
+/// HTTP/1.1 server: keep-alive, pipelining, chunked and sized bodies, Expect: 100-continue. Each
+/// connection lives on one of `threads` threads. Input is hostile: whatever a peer sends
 /// is answered with JSON `{"error": ...}` (400, 408, 413, 431, 503, 505) or the connection ends.
 ///
 /// Life: Create -> Bind -> Start -> StopAccepting -> Stop. Bind fails before anything is loaded.

@@ -22,20 +22,26 @@ class Connection;
 class ConnectionHost {
  public:
   ConnectionHost(HttpServerOptions options_in, HttpHandler& handler_in, MemoryBudget* budget_in)
-      : options(std::move(options_in)),
-        handler(handler_in),
-        budget(budget_in),
-        io(static_cast<int>(options.threads)) {}
+      : options(std::move(options_in)), handler(handler_in), budget(budget_in) {
+    for (unsigned i = 0; i < options.threads; ++i) {
+      contexts.push_back(std::make_unique<asio::io_context>(1));
+    }
+  }
 
   const HttpServerOptions options;
   HttpHandler& handler;
   MemoryBudget* const budget;
-  asio::io_context io;
+  /// One for each thread: threads that share one wake each other for every event. A connection
+  /// stays where it was accepted.
+  std::vector<std::unique_ptr<asio::io_context>> contexts;
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> answering{0};  ///< requests handed over and not yet fully answered
   std::function<void()> on_closed;        ///< set before the first connection; any io thread
 
   std::size_t connections() const { return count_.load(); }
+
+  /// For the next connection.
+  asio::io_context& NextContext() { return *contexts[next_.fetch_add(1) % contexts.size()]; }
 
   void Add(const std::shared_ptr<Connection>& connection) {
     ++count_;
@@ -60,6 +66,7 @@ class ConnectionHost {
   }
 
  private:
+  std::atomic<std::size_t> next_{0};
   std::atomic<std::size_t> count_{0};
   mutable base::Mutex mutex_;
   std::unordered_map<Connection*, std::weak_ptr<Connection>> open_ HADRON_GUARDED_BY(mutex_);
