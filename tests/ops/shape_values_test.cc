@@ -95,6 +95,21 @@ TEST(ShapeValues, ExpandByWhereAndEqual) {
   EXPECT_EQ(b.ShapeOf(b.Op("Expand", {row, wanted})), (SymbolicShape{batch, 4}));
 }
 
+TEST(ShapeValues, PadsByReshapeSliceTranspose) {
+  // PyTorch turns its pairs (last axis first) into ONNX's begins and ends.
+  Builder b;
+  const Dim batch = b.graph().Symbol("batch");
+  const ValueId x = b.Input("x", {batch, 3, 5, 7});
+  const ValueId pairs = b.Op("Reshape", {b.Ints({1, 2, 3, 4, 0, 0, 0, 0}), b.Ints({-1, 2})});
+  const ValueId ends = b.Ints({INT64_MIN});
+  const ValueId turned = b.Op("Slice", {pairs, b.Ints({-1}), ends, b.Ints({0}), b.Ints({-1})});
+  const std::vector<std::int64_t> swap = {1, 0};
+  const ValueId columns = b.Op("Transpose", {turned}, {{"perm", swap}});
+  const ValueId pads =
+      b.Op("Cast", {b.Op("Reshape", {columns, b.Ints({-1})})}, {{"to", std::int64_t{7}}});
+  EXPECT_EQ(b.ShapeOf(b.Op("Pad", {x, pads})), (SymbolicShape{batch, 3, 12, 10}));
+}
+
 TEST(ShapeValues, RangeOverADimensionAndConvolutionsThatKeepIt) {
   Builder b;
   const Dim width = b.graph().Symbol("width");

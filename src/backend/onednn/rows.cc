@@ -53,7 +53,9 @@ StatusOr<std::unique_ptr<Kernel>> CreateLayerNorm(const KernelRequest& request) 
     return NotHere(request, "the native kernel needs plain tensors");
   }
   if (!node.post_ops.empty()) return NotHere(request, "fused operations");
-  if (node.HasOutput(1) || node.HasOutput(2)) return NotHere(request, "mean and deviation");
+  for (const TensorSpec& statistic : request.outputs.subspan(1)) {
+    if (statistic.type != tensor::DataType::kInvalid) return NotHere(request, "mean and deviation");
+  }
   const std::int64_t axis = node.attributes.Int("axis", -1);
   const auto first = Size(axis < 0 ? axis + static_cast<std::int64_t>(shape.rank()) : axis);
   std::int64_t count = 1;

@@ -49,6 +49,19 @@ TEST(Gemm, ScalesByAlphaAndAddsAWholeMatrix) {
   ExpectAgrees(c, 1e-6);
 }
 
+TEST(MatMul, ShiftsEachColumn) {
+  std::mt19937 random(6);
+  for (const bool stack : {false, true}) {
+    NodeCase c = Case("MatMul");
+    c.AddInput(RandomTensor(random, {2, 5, 24}));
+    c.AddInput(RandomTensor(random, stack ? Shape{2, 24, 37} : Shape{24, 37}), !stack);
+    c.outputs = {{"y", DataType::kFp32, {2, 5, 37}}};
+    c.AddPostOp(PostOp::Kind::kShift, RandomTensor(random, {37}));
+    c.AddPostOp(PostOp::Kind::kGelu);
+    ExpectAgrees(c, 1e-6);
+  }
+}
+
 TEST(Gemm, LeavesRareFormsToTheReference) {
   std::mt19937 random(4);
   NodeCase c = Gemm(random, 4, 4, 4);

@@ -173,6 +173,100 @@ TEST(RemoveIdentities, KeepsTheOneThatWritesAnOutput) {
   ExpectSameAfter(graph, RemoveIdentities, 2, Tensor({-1, 2}, {2}));
 }
 
+const HostTensor kRows = Tensor({1, -2, 3, 0.5F, 5, 6, -7, 8}, {1, 2, 4});
+
+ValueId Number(Graph& graph, float value) { return Floats(graph, "number", {value}, {}); }
+
+/// What PyTorch writes for LayerNorm, with the mean taken over `axis`.
+ValueId WrittenOutLayerNorm(Graph& graph, ValueId x, std::int64_t axis) {
+  const ValueId axes = graph.AddConstant("axes", Constant::FromInts("axes", {&axis, 1}, {1}));
+  const ValueId centred = AddNode(graph, "Sub", {x, AddNode(graph, "ReduceMean", {x, axes})});
+  const ValueId square = AddNode(graph, "Pow", {centred, Number(graph, 2)});
+  const ValueId variance = AddNode(graph, "ReduceMean", {square, axes});
+  const ValueId shifted = AddNode(graph, "Add", {variance, Number(graph, 1e-3F)});
+  const ValueId rows = AddNode(graph, "Div", {centred, AddNode(graph, "Sqrt", {shifted})});
+  const ValueId scaled = AddNode(graph, "Mul", {rows, Floats(graph, "g", {1, 2, 3, 4}, {4})});
+  return AddNode(graph, "Add", {scaled, Floats(graph, "b", {4, 3, 2, 1}, {4})});
+}
+
+TEST(RecoverPatterns, FindsLayerNormalization) {
+  Graph graph;
+  const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 2, 4});
+  graph.AddOutput("y", WrittenOutLayerNorm(graph, x, -1));
+  ExpectSameAfter(graph, RecoverPatterns, 1, kRows);
+  EXPECT_EQ(graph.nodes()[0].op_type, "LayerNormalization");
+  EXPECT_EQ(graph.nodes()[0].attributes.Float("epsilon", 0), 1e-3F);
+}
+
+TEST(RecoverPatterns, LeavesMeansOverOtherAxes) {
+  Graph graph;
+  const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 2, 4});
+  graph.AddOutput("y", WrittenOutLayerNorm(graph, x, 1));
+  ExpectSameAfter(graph, RecoverPatterns, 9, kRows);  // the square has become a product
+}
+
+TEST(RecoverPatterns, KeepsWhatOthersReadOfAChain) {
+  Graph graph;
+  const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 2, 4});
+  graph.AddOutput("y", WrittenOutLayerNorm(graph, x, 2));
+  graph.AddOutput("mean", graph.nodes()[0].outputs[0]);
+  ExpectSameAfter(graph, RecoverPatterns, 2, kRows);
+}
+
+/// 1 + erf(x / sqrt(2))
+ValueId ErfTerm(Graph& graph, ValueId x, bool divide) {
+  const ValueId inner = divide ? AddNode(graph, "Div", {x, Number(graph, 1.41421354F)})
+                               : AddNode(graph, "Mul", {Number(graph, 0.707106769F), x});
+  return AddNode(graph, "Add", {AddNode(graph, "Erf", {inner}), Number(graph, 1)});
+}
+
+TEST(RecoverPatterns, FindsGeluHoweverItIsBracketed) {
+  for (int form = 0; form < 3; ++form) {
+    Graph graph;
+    const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 2, 4});
+    const ValueId term = ErfTerm(graph, x, form != 1);
+    const ValueId half = Number(graph, 0.5F);
+    const auto mul = [&graph](ValueId a, ValueId b) { return AddNode(graph, "Mul", {a, b}); };
+    graph.AddOutput("y", form == 0   ? mul(mul(x, term), half)
+                         : form == 1 ? mul(mul(x, half), term)
+                                     : mul(x, mul(half, term)));
+    ExpectSameAfter(graph, RecoverPatterns, 1, kRows);
+    EXPECT_EQ(graph.nodes()[0].op_type, "Gelu");
+  }
+}
+
+TEST(RecoverPatterns, TakesNoOtherProductForGelu) {
+  Graph graph;
+  const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 2, 4});
+  const ValueId term = ErfTerm(graph, x, true);
+  const ValueId other = AddNode(graph, "Exp", {x});
+  const ValueId product = AddNode(graph, "Mul", {other, term});
+  graph.AddOutput("y", AddNode(graph, "Mul", {product, Number(graph, 0.5F)}));
+  ExpectSameAfter(graph, RecoverPatterns, 6, kRows);
+}
+
+TEST(FusePostOps, TakesTheRowBehindAProductAsItsBias) {
+  Graph graph;
+  const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 2, 4});
+  const ValueId w = Floats(graph, "w", {1, 2, 3, 4, 5, 6, 7, 8, -1, -2, -3, -4}, {4, 3});
+  const ValueId product = AddNode(graph, "MatMul", {x, w});
+  const ValueId sum = AddNode(graph, "Add", {Floats(graph, "b", {10, 20, 30}, {3}), product});
+  graph.AddOutput("y", AddNode(graph, "Gelu", {sum}));
+  ExpectSameAfter(graph, FusePostOps, 1, kRows);
+  ASSERT_EQ(graph.nodes()[0].post_ops.size(), 2U);
+  EXPECT_EQ(graph.nodes()[0].post_ops[0].kind, PostOp::Kind::kShift);
+  EXPECT_EQ(graph.nodes()[0].post_ops[1].kind, PostOp::Kind::kGelu);
+}
+
+TEST(FusePostOps, LeavesConstantsThatAreNoRow) {
+  Graph graph;
+  const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 2, 4});
+  const ValueId w = Floats(graph, "w", {1, 2, 3, 4, 5, 6, 7, 8}, {4, 2});
+  const ValueId product = AddNode(graph, "MatMul", {x, w});
+  graph.AddOutput("y", AddNode(graph, "Add", {product, Floats(graph, "b", {1, 2}, {2, 1})}));
+  ExpectSameAfter(graph, FusePostOps, 2, kRows);
+}
+
 TEST(RunPasses, RefusesUnknownNames) {
   Graph graph;
   const std::vector<std::string> names = {"polish"};
