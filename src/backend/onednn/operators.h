@@ -10,6 +10,7 @@ void RegisterGemm(KernelRegistry& registry);
 void RegisterElementwise(KernelRegistry& registry);
 void RegisterBinary(KernelRegistry& registry);
 void RegisterPool(KernelRegistry& registry);
+void RegisterResize(KernelRegistry& registry);
 void RegisterRows(KernelRegistry& registry);
 void RegisterMovement(KernelRegistry& registry);
 void RegisterTrees(KernelRegistry& registry);

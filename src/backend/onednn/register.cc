@@ -9,6 +9,7 @@ void RegisterOneDnnKernels(KernelRegistry& registry) {
   onednn::RegisterBinary(registry);
   onednn::RegisterPool(registry);
   onednn::RegisterRows(registry);
+  onednn::RegisterResize(registry);
   onednn::RegisterMovement(registry);
   onednn::RegisterTrees(registry);
 }

@@ -13,6 +13,7 @@ set(HADRON_ONEDNN_SOURCES
     onednn/pool.cc
     onednn/register.cc
     onednn/reorder.cc
+    onednn/resize.cc
     onednn/rows.cc
     onednn/steps.cc
     onednn/strided.cc
