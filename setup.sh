@@ -13,7 +13,7 @@ Groups of Debian 12 packages:
   build        compiler, CMake, the libraries Hadron links
   run          what ./quickstart.sh uses beside Hadron itself (curl)
   check        Python for the architecture checks
-  test         Python with NumPy, a CPU implementation of OpenCL (PoCL)
+  test         Python with NumPy, a CPU implementation of OpenCL (PoCL), oneDNN to bench against
   format       clang-format 14
   tidy         clang 14 and clang-tidy 14
   conformance  the ONNX node cases
@@ -28,13 +28,13 @@ packages_of() {
     build)
       echo g++ cmake ninja-build ccache git ca-certificates pkg-config \
         libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc \
-        libboost-dev libdnnl-dev opencl-headers ocl-icd-opencl-dev nlohmann-json3-dev \
+        libboost-dev opencl-headers ocl-icd-opencl-dev nlohmann-json3-dev \
         libcurl4-openssl-dev prometheus-cpp-dev libspdlog-dev libfmt-dev libcli11-dev \
         libgtest-dev libgmock-dev libbenchmark-dev libpng-dev libssl-dev zlib1g-dev
       ;;
     run) echo curl ;;
     check) echo python3 ;;
-    test) echo python3 python3-venv python3-numpy pocl-opencl-icd ;;
+    test) echo python3 python3-venv python3-numpy pocl-opencl-icd libdnnl-dev ;;
     format) echo clang-format-14 ;;
     tidy) echo clang-14 clang-tidy-14 ;;
     conformance) echo libonnx-testdata ;;

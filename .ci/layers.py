@@ -41,8 +41,8 @@ FREE_TREES = ("bench", "tests")
 # 'src/x/y.cc' is one file, 'src/x/' a tree.
 LIBRARIES = {
     "OpenCL": (r"CL/", "src/device/opencl/"),
-    "oneDNN": (r"oneapi/dnnl/|dnnl", "src/backend/onednn/"),
-    "OpenMP": (r"omp\.h$", "src/backend/ src/device/host/"),
+    "oneDNN": (r"oneapi/dnnl/|dnnl", ""),
+    "OpenMP": (r"omp\.h$", ""),
     "gRPC": (r"grpc(pp|\+\+)?/|.*\.grpc\.pb\.h$|grpc_service\.pb\.h$|health\.pb\.h$",
              "src/protocol/rpc/ clients/cpp/"),
     "Boost": (r"boost/", "src/net/"),

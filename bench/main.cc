@@ -1,15 +1,13 @@
 #include <fmt/format.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 
 #include "bench/engine_case.h"
 #include "bench/floor.h"
 #include "bench/front_case.h"
+#include "bench/kernels_case.h"
 #include "bench/report.h"
 #include "bench/steps_case.h"
 
@@ -29,14 +27,6 @@ struct Arguments {
   std::string port_file;
 };
 
-/// The executor runs as in the server: OpenMP workers do not spin (server/main.cc says why), which
-/// must be set before libgomp starts. It is also what keeps them off the peer's cores.
-void SetUpOpenMp(char** argv) {
-  if (std::getenv("GOMP_SPINCOUNT") != nullptr) return;  // NOLINT(concurrency-mt-unsafe)
-  setenv("GOMP_SPINCOUNT", "0", 1);                      // NOLINT(concurrency-mt-unsafe)
-  execv("/proc/self/exe", argv);
-}
-
 void SetDefaults(Arguments& arguments) {
   EngineOptions& engine = arguments.engine;
   engine.repository = std::string(HADRON_SOURCE_DIR) + "/model_repo";
@@ -49,7 +39,7 @@ void SetDefaults(Arguments& arguments) {
 
 CLI::App* AddRun(CLI::App& app, Arguments& arguments) {
   CLI::App* run = app.add_subcommand("run", "Run cases");
-  run->add_option("case", arguments.cases, "engine, front (both without one), or steps");
+  run->add_option("case", arguments.cases, "engine, front (both without one), kernels, or steps");
   run->add_option("--profile", arguments.profile, "quick, full, or smoke: checks answers only")
       ->check(CLI::IsMember({"quick", "full", "smoke"}));
   run->add_option("--out", arguments.out, "Directory for the results as JSON");
@@ -86,6 +76,9 @@ base::StatusOr<CaseResult> RunCase(const std::string& name, const Arguments& arg
     front.profile = arguments.profile;
     return RunFrontCase(front);
   }
+  if (name == "kernels") {
+    return RunKernelsCase({arguments.engine.threads, RoundsOf(arguments.profile)});
+  }
   if (name == "steps") {
     HADRON_RETURN_IF_ERROR(ShowSteps(arguments.engine));
     return CaseResult{};
@@ -117,7 +110,6 @@ int RunCases(const Arguments& arguments) {
 }
 
 int Main(int argc, char** argv) {
-  SetUpOpenMp(argv);
   Arguments arguments;
   SetDefaults(arguments);
   CLI::App app("Measures Hadron against its peers; prints ratios of medians.", "hadron-bench");

@@ -1,7 +1,5 @@
 #include "backend/kernel.h"
 
-#include <omp.h>
-
 namespace hadron::backend {
 
 bool SameOrder(Layout a, Layout b, const tensor::Shape& shape) {
@@ -43,7 +41,5 @@ const KernelEntry* KernelRegistry::Find(BackendId backend, std::string_view doma
   }
   return nullptr;
 }
-
-void SetComputeThreads(int threads) { omp_set_num_threads(threads); }
 
 }  // namespace hadron::backend

@@ -78,7 +78,7 @@ struct KernelArgs {
 class Launch {
  public:
   virtual ~Launch() = default;
-  /// Host kernels: computes on the calling thread and its OpenMP team.
+  /// Host kernels: computes on the calling thread and its team.
   virtual base::Status Run();
   /// Device kernels: enqueues.
   virtual base::Status Enqueue(device::Stream& stream);
@@ -165,8 +165,5 @@ struct OpenClOptions {
 void RegisterOpenClKernels(KernelRegistry& registry, device::Device& device,
                            const OpenClOptions& options);
 #endif
-
-/// Team size of the calling thread's OpenMP regions (lanes and load threads differ).
-void SetComputeThreads(int threads);
 
 }  // namespace hadron::backend

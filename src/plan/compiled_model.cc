@@ -84,7 +84,6 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   model->graph_ = std::move(graph);
   model->options_ = std::move(options);
 
-  backend::SetComputeThreads(model->options_.threads);
   HADRON_ASSIGN_OR_RETURN(const auto shapes, model->RepresentativeShapes());
   PlanBuilder builder(model->graph_, {&kernels, model->on_device_, model->options_.reference_only,
                                       model->options_.threads, nullptr});
@@ -125,7 +124,6 @@ StatusOr<std::shared_ptr<const ExecutionPlan>> CompiledModel::Specialise(
     return base::InvalidArgument(fmt::format("the model has {} inputs, {} shapes were given",
                                              graph_.inputs().size(), input_shapes.size()));
   }
-  backend::SetComputeThreads(options_.threads);
   PlanBuilder builder(
       graph_, {kernels_, on_device_, options_.reference_only, options_.threads, weights_.get()});
   HADRON_ASSIGN_OR_RETURN(ExecutionPlan plan, builder.Build(input_shapes));

@@ -42,10 +42,8 @@ struct Marks {
 }  // namespace
 
 StatusOr<std::unique_ptr<Lane>> Lane::Create(device::Device& device, device::Device& host,
-                                             base::Executor& executor, int threads,
-                                             std::string name) {
+                                             base::Executor& executor, std::string name) {
   auto lane = std::unique_ptr<Lane>(new Lane(device, host, std::move(name)));  // NOLINT
-  executor.Post([threads] { backend::SetComputeThreads(threads); });
   HADRON_ASSIGN_OR_RETURN(lane->stream_, device.CreateStream(executor));
   return lane;
 }

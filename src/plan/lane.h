@@ -44,10 +44,9 @@ class Lane {
   /// One run computes while the next is prepared; more would only queue in the driver.
   static constexpr int kMaxRuns = 2;
 
-  /// `executor` is the lane's thread and outlives the lane; `threads` is the size of its team.
+  /// `executor` is the lane's thread and outlives the lane.
   static base::StatusOr<std::unique_ptr<Lane>> Create(device::Device& device, device::Device& host,
-                                                      base::Executor& executor, int threads,
-                                                      std::string name);
+                                                      base::Executor& executor, std::string name);
   ~Lane();
 
   /// Whether Submit may be called now for this plan: a slot is free, and memory that must grow is

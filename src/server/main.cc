@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <signal.h>  // NOLINT: POSIX, for sigwait
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -19,16 +18,6 @@
 
 namespace hadron::server {
 namespace {
-
-/// OpenMP workers that spin at barriers are ruinous as soon as a core is shared. libgomp reads its
-/// settings before main, so the process starts itself again with them.
-void SetUpOpenMp(char** argv) {
-  prctl(PR_SET_NAME, "hadron");                          // the second start would be called "exe"
-  if (std::getenv("GOMP_SPINCOUNT") != nullptr) return;  // NOLINT(concurrency-mt-unsafe)
-  setenv("GOMP_SPINCOUNT", "0", 1);                      // NOLINT(concurrency-mt-unsafe)
-  execv("/proc/self/exe", argv);
-  // No /proc: go on with spinning workers.
-}
 
 int Fail(const base::Status& status) {
   base::FlushLog();
@@ -139,7 +128,6 @@ int Main(int argc, char** argv) {
     std::this_thread::sleep_for(std::chrono::seconds(seconds));
     return 0;
   }
-  SetUpOpenMp(argv);
   const sigset_t blocked = Signals::Block();
   if (base::Status status = SetUpLog(options); !status.ok()) return Fail(status);
   for (const std::string& name : options.IgnoredOptions()) {

@@ -81,8 +81,7 @@ StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options) {
   device::Device& host = *server->host_;
   device::Device& device = server->accelerator_ ? *server->accelerator_ : host;
   HADRON_ASSIGN_OR_RETURN(server->lane_,
-                          plan::Lane::Create(device, host, server->lane_executor_,
-                                             static_cast<int>(ComputeThreads(options)), "lane 0"));
+                          plan::Lane::Create(device, host, server->lane_executor_, "lane 0"));
   server->MakeServing();
   HADRON_RETURN_IF_ERROR(server->MakeFrontends());
   return server;

@@ -5,7 +5,7 @@
 namespace hadron::backend::onednn {
 
 /// The vector kernels for this machine, chosen once: the widest instruction set that the processor
-/// has and the environment variable DNNL_MAX_CPU_ISA allows (the same that bounds oneDNN; SSE41,
+/// has and the environment variable DNNL_MAX_CPU_ISA allows (as for oneDNN; SSE41,
 /// AVX, AVX2 and the AVX512 family). Immutable, thread-safe.
 const VectorKernels& Vector();
 

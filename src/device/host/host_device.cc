@@ -152,7 +152,7 @@ std::unique_ptr<Device> MakeHostDevice(std::uint64_t budget_bytes) {
 }
 
 const char* HostIsa() {
-  // DNNL_MAX_CPU_ISA is how a user (and a test) lowers what oneDNN uses; our kernels follow it.
+  // DNNL_MAX_CPU_ISA is how users know to lower what oneDNN uses; our kernels heed it, too.
   const char* cap = std::getenv("DNNL_MAX_CPU_ISA");  // NOLINT(concurrency-mt-unsafe)
   const bool avx2_only = cap != nullptr && std::string_view(cap).starts_with("AVX2");
   __builtin_cpu_init();

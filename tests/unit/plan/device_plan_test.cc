@@ -136,7 +136,7 @@ TEST_F(DevicePlan, RunsNodesInBothPlacesWithExplicitCopies) {
     EXPECT_EQ(on_host, 1) << (*plan)->Listing();    // CumSum
     EXPECT_EQ(copies, 4) << (*plan)->Listing();     // x up, MatMul down, CumSum up, y down
 
-    auto lane = Lane::Create(*device_, *host_, lane_thread_, 1, "lane 0");
+    auto lane = Lane::Create(*device_, *host_, lane_thread_, "lane 0");
     ASSERT_TRUE(lane.ok()) << lane.message();
     for (const std::int64_t rows : {4, 1, 3}) {
       const HostTensor input = Input(rows);
@@ -169,7 +169,7 @@ TEST_F(DevicePlan, FailsCleanlyWhenTheDeviceIsTooSmall) {
   ASSERT_TRUE(model.ok()) << model.message();
   auto weights = WeightBinding::Create((*model)->weights(), **small, lane_thread_, "model");
   ASSERT_TRUE(weights.ok()) << weights.message();
-  auto lane = Lane::Create(**small, *host_, lane_thread_, 1, "lane 0");
+  auto lane = Lane::Create(**small, *host_, lane_thread_, "lane 0");
   ASSERT_TRUE(lane.ok()) << lane.message();
   auto plan = (*model)->Specialise(std::vector{tensor::Shape{4, 8}});
   ASSERT_TRUE(plan.ok()) << plan.message();

@@ -21,7 +21,7 @@ LocalEngine::LocalEngine(const std::vector<std::string>& models)
       lane_thread_([this] { lane_queue_.Run(); }) {
   CopyModels(models);
   backend::RegisterOneDnnKernels(kernels_);
-  auto lane = plan::Lane::Create(*device_, *device_, lane_queue_, 1, "lane0");
+  auto lane = plan::Lane::Create(*device_, *device_, lane_queue_, "lane0");
   HADRON_CHECK(lane.ok());
   lane_ = std::move(lane).value();
   model::VersionLoader::Dependencies dependencies;

@@ -18,7 +18,7 @@ class Rig {
  public:
   explicit Rig(const std::string& config, const std::string& name = "simple")
       : model(config, name) {
-    auto made = plan::Lane::Create(*model.host, *model.host, lane_queue, 1, "lane 0");
+    auto made = plan::Lane::Create(*model.host, *model.host, lane_queue, "lane 0");
     HADRON_CHECK(made.ok());
     lane = std::move(made).value();
     scheduler = std::make_unique<DeviceScheduler>(
