@@ -17,6 +17,7 @@ Groups of Debian 12 packages:
   format       clang-format 14
   tidy         clang 14 and clang-tidy 14
   conformance  the ONNX node cases
+  fixtures     PyTorch, which makes the networks that the tests run
   coverage     gcovr
 Not a group of packages:
   venv         build/venv with the PyPI packages of tests/requirements.txt
@@ -38,6 +39,7 @@ packages_of() {
     format) echo clang-format-14 ;;
     tidy) echo clang-14 clang-tidy-14 ;;
     conformance) echo libonnx-testdata ;;
+    fixtures) echo python3-torch ;;
     coverage) echo gcovr ;;
     *) return 1 ;;
   esac

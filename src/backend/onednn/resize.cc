@@ -94,38 +94,54 @@ struct ResizeRun {
   }
 };
 
-StatusOr<std::unique_ptr<Kernel>> CreateResize(const KernelRequest& request) {
+base::Status CheckRequest(const KernelRequest& request) {
   if (request.inputs[0].type != tensor::DataType::kFp32) return NotHere(request, "this type");
   if (!request.node.post_ops.empty()) return NotHere(request, "fused operations");
   const tensor::Shape& x = request.inputs[0].shape;
-  const tensor::Shape& y = request.outputs[0].shape;
-  if (x.rank() < 3 || x.rank() > 5 || x.elements() == 0 || y.elements() == 0) {
-    return NotHere(request, "this rank");
+  if (x.rank() < 3 || x.rank() > 5) return NotHere(request, "this rank");
+  if (x.elements() == 0 || request.outputs[0].shape.elements() == 0) {
+    return NotHere(request, "empty tensors");
   }
   if (!IsChannelsLast(request.inputs[0]) || !IsChannelsLast(request.outputs[0])) {
     return NotHere(request, "the native kernel needs channels-last tensors");
   }
-  std::vector<double> scales;
-  if (request.node.HasInput(2) && request.inputs[2].shape.elements() > 0) {
-    if (request.constants[2] == nullptr) return NotHere(request, "computed scales");
-    HADRON_ASSIGN_OR_RETURN(scales, request.constants[2]->Doubles());
+  return {};
+}
+
+/// The scales, empty when the node has sizes.
+StatusOr<std::vector<double>> ScalesOf(const KernelRequest& request) {
+  if (!request.node.HasInput(2) || request.inputs[2].shape.elements() == 0) {
+    return std::vector<double>();
   }
+  if (request.constants[2] == nullptr) return NotHere(request, "computed scales");
+  return request.constants[2]->Doubles();
+}
+
+StatusOr<std::shared_ptr<const ResizePlan>> PlanResize(const KernelRequest& request) {
+  const tensor::Shape& x = request.inputs[0].shape;
+  HADRON_ASSIGN_OR_RETURN(const auto scales, ScalesOf(request));
   auto plan = std::make_shared<ResizePlan>();
   plan->images = x[0];
   plan->channels = x[1];
   const std::size_t lead = 5 - x.rank();
   for (std::size_t i = 0; i < 3; ++i) plan->axes[i] = Unchanged(i < lead ? 1 : x[i - lead + 2]);
-  double taps = 1;
-  for (const graph::ResizeAxis& axis : graph::ResizeAxes(request.node, x, y, scales)) {
+  for (const graph::ResizeAxis& axis :
+       graph::ResizeAxes(request.node, x, request.outputs[0].shape, scales)) {
     if (axis.index < 2) return NotHere(request, "resized images or channels");
     plan->axes[axis.index + lead - 2] = Changed(axis);
-    taps *= static_cast<double>(axis.taps[0].size());
   }
-  const int threads = ThreadsFor(static_cast<double>(y.elements()) * taps * 0.2, request.threads);
+  return std::shared_ptr<const ResizePlan>(std::move(plan));
+}
+
+StatusOr<std::unique_ptr<Kernel>> CreateResize(const KernelRequest& request) {
+  HADRON_RETURN_IF_ERROR(CheckRequest(request));
+  HADRON_ASSIGN_OR_RETURN(auto plan, PlanResize(request));
+  double work = static_cast<double>(request.outputs[0].shape.elements()) * 0.2;
+  for (const ResizePlan::Axis& axis : plan->axes) work *= static_cast<double>(axis.taps);
   HostKernelParts parts;
   parts.description = "native resize";
-  parts.bind = [plan = std::shared_ptr<const ResizePlan>(std::move(plan)),
-                threads](const KernelArgs& args) {
+  parts.bind = [plan = std::move(plan),
+                threads = ThreadsFor(work, request.threads)](const KernelArgs& args) {
     return MakeLaunch(
         ResizeRun{plan, Floats(args.inputs[0]), MutableFloats(args.outputs[0]), threads});
   };
