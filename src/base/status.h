@@ -91,7 +91,7 @@ class [[nodiscard]] StatusOr {
   template <typename U = T>
   requires std::is_convertible_v<U&&, T> &&
       (!std::is_same_v<std::decay_t<U>, Status>)&&(!std::is_same_v<std::decay_t<U>, StatusOr<T>>)
-          StatusOr(U&& value)
+          StatusOr(U&& value)  // NOLINT: constrained, and implicit by design
       : state_(std::in_place_type<T>, std::forward<U>(value)) {}  // NOLINT
 
   bool ok() const { return std::holds_alternative<T>(state_); }

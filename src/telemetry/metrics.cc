@@ -14,7 +14,7 @@ namespace hadron::telemetry {
 namespace {
 
 /// An integral number of nanoseconds as whole microseconds, as the reference truncates it.
-double Micros(const Counter& ns) { return static_cast<double>(ns.value() / 1000); }
+double Micros(const Counter& ns) { return static_cast<double>(ns.value() / 1000); }  // NOLINT
 
 double Number(const Counter& counter) { return static_cast<double>(counter.value()); }
 
