@@ -15,7 +15,6 @@
 #define ELEMENT_KERNEL __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1)))
 
 ACTIVATIONS(VEC)  // relu_VEC and so on
-#define ERROR_OF PASTE(error_function_, VEC)
 
 // `count` elements, `stride` apart; what is beyond them is 1.
 VEC load_part(__global const float* from, uint stride, uint count) {
@@ -102,8 +101,8 @@ UNARY(leaky_relu, leaky_relu_VEC(x, alpha))
 UNARY(elu, elu_VEC(x, alpha))
 UNARY(clip, clip_VEC(x, alpha, beta))
 UNARY(softplus, softplus_VEC(x))
-UNARY(error, ERROR_OF(x))
-UNARY(gelu, 0.5f * x * (1.0f + ERROR_OF(x * M_SQRT1_2_F)))
+UNARY(error, error_function_VEC(x))
+UNARY(gelu, gelu_VEC(x))
 UNARY(hard_sigmoid, clip_VEC(alpha * x + beta, 0.0f, 1.0f))
 UNARY(hard_swish, x * clip_VEC(alpha * x + beta, 0.0f, 1.0f))
 

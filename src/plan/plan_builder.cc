@@ -38,6 +38,9 @@ bool IsView(const Node& node) {
          !node.HasOutput(1) && node.post_ops.empty();
 }
 
+/// True when all operands of the node lie alike although their shapes differ.
+bool JoinsTensors(const Node& node) { return node.domain.empty() && node.op_type == "Concat"; }
+
 bool TakesChannelsLast(const tensor::Shape& shape) {
   return shape.rank() >= 3 && shape.rank() <= 5;
 }
@@ -213,7 +216,8 @@ bool PlanBuilder::FollowsChannelsLast(const Node& node, const Candidate& candida
     const TensorSpec& spec = candidate.inputs[i];
     if (spec.type == DataType::kInvalid || spec.shape.elements() == 1) continue;
     const bool constant = variants_[operands[i]].empty();
-    if (constant || spec.shape != shape) return false;
+    const bool fits = JoinsTensors(node) ? spec.shape.rank() == shape.rank() : spec.shape == shape;
+    if (constant || !fits) return false;
     found = found || !HasVariant(operands[i], Layout::kPlain);
   }
   return found;
@@ -390,15 +394,36 @@ std::uint32_t PlanBuilder::Move(ValueId value, std::uint32_t from, Home home) {
 StatusOr<std::uint32_t> PlanBuilder::Reorder(ValueId value, std::uint32_t from, Layout layout) {
   TensorSpec target = plan_.tensors[from].spec;
   target.layout = layout;
-  HADRON_ASSIGN_OR_RETURN(auto kernel,
-                          backend::MakeReorderKernel(plan_.tensors[from].spec, target,
-                                                     options_.threads));
+  HADRON_ASSIGN_OR_RETURN(
+      auto kernel, backend::MakeReorderKernel(plan_.tensors[from].spec, target, options_.threads));
   const std::uint32_t to = AddTensor(value, target, Home::kHost);
   PlanStep step;
   step.inputs = {from};
   step.outputs = {to};
   step.label = fmt::format("reorder '{}' [{}]", graph_.value(value).name, kernel->description());
   step.kernel = std::move(kernel);
+  AddStep(std::move(step));
+  return to;
+}
+
+std::optional<std::uint32_t> PlanBuilder::ReorderOnDevice(ValueId value, std::uint32_t from,
+                                                          Layout layout) {
+  const auto* entry = options_.kernels->Find(BackendId::kOpenCl, "hadron", "Reorder");
+  if (entry == nullptr) return std::nullopt;
+  const TensorSpec source = plan_.tensors[from].spec;
+  TensorSpec target = source;
+  target.layout = layout;
+  Node node;
+  node.name = graph_.value(value).name;
+  node.op_type = "Reorder";
+  auto kernel = entry->create({node, std::span(&source, 1), std::span(&target, 1), {}, {}});
+  if (!kernel.ok()) return std::nullopt;
+  const std::uint32_t to = AddTensor(value, std::move(target), Home::kDevice);
+  PlanStep step;
+  step.inputs = {from};
+  step.outputs = {to};
+  step.label = fmt::format("reorder '{}' [{}]", node.name, (*kernel)->description());
+  step.kernel = std::move(*kernel);
   AddStep(std::move(step));
   return to;
 }
@@ -419,9 +444,14 @@ StatusOr<std::uint32_t> PlanBuilder::Obtain(ValueId value, Home home, Layout lay
     spec.layout = layout;
     return AddAlias(value, std::move(spec), *exact);
   }
-  // Layouts change on the host only, so the way is: to the host, reorder, to the device.
   const Home other = home == Home::kHost ? Home::kDevice : Home::kHost;
   if (const auto elsewhere = find(other, false)) return Move(value, *elsewhere, home);
+  // Layouts change where the tensor is, on devices that have a kernel for it.
+  if (const auto on_device = find(Home::kDevice, true)) {
+    if (const auto ordered = ReorderOnDevice(value, *on_device, layout)) {
+      return home == Home::kDevice ? *ordered : Move(value, *ordered, home);
+    }
+  }
   auto on_host = find(Home::kHost, true);
   if (!on_host) on_host = Move(value, *find(Home::kDevice, true), Home::kHost);
   HADRON_ASSIGN_OR_RETURN(const std::uint32_t ordered, Reorder(value, *on_host, layout));

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -78,6 +79,9 @@ class PlanBuilder {
   base::StatusOr<std::uint32_t> Obtain(graph::ValueId value, Home home, backend::Layout layout);
   base::StatusOr<std::uint32_t> Reorder(graph::ValueId value, std::uint32_t from,
                                         backend::Layout layout);
+  /// Nothing when the device has no kernel that does it.
+  std::optional<std::uint32_t> ReorderOnDevice(graph::ValueId value, std::uint32_t from,
+                                               backend::Layout layout);
   std::uint32_t Move(graph::ValueId value, std::uint32_t from, Home home);
   void AddStep(PlanStep step);
   std::uint64_t AddIo(std::uint64_t bytes);

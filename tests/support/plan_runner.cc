@@ -53,7 +53,6 @@ StatusOr<std::unique_ptr<PlanRunner>> PlanRunner::Create(graph::Graph graph,
                                                          PlanRunnerOptions options) {
   auto runner = std::unique_ptr<PlanRunner>(new PlanRunner());  // NOLINT: private constructor
   runner->lane_thread_ = std::jthread([lane = &runner->lane_] { lane->Run(); });
-  runner->lane_.Post([threads = options.threads] { backend::SetComputeThreads(threads); });
   HADRON_RETURN_IF_ERROR(runner->OpenDevice(options.device));
   plan::CompileOptions compile;
   compile.max_batch = options.max_batch;

@@ -49,7 +49,7 @@ class Team {
   std::atomic<Body> body_{nullptr};
   std::atomic<const void*> context_{nullptr};
   std::atomic<std::int64_t> items_{0};
-  std::atomic<int> helpers_{0};  ///< that may take part
+  std::atomic<int> helpers_{0};                       ///< that may take part
   alignas(64) std::atomic<std::uint32_t> number_{0};  ///< sleepers wait for it to change
   std::atomic<bool> stop_{false};
   alignas(64) std::atomic<std::uint32_t> finished_{0};  ///< chunks of this job, by helpers

@@ -27,6 +27,7 @@ constexpr std::array kRows = {
     Row{Kind::kTanh, 0, "v = hyperbolic_tangent_##T(v);"},
     Row{Kind::kSoftplus, 0, "v = softplus_##T(v);"},
     Row{Kind::kElu, 1, "v = elu_##T(v, a{0});"},
+    Row{Kind::kGelu, 0, "v = gelu_##T(v);"},
 };
 
 const Row& RowOf(Kind kind) { return kRows[static_cast<std::size_t>(kind)]; }
@@ -37,8 +38,10 @@ Status CheckOperand(const KernelRequest& request, Kind kind, const TensorSpec& o
     const bool fits = operand.shape == y.shape && SameOrder(operand.layout, y.layout, y.shape);
     return fits ? Status() : NotHere(request, "a fused operand of other shape or layout");
   }
-  const bool innermost = y.shape.rank() == 2 || y.layout == Layout::kChannelsLast;
-  const bool fits = innermost && operand.shape.elements() == y.shape[1];
+  const std::size_t rank = y.shape.rank();
+  const std::size_t axis = graph::ChannelAxis(request.node, rank);
+  const bool innermost = axis + 1 == rank || y.layout == Layout::kChannelsLast;
+  const bool fits = innermost && operand.shape.elements() == y.shape[axis];
   return fits ? Status() : NotHere(request, "a fused operand without a value per channel");
 }
 

@@ -27,7 +27,7 @@ class Epilogue {
     std::size_t input = 2;
   };
   /// UNIMPLEMENTED when an operand's shape or layout does not fit output 0. Channel operands have a
-  /// value for each channel of axis 1, which must be the innermost axis in memory.
+  /// value for each channel (graph::ChannelAxis), which must be the innermost axis in memory.
   static base::StatusOr<Epilogue> Plan(const KernelRequest& request,
                                        std::optional<Bias> bias = std::nullopt);
 

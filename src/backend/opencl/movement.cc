@@ -209,6 +209,14 @@ StatusOr<MoveParts> Transpose(const KernelRequest& request) {
   return MoveParts{{{0, 0, 0, 0, Axes(y.shape, from, StridesOf(y))}}};
 }
 
+/// The same tensor in another layout: what plans put between operators.
+StatusOr<MoveParts> Reorder(const KernelRequest& request) {
+  HADRON_RETURN_IF_ERROR(Check(request, 1));
+  const TensorSpec& x = request.inputs[0];
+  const TensorSpec& y = request.outputs[0];
+  return MoveParts{{{0, 0, 0, 0, Axes(y.shape, StridesOf(x), StridesOf(y))}}};
+}
+
 StatusOr<MoveParts> Concat(const KernelRequest& request) {
   HADRON_RETURN_IF_ERROR(Check(request, request.inputs.size()));
   const TensorSpec& y = request.outputs[0];
@@ -360,16 +368,18 @@ StatusOr<MoveParts> Resize(const KernelRequest& request) {
 
 void RegisterMovement(KernelRegistry& registry, const std::shared_ptr<ProgramLibrary>& library) {
   const auto add = [&](const char* op_type, StatusOr<MoveParts> (*plan)(const KernelRequest&),
-                       LayoutRule layout = LayoutRule::kPlain) {
+                       LayoutRule layout = LayoutRule::kPlain, const char* domain = "") {
     auto create = [library,
                    plan](const KernelRequest& request) -> StatusOr<std::unique_ptr<Kernel>> {
       HADRON_ASSIGN_OR_RETURN(const MoveParts parts, plan(request));
       return MakeMoves(*library, request, parts);
     };
-    registry.Add(BackendId::kOpenCl,
-                 {.op_type = op_type, .layout = layout, .create = std::move(create)});
+    registry.Add(
+        BackendId::kOpenCl,
+        {.domain = domain, .op_type = op_type, .layout = layout, .create = std::move(create)});
   };
   add("Transpose", Transpose);
+  add("Reorder", Reorder, LayoutRule::kPlain, "hadron");
   add("Concat", Concat, LayoutRule::kFollow);
   add("Split", Split);
   add("Slice", Slice);
