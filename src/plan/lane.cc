@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace hadron::plan {
 namespace {
@@ -122,7 +123,11 @@ Status Lane::Submit(RunRequest& request) {
     result->status = std::move(status);
     state->busy[slot].store(false);
     state->in_flight.fetch_sub(1);
-    done(std::move(*result));
+    // Whoever is told may tear everything down, device included: what this task holds of it goes
+    // first, because the task itself ends some time after its answer, on a thread of the driver.
+    plan.reset();
+    weights.reset();
+    std::exchange(done, {})(std::move(*result));
   });
   stream_->Flush();
   return {};

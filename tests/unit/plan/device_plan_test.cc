@@ -88,13 +88,6 @@ RunResult RunOnLane(Lane& lane, const CompiledModel& model,
 
 class DevicePlan : public ::testing::Test {
  protected:
-  /// A run answers before its task has ended, which holds the weights.
-  void AwaitLaneThread() {
-    std::promise<void> idle;
-    lane_thread_.Post([&idle] { idle.set_value(); });
-    idle.get_future().wait();
-  }
-
   void SetUp() override {
     ASSERT_FALSE(device::ListOpenClDevices().empty())
         << "no OpenCL device: install pocl-opencl-icd";
@@ -159,10 +152,31 @@ TEST_F(DevicePlan, RunsNodesInBothPlacesWithExplicitCopies) {
         ASSERT_NEAR(got[i], expected[i], 2e-6 * std::abs(expected[i]) + 1e-7) << i;
       }
     }
-    AwaitLaneThread();
   }
   EXPECT_EQ(device_->memory().reserved(), 0U);
   EXPECT_EQ(host_->memory().reserved(), 0U);
+}
+
+TEST_F(DevicePlan, AnswersWhenNothingHoldsTheWeightsButTheLane) {
+  CompileOptions options;
+  options.max_batch = 4;
+  auto model = CompiledModel::Compile(MixedGraph(), options, kernels_, *device_, *host_);
+  ASSERT_TRUE(model.ok()) << model.message();
+  auto weights = WeightBinding::Create((*model)->weights(), *device_, lane_thread_, "model");
+  ASSERT_TRUE(weights.ok()) << weights.message();
+  auto lane = Lane::Create(*device_, *host_, lane_thread_, "lane 0");
+  ASSERT_TRUE(lane.ok()) << lane.message();
+  auto plan = (*model)->Specialise(std::vector{tensor::Shape{4, 8}});
+  ASSERT_TRUE(plan.ok()) << plan.message();
+  std::promise<long> holders;  // NOLINT(google-runtime-int): as use_count counts
+  RunRequest request;
+  request.plan = *plan;
+  request.weights = *weights;
+  request.inputs = {{{Input(4).bytes}, {32}}};
+  request.rows = 4;
+  request.done = [&](const RunResult&) { holders.set_value(weights->use_count()); };
+  ASSERT_TRUE((*lane)->Submit(request).ok());
+  EXPECT_EQ(holders.get_future().get(), 3);  // this test, its request, the lane's bound plan
 }
 
 TEST_F(DevicePlan, FailsCleanlyWhenTheDeviceIsTooSmall) {
