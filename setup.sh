@@ -16,7 +16,6 @@ Groups of Debian 12 packages:
   test         Python with NumPy, a CPU implementation of OpenCL (PoCL), oneDNN to bench against
   format       clang-format 14
   tidy         clang 14 and clang-tidy 14
-  conformance  the ONNX node cases
   fixtures     PyTorch, which makes the networks that the tests run
   coverage     gcovr
 Not a group of packages:
@@ -31,14 +30,13 @@ packages_of() {
         libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc \
         libboost-dev opencl-headers ocl-icd-opencl-dev nlohmann-json3-dev \
         libcurl4-openssl-dev prometheus-cpp-dev libspdlog-dev libfmt-dev libcli11-dev \
-        libgtest-dev libgmock-dev libbenchmark-dev libpng-dev libssl-dev zlib1g-dev
+        libgtest-dev libgmock-dev libpng-dev libssl-dev zlib1g-dev
       ;;
     run) echo curl ;;
     check) echo python3 ;;
     test) echo python3 python3-venv python3-numpy pocl-opencl-icd libdnnl-dev ;;
     format) echo clang-format-14 ;;
     tidy) echo clang-14 clang-tidy-14 ;;
-    conformance) echo libonnx-testdata ;;
     fixtures) echo python3-torch ;;
     coverage) echo gcovr ;;
     *) return 1 ;;
