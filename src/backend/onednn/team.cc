@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 
 namespace hadron::backend::onednn {
 namespace {
@@ -52,16 +53,23 @@ Team::~Team() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void Team::Run(int threads, std::int64_t items, Body body, const void* context) {
-  const auto helpers = static_cast<std::size_t>(threads - 1);
-  while (threads_.size() < helpers) {
-    threads_.emplace_back([this, index = static_cast<int>(threads_.size())] { Help(index); });
+void Team::StartHelpers(std::size_t wanted) {
+  while (threads_.size() < wanted) {
+    try {
+      threads_.emplace_back([this, index = static_cast<int>(threads_.size())] { Help(index); });
+    } catch (const std::system_error&) {
+      return;  // no thread left on this machine: whoever is there does the work
+    }
   }
+}
+
+void Team::Run(int threads, std::int64_t items, Body body, const void* context) {
+  StartHelpers(static_cast<std::size_t>(threads - 1));
   const std::int64_t chunks = std::min({items, threads * kChunksPerThread, kMaxChunks});
   body_.store(body, std::memory_order_relaxed);
   context_.store(context, std::memory_order_relaxed);
   items_.store(items, std::memory_order_relaxed);
-  helpers_.store(static_cast<int>(helpers), std::memory_order_relaxed);
+  helpers_.store(threads - 1, std::memory_order_relaxed);
   finished_.store(0, std::memory_order_relaxed);
   const std::uint32_t number = number_.load(std::memory_order_relaxed) + 1;
   ticket_.store(std::uint64_t{number} << 32 | static_cast<std::uint64_t>(chunks) << 16,

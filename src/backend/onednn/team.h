@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <thread>
 #include <vector>
@@ -38,6 +39,7 @@ class Team {
     std::int64_t Next() const { return static_cast<std::int64_t>(ticket & 0xffff); }
   };
 
+  void StartHelpers(std::size_t wanted);
   void Help(int index);
   /// Takes one chunk of job `number` and computes it; false when there is none left.
   bool TakeChunk(std::uint32_t number);
