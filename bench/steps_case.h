@@ -15,8 +15,8 @@ struct StepsOptions {
   int runs = 21;
 };
 
-/// Case `steps`: where the time of a run goes, step by step. Absolute times of one run each, a tool
-/// for whoever makes the executor faster; not a comparison.
+/// Case `steps`: where the time of a run goes, step by step. Absolute times, the least of the runs,
+/// a tool for whoever makes the executor faster; not a comparison.
 base::Status RunStepsCase(const StepsOptions& options);
 
 }  // namespace hadron::bench

@@ -53,10 +53,9 @@ void HashText(base::Sha256& hash, std::string_view text) {
 }
 
 std::string PlanHash(const graph::Graph& graph, const WeightImage& weights,
-                     const std::string& device_class, int threads) {
+                     const std::string& device_class) {
   base::Sha256 hash;
   HashText(hash, device_class);
-  HashText(hash, fmt::format("{}", threads));
   for (const graph::Node& node : graph.nodes()) {
     HashText(hash, fmt::format("{}.{}:{} {} -> {}", node.domain, node.op_type, node.since_version,
                                fmt::join(node.inputs, ","), fmt::join(node.outputs, ",")));
@@ -91,8 +90,7 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   HADRON_ASSIGN_OR_RETURN(model->weights_,
                           WeightImage::Pack(model->graph_, std::move(builder.discovered()), host,
                                             model->options_.owner));
-  model->plan_hash_ =
-      PlanHash(model->graph_, *model->weights_, model->device_class_, model->options_.threads);
+  model->plan_hash_ = PlanHash(model->graph_, *model->weights_, model->device_class_);
   return std::shared_ptr<const CompiledModel>(std::move(model));
 }
 
