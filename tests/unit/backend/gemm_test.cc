@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "unit/backend/kernel_rig.h"
+#include "unit/backend/gemm_cases.h"
 
 namespace hadron::backend {
 namespace {
@@ -8,18 +8,6 @@ namespace {
 using graph::PostOp;
 using tensor::DataType;
 using tensor::Shape;
-
-NodeCase Gemm(std::mt19937& random, std::int64_t m, std::int64_t n, std::int64_t k,
-              bool trans_b = false) {
-  NodeCase c = Case("Gemm");
-  if (trans_b) c.node.attributes.Set("transB", std::int64_t{1});
-  // A few sums may cancel to almost nothing, which says nothing of the kernel: no signs then.
-  const float low = m * n < 10 ? 0.25F : -1.0F;
-  c.AddInput(RandomTensor(random, {m, k}, low));
-  c.AddInput(RandomTensor(random, trans_b ? Shape{n, k} : Shape{k, n}, low), true);
-  c.outputs = {{"y", DataType::kFp32, {m, n}}};
-  return c;
-}
 
 TEST(Gemm, AgreesForOddSizes) {
   std::mt19937 random(1);
@@ -82,14 +70,6 @@ TEST(Gemm, GivesEachRowTheSameBytesInAnyBatch) {
       ExpectBatchInvariant(c);
     }
   }
-}
-
-NodeCase MatMul(std::mt19937& random, Shape a, Shape b, Shape y, bool constant) {
-  NodeCase c = Case("MatMul");
-  c.AddInput(RandomTensor(random, std::move(a)));
-  c.AddInput(RandomTensor(random, std::move(b)), constant);
-  c.outputs = {{"y", DataType::kFp32, std::move(y)}};
-  return c;
 }
 
 TEST(MatMul, AgreesForStacksVectorsAndBroadcasts) {

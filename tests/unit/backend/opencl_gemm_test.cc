@@ -1,4 +1,5 @@
 // Matrix products on OpenCL, in both kernel families, against the reference in double precision.
+#include "unit/backend/gemm_cases.h"
 #include "unit/backend/opencl_rig.h"
 
 namespace hadron::backend {
@@ -7,26 +8,6 @@ namespace {
 using graph::PostOp;
 using tensor::DataType;
 using tensor::Shape;
-
-NodeCase Gemm(std::mt19937& random, std::int64_t m, std::int64_t n, std::int64_t k,
-              bool trans_b = false) {
-  NodeCase c = Case("Gemm");
-  if (trans_b) c.node.attributes.Set("transB", std::int64_t{1});
-  // A few sums may cancel to almost nothing, which says nothing of the kernel: no signs then.
-  const float low = m * n < 10 ? 0.25F : -1.0F;
-  c.AddInput(RandomTensor(random, {m, k}, low));
-  c.AddInput(RandomTensor(random, trans_b ? Shape{n, k} : Shape{k, n}, low), true);
-  c.outputs = {{"y", DataType::kFp32, {m, n}}};
-  return c;
-}
-
-NodeCase MatMul(std::mt19937& random, Shape a, Shape b, Shape y, bool constant) {
-  NodeCase c = Case("MatMul");
-  c.AddInput(RandomTensor(random, std::move(a), 0.1F));
-  c.AddInput(RandomTensor(random, std::move(b), 0.1F), constant);
-  c.outputs = {{"y", DataType::kFp32, std::move(y)}};
-  return c;
-}
 
 class OpenClGemm : public OpenClOperators {};
 INSTANTIATE_TEST_SUITE_P(Families, OpenClGemm, testing::Values("cpu", "gpu"));
@@ -132,14 +113,14 @@ TEST_P(OpenClGemm, MultipliesStacksVectorsAndBroadcasts) {
   for (const auto& row : rows) {
     for (const bool constant : {true, false}) {
       SCOPED_TRACE(row.a.ToString() + " " + row.b.ToString());
-      ExpectAgrees(MatMul(random, row.a, row.b, row.y, constant), 1e-6, runner());
+      ExpectAgrees(MatMul(random, row.a, row.b, row.y, constant, 0.1F), 1e-6, runner());
     }
   }
 }
 
 TEST_P(OpenClGemm, FusesAResidualInEveryMatrixOfAStack) {
   std::mt19937 random(7);
-  NodeCase c = MatMul(random, {3, 5, 8}, {3, 8, 20}, {3, 5, 20}, false);
+  NodeCase c = MatMul(random, {3, 5, 8}, {3, 8, 20}, {3, 5, 20}, false, 0.1F);
   c.AddPostOp(PostOp::Kind::kAdd, RandomTensor(random, {3, 5, 20}));
   ExpectAgrees(c, 1e-6, runner());
 }
@@ -151,6 +132,17 @@ TEST_P(OpenClGemm, PackingIsTheSameForEveryBatch) {
   };
   EXPECT_EQ(key(1, 40, false), key(32, 40, false));
   EXPECT_NE(key(1, 40, false), key(1, 40, true));
+}
+
+TEST_P(OpenClGemm, ShiftsEachColumnOfAStack) {
+  std::mt19937 random(21);
+  for (const bool constant : {true, false}) {
+    NodeCase c = MatMul(random, {2, 5, 24}, constant ? Shape{24, 37} : Shape{2, 24, 37}, {2, 5, 37},
+                        constant, 0.1F);
+    c.AddPostOp(PostOp::Kind::kShift, RandomTensor(random, {37}));
+    c.AddPostOp(PostOp::Kind::kGelu);
+    ExpectAgrees(c, 1e-6, runner());
+  }
 }
 
 }  // namespace
