@@ -28,8 +28,10 @@ ALLOWED = {
 }
 ALLOWED = {folder: names.split() for folder, names in ALLOWED.items()}
 
-# Trees outside src/ that may include only some of its folders. A longer path wins.
+# Trees outside src/ that may include only some of its folders. The first that matches counts.
 CLIENTS = {
+    # A program of its own beside hadron-cli: it compiles and runs models, hadron-cli never does.
+    "clients/cli/explain": "base report tensor device graph onnx config backend plan".split(),
     "clients/cpp": "base telemetry net tensor".split(),
     "clients/cli": "base telemetry net tensor report graph onnx config storage".split(),
     "clients/load": "base telemetry net tensor report".split(),
@@ -82,8 +84,8 @@ PUBLIC_TABLES = {
     "graph/ops/ops.inc": "the list of operator families: every backend builds its registry from it",
 }
 
-# The one place that may see the factory header of an implementation.
-WIRING = r"src/server/wiring\w*\.(cc|h)$"
+# The places that may see the factory header of an implementation.
+WIRING = r"(src/server|clients/cli/explain)/wiring\w*\.(cc|h)$"
 FACTORY = r"(.*/)?factory\.h$"
 
 # Headers of the platform: C and POSIX, Linux, intrinsics.

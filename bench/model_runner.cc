@@ -1,9 +1,5 @@
 #include "bench/model_runner.h"
 
-#include <algorithm>
-#include <chrono>
-
-#include "bench/rounds.h"
 #include "device/host/factory.h"
 #include "onnx/loader.h"
 
@@ -13,11 +9,6 @@ using base::Status;
 using base::StatusOr;
 
 constexpr std::uint64_t kBudget = std::uint64_t{4} << 30;
-
-StatusOr<std::unique_ptr<device::DeviceBuffer>> ModelRunner::Allocate(std::uint64_t bytes) {
-  HADRON_ASSIGN_OR_RETURN(auto reservation, host_->memory().Reserve("bench", bytes));
-  return host_->Allocate(std::move(reservation), bytes);
-}
 
 StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Load(const std::string& path, std::int64_t rows,
                                                          int threads) {
@@ -29,27 +20,20 @@ StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Load(const std::string& path
   plan::CompileOptions options;
   options.max_batch = rows;
   options.threads = threads;
-  HADRON_ASSIGN_OR_RETURN(runner->model_, plan::CompiledModel::Compile(
-                                              std::move(loaded.graph), options, runner->kernels_,
-                                              *runner->host_, *runner->host_));
-  HADRON_ASSIGN_OR_RETURN(runner->weights_,
-                          plan::WeightBinding::Create(runner->model_->weights(), *runner->host_,
-                                                      runner->lane_, "bench"));
+  HADRON_ASSIGN_OR_RETURN(
+      auto model, plan::CompiledModel::Compile(std::move(loaded.graph), options, runner->kernels_,
+                                               *runner->host_, *runner->host_));
   std::vector<tensor::Shape> shapes;
-  for (const graph::ValueId id : runner->model_->graph().inputs()) {
-    const graph::Value& value = runner->model_->graph().value(id);
+  for (const graph::ValueId id : model->graph().inputs()) {
+    const graph::Value& value = model->graph().value(id);
     tensor::Shape shape = graph::ToShape(value.shape);
     shape[0] = rows;
     runner->inputs_.push_back({value.name, value.type, shape});
     shapes.push_back(shape);
   }
-  HADRON_ASSIGN_OR_RETURN(runner->plan_, runner->model_->Specialise(shapes));
-  HADRON_ASSIGN_OR_RETURN(runner->io_, runner->Allocate(runner->plan_->io_bytes));
-  HADRON_ASSIGN_OR_RETURN(runner->arena_, runner->Allocate(runner->plan_->host_arena_bytes));
-  HADRON_ASSIGN_OR_RETURN(
-      runner->bound_, plan::BoundPlan::Bind(runner->plan_, runner->weights_,
-                                            {runner->io_.get(), runner->arena_.get(), nullptr}));
-  HADRON_ASSIGN_OR_RETURN(runner->stream_, runner->host_->CreateStream(runner->lane_));
+  HADRON_ASSIGN_OR_RETURN(runner->single_, plan::SinglePlan::Create({*runner->host_, *runner->host_,
+                                                                     runner->lane_, "bench"},
+                                                                    std::move(model), shapes));
   return runner;
 }
 
@@ -63,38 +47,24 @@ Status ModelRunner::SetInputs(const std::vector<std::string>& bytes) {
   return {};
 }
 
-StatusOr<std::vector<ModelRunner::StepTime>> ModelRunner::Profile(int runs) {
-  using Clock = std::chrono::steady_clock;
-  std::vector<std::vector<double>> times(plan_->steps.size());
+StatusOr<std::vector<plan::StepTime>> ModelRunner::Profile(int runs) {
+  plan::StepProfile profile(steps().size());
   for (int run = 0; run < runs; ++run) {
-    HADRON_RETURN_IF_ERROR(bound_->Gather(run_inputs_));
-    for (std::size_t i = 0; i < times.size(); ++i) {
-      Status status;
-      const auto begin = Clock::now();
-      bound_->EnqueueStep(i, *stream_);
-      stream_->Record([&status](Status result) { status = std::move(result); });
-      stream_->Flush();
-      lane_.RunAll();
-      times[i].push_back(std::chrono::duration<double, std::micro>(Clock::now() - begin).count());
-      HADRON_RETURN_IF_ERROR(std::move(status));
-    }
+    Status status;
+    single_->StartProfiled(run_inputs_, profile,
+                           [&status](Status result) { status = std::move(result); });
+    lane_.RunAll();
+    HADRON_RETURN_IF_ERROR(std::move(status));
   }
-  std::vector<StepTime> steps;
-  for (std::size_t i = 0; i < times.size(); ++i) {
-    steps.push_back({plan_->steps[i].label, *std::ranges::min_element(times[i])});
-  }
-  return steps;
+  return profile.Times();
 }
 
 StatusOr<std::vector<tensor::HostTensor>> ModelRunner::Run() {
-  HADRON_RETURN_IF_ERROR(bound_->Gather(run_inputs_));
-  bound_->Enqueue(*stream_);
   Status status;
-  stream_->Record([&status](Status result) { status = std::move(result); });
-  stream_->Flush();
+  single_->Start(run_inputs_, [&status](Status result) { status = std::move(result); });
   lane_.RunAll();
   HADRON_RETURN_IF_ERROR(std::move(status));
-  return bound_->Collect(rows_);
+  return single_->Collect(rows_);
 }
 
 }  // namespace hadron::bench

@@ -8,8 +8,7 @@
 #include "base/executor.h"
 #include "base/status.h"
 #include "device/device.h"
-#include "plan/bound_plan.h"
-#include "plan/compiled_model.h"
+#include "plan/single_plan.h"
 
 namespace hadron::bench {
 
@@ -28,29 +27,19 @@ class ModelRunner {
   const std::vector<tensor::TensorDesc>& inputs() const { return inputs_; }
   /// One run, inputs copied in and outputs copied out.
   base::StatusOr<std::vector<tensor::HostTensor>> Run();
-  std::string Listing() const { return plan_->Listing(); }
-
-  struct StepTime {
-    std::string label;
-    double microseconds = 0;  ///< least of the runs
-  };
-  /// Times every step alone, over `runs` runs.
-  base::StatusOr<std::vector<StepTime>> Profile(int runs);
+  std::string Listing() const { return single_->plan().Listing(); }
+  /// The steps in order, as the plan has them.
+  const std::vector<plan::PlanStep>& steps() const { return single_->plan().steps; }
+  /// Times every step, over `runs` runs.
+  base::StatusOr<std::vector<plan::StepTime>> Profile(int runs);
 
  private:
   ModelRunner() = default;
-  base::StatusOr<std::unique_ptr<device::DeviceBuffer>> Allocate(std::uint64_t bytes);
 
   std::unique_ptr<device::Device> host_;
   backend::KernelRegistry kernels_;
   base::ManualExecutor lane_;
-  std::unique_ptr<device::Stream> stream_;
-  std::shared_ptr<const plan::CompiledModel> model_;
-  std::shared_ptr<const plan::WeightBinding> weights_;
-  std::shared_ptr<const plan::ExecutionPlan> plan_;
-  std::unique_ptr<device::DeviceBuffer> io_;
-  std::unique_ptr<device::DeviceBuffer> arena_;
-  std::unique_ptr<plan::BoundPlan> bound_;
+  std::unique_ptr<plan::SinglePlan> single_;
   std::vector<tensor::TensorDesc> inputs_;
   std::vector<plan::RunInput> run_inputs_;
   std::int64_t rows_ = 1;

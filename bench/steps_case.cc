@@ -17,13 +17,13 @@ Status PrintSteps(const StepsOptions& options, const std::string& model, int bat
     zeros.emplace_back(desc.shape.CheckedBytes(desc.type).value_or(0), '\0');
   }
   HADRON_RETURN_IF_ERROR(runner->SetInputs(zeros));
-  HADRON_ASSIGN_OR_RETURN(const auto steps, runner->Profile(options.runs));
+  HADRON_ASSIGN_OR_RETURN(const auto times, runner->Profile(options.runs));
   double total = 0;
-  for (const auto& step : steps) total += step.microseconds;
-  fmt::print("{} batch {}: {} steps, {:.0f} us\n", model, batch, steps.size(), total);
-  for (const auto& step : steps) {
-    fmt::print("{:>10.1f} us {:>5.1f} %  {}\n", step.microseconds, 100 * step.microseconds / total,
-               step.label);
+  for (const plan::StepTime& time : times) total += time.least;
+  fmt::print("{} batch {}: {} steps, {:.0f} us\n", model, batch, times.size(), total);
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    fmt::print("{:>10.1f} us {:>5.1f} %  {}\n", times[i].least, 100 * times[i].least / total,
+               runner->steps()[i].label);
   }
   return {};
 }

@@ -39,6 +39,9 @@ ExitCode RunModels(const Context& context);
 /// One inference request and its answer.
 ExitCode RunInfer(const Context& context, const InferOptions& options);
 
+/// Becomes the program hadron-explain, which lies beside this one; returns only when it cannot.
+ExitCode RunExplain(const Context& context, const std::vector<std::string>& arguments);
+
 /// Prints "hadron-cli: message" and gives the code to end with.
 ExitCode Complain(const Context& context, const client::Error& error);
 

@@ -25,6 +25,7 @@ Exit codes: 0 done, 1 the server answers with an error or is not ready, 2 wrong 
 Examples:
   hadron-cli status
   hadron-cli infer digits --input image=digit_3.pgm
+  hadron-cli explain --plan model_repo/digits --svg digits.svg
   hadron-cli --grpc 127.0.0.1:8001 infer calo_gan --input noise=random --input energy=50)";
 
 struct Arguments {
@@ -54,6 +55,15 @@ void AddInfer(CLI::App& app, InferOptions& infer) {
   app.add_option("--seed", infer.seed, "Seed of 'random'")->capture_default_str();
 }
 
+/// Everything behind 'explain' goes to the program that explains, --help included.
+void AddExplain(CLI::App& app) {
+  CLI::App* explain =
+      app.add_subcommand("explain", "Show how a model is run: the plan's steps and their times");
+  explain->set_help_flag();
+  explain->fallthrough(false);
+  explain->prefix_command();
+}
+
 ExitCode Run(const CLI::App& app, const Arguments& arguments) {
   const std::string url = arguments.grpc.empty() ? arguments.url : "grpc://" + arguments.grpc;
   const auto timeout = std::chrono::milliseconds(static_cast<long>(arguments.timeout_s * 1000));
@@ -63,6 +73,9 @@ ExitCode Run(const CLI::App& app, const Arguments& arguments) {
                         .err = std::cerr};
   if (app.got_subcommand("status")) return RunStatus(context);
   if (app.got_subcommand("models")) return RunModels(context);
+  if (app.got_subcommand("explain")) {
+    return RunExplain(context, app.get_subcommand("explain")->remaining());
+  }
   return RunInfer(context, arguments.infer);
 }
 
@@ -80,6 +93,7 @@ int Main(int argc, char** argv) {
   app.add_flag("--json", arguments.json, "Print JSON instead of text");
   app.add_subcommand("status", "Is the server live and ready, and what is it?");
   app.add_subcommand("models", "List the models of the repository and their states");
+  AddExplain(app);
   AddInfer(*app.add_subcommand("infer", "Send one request and show the answer"), arguments.infer);
   try {
     app.parse(argc, argv);

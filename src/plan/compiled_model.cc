@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "backend/reference_executor.h"
 #include "base/bytes.h"
@@ -17,6 +18,8 @@ namespace {
 
 using base::Status;
 using base::StatusOr;
+
+constexpr std::uint64_t kSmallConstant = 64 * 1024;
 
 std::vector<std::int64_t> Buckets(const CompileOptions& options) {
   if (options.max_batch <= 0) return {1};
@@ -45,6 +48,39 @@ graph::PassContext MakePassContext(const CompileOptions& options,
     return false;
   };
   return context;
+}
+
+/// A constant without its bytes: they are in the weight image, packed as the kernels want them.
+graph::ConstantRef WithoutBytes(const graph::Constant& constant) {
+  return graph::Constant::Deferred(
+      constant.desc(), {}, [name = constant.desc().name](std::span<const tensor::HostTensor>) {
+        return StatusOr<base::IoBuf>(base::Internal(
+            fmt::format("the bytes of weights '{}' were dropped after packing", name)));
+      });
+}
+
+/// Drops the bytes of large constants and of what small ones were computed from: with them a loaded
+/// model would be in memory twice. Small ones stay, since plans for other shapes may ask for their
+/// values (bounds, axes), and so do strings, which no image holds.
+void DropConstants(graph::Graph& graph) {
+  std::map<const graph::Constant*, graph::ConstantRef> lasting;
+  for (std::size_t id = 0; id < graph.value_count(); ++id) {
+    graph::ConstantRef& constant = graph.value(static_cast<graph::ValueId>(id)).constant;
+    if (constant == nullptr) continue;
+    graph::ConstantRef& kept = lasting[constant.get()];
+    if (kept == nullptr) {
+      const bool strings = constant->type() == tensor::DataType::kString;
+      kept = constant;
+      if (!strings && constant->byte_size() > kSmallConstant) {
+        kept = WithoutBytes(*constant);
+      } else if (constant->deferred()) {
+        auto tensor = constant->Evaluate();
+        kept = tensor.ok() ? graph::Constant::FromTensor(std::move(tensor).value())
+                           : WithoutBytes(*constant);
+      }
+    }
+    constant = kept;
+  }
 }
 
 void HashText(base::Sha256& hash, std::string_view text) {
@@ -90,6 +126,7 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   HADRON_ASSIGN_OR_RETURN(model->weights_,
                           WeightImage::Pack(model->graph_, std::move(builder.discovered()), host,
                                             model->options_.owner));
+  DropConstants(model->graph_);
   model->plan_hash_ = PlanHash(model->graph_, *model->weights_, model->device_class_);
   return std::shared_ptr<const CompiledModel>(std::move(model));
 }

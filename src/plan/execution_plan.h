@@ -45,6 +45,8 @@ struct PlanStep {
   std::vector<std::uint32_t> outputs;
   std::uint64_t scratch_offset = 0;  ///< in the arena of the kernel's side
   std::string label;                 ///< node and algorithm, for listings
+  int node = -1;                     ///< index in the model's graph; -1: a copy or a reorder
+  backend::BackendId backend = backend::BackendId::kReference;  ///< of `kernel`
 };
 
 /// What to do for one signature (the shapes of all inputs, the batch bucket included): steps,

@@ -23,14 +23,18 @@ std::uint64_t Capacity(const std::unique_ptr<DeviceBuffer>& buffer) {
   return buffer == nullptr ? 0 : buffer->bytes();
 }
 
-/// Replaces the buffer by one of at least `bytes`: new first, so that a refusal leaves the old.
-Status Grow(std::unique_ptr<DeviceBuffer>& buffer, std::uint64_t bytes, device::Device& device,
-            const std::string& owner) {
-  if (Capacity(buffer) >= bytes) return {};
+/// A buffer of at least `bytes`; null when `old` is large enough.
+StatusOr<std::unique_ptr<DeviceBuffer>> Larger(const std::unique_ptr<DeviceBuffer>& old,
+                                               std::uint64_t bytes, device::Device& device,
+                                               const std::string& owner) {
+  if (Capacity(old) >= bytes) return std::unique_ptr<DeviceBuffer>();
   const std::uint64_t rounded = (bytes + kGrain - 1) / kGrain * kGrain;
   HADRON_ASSIGN_OR_RETURN(auto reservation, device.memory().Reserve(owner, rounded));
-  HADRON_ASSIGN_OR_RETURN(buffer, device.Allocate(std::move(reservation), rounded));
-  return {};
+  return device.Allocate(std::move(reservation), rounded);
+}
+
+void Replace(std::unique_ptr<DeviceBuffer>& old, std::unique_ptr<DeviceBuffer> larger) {
+  if (larger != nullptr) old = std::move(larger);
 }
 
 /// Moments of one run, written on the lane's thread.
@@ -65,10 +69,20 @@ bool Lane::CanTake(const ExecutionPlan& plan) const {
 Status Lane::EnsureMemory(const ExecutionPlan& plan) {
   if (Fits(plan)) return {};
   HADRON_CHECK(state_->in_flight.load() == 0);
+  // All new memory before any old goes: a refusal leaves the lane as it was, for other models.
+  std::array<std::unique_ptr<DeviceBuffer>, kMaxRuns> io;
+  for (std::size_t i = 0; i < io.size(); ++i) {
+    HADRON_ASSIGN_OR_RETURN(io[i], Larger(io_[i], plan.io_bytes, host_, name_));
+  }
+  HADRON_ASSIGN_OR_RETURN(auto host_arena,
+                          Larger(host_arena_, plan.host_arena_bytes, host_, name_));
+  HADRON_ASSIGN_OR_RETURN(auto device_arena,
+                          Larger(device_arena_, plan.device_arena_bytes, device_, name_));
   entries_.clear();  // their arguments point into the old memory
-  for (auto& io : io_) HADRON_RETURN_IF_ERROR(Grow(io, plan.io_bytes, host_, name_));
-  HADRON_RETURN_IF_ERROR(Grow(host_arena_, plan.host_arena_bytes, host_, name_));
-  return Grow(device_arena_, plan.device_arena_bytes, device_, name_);
+  for (std::size_t i = 0; i < io.size(); ++i) Replace(io_[i], std::move(io[i]));
+  Replace(host_arena_, std::move(host_arena));
+  Replace(device_arena_, std::move(device_arena));
+  return {};
 }
 
 std::size_t Lane::FreeSlot() const {

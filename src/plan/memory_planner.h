@@ -18,9 +18,9 @@ struct MemoryPlan {
   std::uint64_t arena_bytes = 0;
 };
 
-/// Places intervals in one arena so that no two that overlap in time overlap in bytes: largest
-/// first, each at the lowest offset where it fits. Offsets are multiples of `alignment` (a power of
-/// two). Pure.
+/// Places intervals in one arena so that no two that overlap in time overlap in bytes: each at the
+/// lowest offset where it fits, in the best of several orders (largest first, longest-lived first,
+/// ...). Offsets are multiples of `alignment` (a power of two). Pure.
 MemoryPlan PlanMemory(const std::vector<Interval>& intervals, std::uint64_t alignment);
 
 /// Most bytes that are live at one step: no plan can be smaller.

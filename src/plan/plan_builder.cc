@@ -297,7 +297,12 @@ Status PlanBuilder::EmitNode(const Node& node) {
   Status refused;
   for (const BackendId backend : BackendOrder()) {
     auto kernel = TryBackend(node, backend, candidate);
-    if (kernel.ok()) return EmitKernel(node, std::move(kernel).value(), candidate);
+    if (kernel.ok()) {
+      HADRON_RETURN_IF_ERROR(EmitKernel(node, std::move(kernel).value(), candidate));
+      plan_.steps.back().backend = backend;
+      plan_.steps.back().node = static_cast<int>(&node - graph_.nodes().data());
+      return {};
+    }
     refused = std::move(kernel).status();
     if (refused.code() != base::StatusCode::kUnimplemented) break;
   }
@@ -401,6 +406,7 @@ StatusOr<std::uint32_t> PlanBuilder::Reorder(ValueId value, std::uint32_t from, 
   step.inputs = {from};
   step.outputs = {to};
   step.label = fmt::format("reorder '{}' [{}]", graph_.value(value).name, kernel->description());
+  step.backend = BackendId::kOneDnn;
   step.kernel = std::move(kernel);
   AddStep(std::move(step));
   return to;
@@ -423,6 +429,7 @@ std::optional<std::uint32_t> PlanBuilder::ReorderOnDevice(ValueId value, std::ui
   step.inputs = {from};
   step.outputs = {to};
   step.label = fmt::format("reorder '{}' [{}]", node.name, (*kernel)->description());
+  step.backend = BackendId::kOpenCl;
   step.kernel = std::move(*kernel);
   AddStep(std::move(step));
   return to;
@@ -506,8 +513,11 @@ Status PlanBuilder::AssignMemory() {
     for (std::size_t i = 0; i < owners.size(); ++i) {
       plan_.tensors[owners[i]].offset = placed.offsets[i];
     }
+    // Empty tensors are bound like any other: an arena of nothing would leave them without a
+    // buffer.
+    const std::uint64_t least = owners.empty() ? 0 : kArenaAlignment;
     (space == Space::kHostArena ? plan_.host_arena_bytes : plan_.device_arena_bytes) =
-        placed.arena_bytes;
+        std::max(placed.arena_bytes, least);
   }
   for (std::uint32_t t = 0; t < plan_.tensors.size(); ++t) {
     const std::uint32_t root = extras_[t].root;

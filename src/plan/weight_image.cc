@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <future>
+#include <span>
 #include <tuple>
 
 #include "base/checked.h"
@@ -32,6 +33,22 @@ StatusOr<std::shared_ptr<device::DeviceBuffer>> AllocateHost(device::Device& hos
   HADRON_ASSIGN_OR_RETURN(auto buffer, host.Allocate(std::move(reservation), bytes));
   std::memset(buffer->host(), 0, bytes);  // gaps between tensors are part of the hash
   return std::shared_ptr<device::DeviceBuffer>(std::move(buffer));
+}
+
+/// Copies the device's segments and waits until the copies have ended, well or not.
+Status Upload(const WeightImage& image,
+              std::span<const std::shared_ptr<device::DeviceBuffer>> buffers,
+              device::Device& device, base::Executor& lane) {
+  HADRON_ASSIGN_OR_RETURN(const auto stream, device.CreateStream(lane));
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    const WeightImage::Segment& segment = image.segments()[i];
+    if (segment.home != Home::kDevice) continue;
+    stream->Upload({segment.host->host(), segment.bytes}, *buffers[i], 0);
+  }
+  std::promise<Status> arrived;
+  stream->Record([&arrived](Status status) { arrived.set_value(std::move(status)); });
+  stream->Flush();
+  return arrived.get_future().get().With("uploading weights");
 }
 
 }  // namespace
@@ -106,27 +123,19 @@ StatusOr<std::shared_ptr<const WeightBinding>> WeightBinding::Create(
     const std::string& owner) {
   auto binding = std::make_shared<WeightBinding>();
   binding->image_ = image;
-  std::unique_ptr<device::Stream> stream;
+  // All memory before the first copy: a refusal must not leave copies under way.
+  std::uint64_t to_upload = 0;
   for (const WeightImage::Segment& segment : image->segments()) {
     if (segment.home == Home::kHost) {
       binding->buffers_.push_back(segment.host);
       continue;
     }
-    if (stream == nullptr) {
-      HADRON_ASSIGN_OR_RETURN(stream, device.CreateStream(lane));
-    }
     HADRON_ASSIGN_OR_RETURN(auto reservation, device.memory().Reserve(owner, segment.bytes));
     HADRON_ASSIGN_OR_RETURN(auto buffer, device.Allocate(std::move(reservation), segment.bytes));
-    stream->Upload({segment.host->host(), segment.bytes}, *buffer, 0);
     binding->buffers_.emplace_back(std::move(buffer));
+    to_upload += segment.bytes;
   }
-  if (stream != nullptr) {
-    std::promise<Status> arrived;
-    stream->Record([&arrived](Status status) { arrived.set_value(std::move(status)); });
-    stream->Flush();
-    Status status = arrived.get_future().get();
-    if (!status.ok()) return std::move(status).With("uploading weights");
-  }
+  if (to_upload > 0) HADRON_RETURN_IF_ERROR(Upload(*image, binding->buffers_, device, lane));
   return std::shared_ptr<const WeightBinding>(std::move(binding));
 }
 

@@ -95,6 +95,13 @@ class Layers(CheckTest):
         self.write("clients/cli/main.cc", '#include "serving/request.h"\n')
         self.assert_found("clients/cli/main.cc:1", "serving/request.h")
 
+    def test_only_the_explaining_part_of_the_cli_sees_plans(self):
+        self.write("clients/cli/explain/run.cc", '#include "plan/compiled_model.h"\n')
+        self.write("clients/cli/explain/wiring.cc", '#include "device/host/factory.h"\n')
+        self.assert_clean()
+        self.write("clients/cli/run.cc", '#include "plan/compiled_model.h"\n')
+        self.assert_found("clients/cli/run.cc:1", "plan/compiled_model.h")
+
     def test_finds_a_client_header_that_exposes_the_inside(self):
         self.write("clients/cpp/include/hadron/client.h", '#include "base/status.h"\n')
         self.assert_found("clients/cpp/include/hadron/client.h:1", "standard library only")

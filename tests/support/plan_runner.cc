@@ -87,6 +87,7 @@ StatusOr<std::vector<HostTensor>> PlanRunner::Run(const std::vector<HostTensor>&
   HADRON_ASSIGN_OR_RETURN(const auto plan, model_->Specialise(shapes));
   HADRON_ASSIGN_OR_RETURN(const auto io, Allocate(*host_, plan->io_bytes));
   HADRON_ASSIGN_OR_RETURN(const auto host_arena, Allocate(*host_, plan->host_arena_bytes));
+  PoisonHost(*io);
   PoisonHost(*host_arena);
   std::unique_ptr<DeviceBuffer> device_arena;
   const std::vector<std::byte> poison(plan->device_arena_bytes, kPoison);

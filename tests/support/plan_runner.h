@@ -25,8 +25,9 @@ struct PlanRunnerOptions {
   int threads = 2;
 };
 
-/// A compiled model with memory of its own and a thread that plays the lane. Arenas are poisoned
-/// before every run: a tensor that is read before it is written shows as NaN. Not thread-safe.
+/// A compiled model with memory of its own and a thread that plays the lane. Arenas and the
+/// memory of inputs and outputs are poisoned before every run: a tensor that is read before it is
+/// written shows as NaN. Not thread-safe.
 ///
 ///     HADRON_ASSIGN_OR_RETURN(auto runner, PlanRunner::Create(std::move(graph), {}));
 ///     auto outputs = runner->Run(inputs);

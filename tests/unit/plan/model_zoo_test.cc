@@ -2,8 +2,15 @@
 // and off, at several batch sizes; and every row bit-identical whatever batch it rode in.
 #include <gtest/gtest.h>
 
+#include <future>
+#include <thread>
+
 #include "backend/reference_executor.h"
 #include "device/host/factory.h"
+#include "onnx/loader.h"
+#include "plan/lane.h"
+#include "support/onnx_writer.h"
+#include "support/plan_intervals.h"
 #include "support/recorded_model.h"
 
 namespace hadron::plan {
@@ -39,6 +46,21 @@ TEST_P(ModelZoo, RowsDoNotDependOnTheirBatch) {
   test::ExpectBatchInvariance(Example(GetParam()), "cpu");
 }
 
+TEST_P(ModelZoo, KeepsLiveTensorsApart) {
+  const test::RecordedModel model = Example(GetParam());
+  const auto runner = test::PlanRunner::Create(LoadGraph(GetParam()), {});
+  ASSERT_TRUE(runner.ok()) << runner.message();
+  for (const std::int64_t rows : {1, 3, 8}) {
+    std::vector<tensor::Shape> shapes;
+    for (const auto& input : model.Inputs((*runner)->model().graph(), 0, rows)) {
+      shapes.push_back(input.desc.shape);
+    }
+    const auto plan = (*runner)->model().Specialise(shapes);
+    ASSERT_TRUE(plan.ok()) << plan.message();
+    test::ExpectSoundArena(**plan, Space::kHostArena, 1.15);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, ModelZoo,
                          ::testing::Values("digits", "calo_gan", "jet_bdt", "simple",
                                            "identity_fp32"),
@@ -55,6 +77,53 @@ TEST(Plan, FusesTheDigitsNetwork) {
     EXPECT_NE(node.op_type, "Add") << node.name;
   }
   EXPECT_LE((*runner)->model().graph().nodes().size(), 11U);
+}
+
+TEST(Plan, RunsWithNothingButAnEmptyTensorInTheArena) {
+  // The slice is empty and needs no bytes; the join still reads it.
+  using tensor::DataType;
+  using test::OnnxTensor;
+  test::OnnxWriter w;
+  w.Input("x", DataType::kFp32, {"batch", 4}).Output("y", DataType::kFp32, {"batch", 4});
+  w.Initializer("first", OnnxTensor::Ints({1}, {2}))
+      .Initializer("last", OnnxTensor::Ints({1}, {2}));
+  w.Initializer("axis", OnnxTensor::Ints({1}, {1}));
+  w.Node({"Slice", {"x", "first", "last", "axis"}, {"nothing"}});
+  w.Node({"Concat", {"nothing", "x"}, {"y"}, {{"axis", 1}}});
+  auto loaded =
+      onnx::LoadOnnx(base::IoBuf::FromString(w.Serialize()), onnx::ExternalData::None(), {});
+  ASSERT_TRUE(loaded.ok()) << loaded.message();
+  auto host = device::MakeHostDevice(kBudget);
+  backend::KernelRegistry kernels;
+  backend::RegisterOneDnnKernels(kernels);
+  CompileOptions options;
+  options.max_batch = 2;
+  options.disabled_passes = test::AllPassNames();
+  const auto model =
+      CompiledModel::Compile(std::move(loaded->graph), options, kernels, *host, *host);
+  ASSERT_TRUE(model.ok()) << model.message();
+  base::TaskQueue queue;
+  std::jthread thread([&queue] { queue.Run(); });
+  {
+    auto lane = Lane::Create(*host, *host, queue, "lane");
+    ASSERT_TRUE(lane.ok()) << lane.message();
+    const std::vector<tensor::Shape> shapes = {{1, 4}};
+    const auto plan = (*model)->Specialise(shapes);
+    ASSERT_TRUE(plan.ok()) << plan.message();
+    auto weights = WeightBinding::Create((*model)->weights(), *host, queue, "model");
+    ASSERT_TRUE(weights.ok()) << weights.message();
+    std::promise<RunResult> finished;
+    RunRequest request{*plan,
+                       *weights,
+                       {{{base::IoBuf::FromString("0123456789abcdef")}, {4}}},
+                       1,
+                       [&finished](RunResult result) { finished.set_value(std::move(result)); }};
+    ASSERT_TRUE((*lane)->Submit(request).ok());
+    const RunResult result = finished.get_future().get();
+    ASSERT_TRUE(result.status.ok()) << result.status.message();
+    EXPECT_EQ(result.outputs[0].bytes.ToString(), "0123456789abcdef");
+  }
+  queue.Stop();
 }
 
 TEST(Plan, GivesAllMemoryBack) {
