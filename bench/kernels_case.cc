@@ -2,20 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <fstream>
 
 #include "bench/front_repository.h"
+#include "bench/layer_model.h"
 #include "bench/model_runner.h"
 #include "bench/onednn_arm.h"
-#include "support/onnx_writer.h"
 
 namespace hadron::bench {
 namespace {
 
 using base::Status;
 using base::StatusOr;
-using tensor::DataType;
 
 constexpr int kRuns = 15;
 
@@ -33,39 +31,11 @@ constexpr Layer kLayers[] = {
     {"depthwise 3x3 384 at 14x14", 384, 384, 14, 3, 1, 384},
 };
 
-std::string ModelOf(const Layer& l) {
-  test::OnnxWriter writer;
-  std::vector<float> weights(static_cast<std::size_t>(
-      l.in / l.groups * l.out * std::max<std::int64_t>(1, l.kernel * l.kernel)));
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    weights[i] = static_cast<float>(i % 17) * 0.01F - 0.08F;
-  }
-  if (l.kernel == 0) {
-    writer.Input("x", DataType::kFp32, {"batch", l.size, l.in});
-    writer.Output("y", DataType::kFp32, {"batch", l.size, l.out});
-    writer.Initializer("w", test::OnnxTensor::Floats({l.in, l.out}, weights));
-    writer.Node({"MatMul", {"x", "w"}, {"y"}, {}, "layer"});
-    return writer.Serialize();
-  }
-  writer.Input("x", DataType::kFp32, {"batch", l.in, l.size, l.size});
-  writer.Output("y", DataType::kFp32, {"batch", l.out, l.output(), l.output()});
-  writer.Initializer(
-      "w", test::OnnxTensor::Floats({l.out, l.in / l.groups, l.kernel, l.kernel}, weights));
-  const std::vector<std::int64_t> pads(4, l.kernel / 2);
-  const std::vector<std::int64_t> strides(2, l.stride);
-  writer.Node({"Conv",
-               {"x", "w"},
-               {"y"},
-               {{"pads", pads}, {"strides", strides}, {"group", l.groups}},
-               "layer"});
-  return writer.Serialize();
-}
-
 /// Microseconds of the layer itself: reorders at the ends belong to other layers.
 StatusOr<double> TimeOurs(ModelRunner& runner) {
-  HADRON_ASSIGN_OR_RETURN(const auto steps, runner.Profile(kRuns));
-  for (const auto& step : steps) {
-    if (step.label.find("node 'layer'") != std::string::npos) return step.microseconds;
+  HADRON_ASSIGN_OR_RETURN(const auto times, runner.Profile(kRuns));
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    if (runner.steps()[i].node >= 0) return times[i].least;
   }
   return base::Internal("the plan has no step for the layer");
 }
@@ -73,7 +43,7 @@ StatusOr<double> TimeOurs(ModelRunner& runner) {
 StatusOr<Ratio> CompareLayer(const Layer& layer, const KernelsOptions& options,
                              const std::string& directory) {
   const std::string path = directory + "/layer.onnx";
-  std::ofstream(path, std::ios::binary) << ModelOf(layer);
+  std::ofstream(path, std::ios::binary) << LayerModel(layer);
   HADRON_ASSIGN_OR_RETURN(auto runner, ModelRunner::Load(path, 1, options.threads));
   std::vector<std::string> inputs;
   for (const auto& desc : runner->inputs()) {

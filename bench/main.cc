@@ -8,6 +8,7 @@
 #include "bench/floor.h"
 #include "bench/front_case.h"
 #include "bench/kernels_case.h"
+#include "bench/opencl_case.h"
 #include "bench/report.h"
 #include "bench/steps_case.h"
 
@@ -39,7 +40,8 @@ void SetDefaults(Arguments& arguments) {
 
 CLI::App* AddRun(CLI::App& app, Arguments& arguments) {
   CLI::App* run = app.add_subcommand("run", "Run cases");
-  run->add_option("case", arguments.cases, "engine, front (both without one), kernels, or steps");
+  run->add_option("case", arguments.cases,
+                  "engine, front (both without one), kernels, opencl, or steps");
   run->add_option("--profile", arguments.profile, "quick, full, or smoke: checks answers only")
       ->check(CLI::IsMember({"quick", "full", "smoke"}));
   run->add_option("--out", arguments.out, "Directory for the results as JSON");
@@ -78,6 +80,11 @@ base::StatusOr<CaseResult> RunCase(const std::string& name, const Arguments& arg
   }
   if (name == "kernels") {
     return RunKernelsCase({arguments.engine.threads, RoundsOf(arguments.profile)});
+  }
+  if (name == "opencl") {
+    const EngineOptions& engine = arguments.engine;
+    return RunOpenClCase(
+        {engine.repository, engine.models, engine.threads, RoundsOf(arguments.profile)});
   }
   if (name == "steps") {
     HADRON_RETURN_IF_ERROR(ShowSteps(arguments.engine));
