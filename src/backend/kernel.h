@@ -142,6 +142,20 @@ class KernelRegistry {
   std::vector<Row> rows_;
 };
 
+/// The compiled programs behind a registry's device kernels. Thread-safe.
+class DevicePrograms {
+ public:
+  struct Counts {
+    std::uint64_t compiled = 0;  ///< from source
+    std::uint64_t loaded = 0;    ///< from the cache
+  };
+  virtual ~DevicePrograms() = default;
+  virtual Counts counts() const = 0;
+  /// Writes to the cache what has been compiled since the last call. To be called when the new
+  /// kernels have run once: drivers may compile them no sooner, and binaries should be complete.
+  virtual void Keep() = 0;
+};
+
 /// Wraps RunReference as a kernel: the fallback for what nothing faster implements.
 base::StatusOr<std::unique_ptr<Kernel>> MakeReferenceKernel(const KernelRequest& request);
 
@@ -159,11 +173,13 @@ struct OpenClOptions {
   /// Compiled programs are kept in its folder "bin"; empty: nowhere. A directory that cannot be
   /// used costs time, never a failure.
   std::string cache_dir = {};
+  std::uint64_t cache_bytes = std::uint64_t{512} << 20U;  ///< the least recently used go beyond it
 };
 
 /// `device` outlives the registry; programs are built when a kernel first needs them.
-void RegisterOpenClKernels(KernelRegistry& registry, device::Device& device,
-                           const OpenClOptions& options);
+std::shared_ptr<DevicePrograms> RegisterOpenClKernels(KernelRegistry& registry,
+                                                      device::Device& device,
+                                                      const OpenClOptions& options);
 #endif
 
 }  // namespace hadron::backend

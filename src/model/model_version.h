@@ -44,7 +44,6 @@ class ModelVersion {
     std::shared_ptr<telemetry::ModelMetrics> metrics;
     /// By output name: one label an element index; outputs without labels are absent.
     std::map<std::string, std::vector<std::string>> labels;
-    double load_seconds = 0;
   };
   explicit ModelVersion(Parts parts);
 
@@ -57,7 +56,7 @@ class ModelVersion {
   const std::shared_ptr<const plan::WeightBinding>& weights() const { return parts_.weights; }
   /// Null when the output has no labels.
   const std::vector<std::string>* labels(const std::string& output) const;
-  double load_seconds() const { return parts_.load_seconds; }
+  double load_seconds() const { return parts_.metrics->load_seconds.load(); }
 
   /// Inputs and outputs as the protocol shows them: config order, dims with -1 for "any" and a
   /// leading -1 when the model batches (reshape not applied).

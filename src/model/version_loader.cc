@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <future>
 
 #include "base/log.h"
 #include "config/complete.h"
 #include "config/parse.h"
 #include "onnx/loader.h"
+#include "plan/lane.h"
 
 namespace hadron::model {
 namespace {
@@ -87,19 +88,59 @@ StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
                                       *deps_.device, *deps_.host);
 }
 
-Status VersionLoader::WarmPlans(const ModelVersion& version) const {
+Status VersionLoader::WarmPlans(const ModelVersion& version, const std::string& owner) const {
   // The smallest and the largest batch are ready before the first request; sizes between are made
-  // when they are first met. Models with free dimensions have no sizes to prepare.
+  // when they are first met, unless they need programs of their own. Models with free dimensions
+  // have no sizes to prepare.
   const plan::CompiledModel& compiled = version.compiled();
-  for (const std::int64_t rows : {compiled.buckets().front(), compiled.buckets().back()}) {
+  const std::vector<std::int64_t>& buckets = compiled.buckets();
+  std::vector<std::shared_ptr<const plan::ExecutionPlan>> plans;
+  for (const std::int64_t rows : buckets) {
+    const bool end = rows == buckets.front() || rows == buckets.back();
+    if (!end && deps_.programs == nullptr) continue;
     std::vector<tensor::Shape> shapes;
     for (const graph::ValueId id : compiled.graph().inputs()) {
       shapes.push_back(graph::ToShape(compiled.graph().value(id).shape));
       if (version.config().batched()) shapes.back()[0] = rows;
       if (!shapes.back().fully_known()) return {};
     }
+    const std::uint64_t programs = Programs();
     HADRON_ASSIGN_OR_RETURN(auto plan, compiled.Specialise(shapes));
+    if (end || Programs() != programs) plans.push_back(plan);
     version.plans().Insert(std::move(plan));
+  }
+  if (deps_.programs == nullptr) return {};
+  // Drivers compile a kernel when it first runs, which no request shall pay for; and memory or a
+  // kernel that the driver refuses is to fail the load.
+  HADRON_RETURN_IF_ERROR(Rehearse(version, plans, owner).With("the warm-up run"));
+  deps_.programs->Keep();
+  return {};
+}
+
+std::uint64_t VersionLoader::Programs() const {
+  if (deps_.programs == nullptr) return 0;
+  const auto counts = deps_.programs->counts();
+  return counts.compiled + counts.loaded;
+}
+
+Status VersionLoader::Rehearse(const ModelVersion& version,
+                               std::span<const std::shared_ptr<const plan::ExecutionPlan>> plans,
+                               const std::string& owner) const {
+  // A lane of its own: what it takes goes back, whether the load succeeds or not.
+  HADRON_ASSIGN_OR_RETURN(const auto lane, plan::Lane::Create(*deps_.device, *deps_.host,
+                                                              *deps_.lane, "warm-up of " + owner));
+  for (const auto& plan : plans) {
+    std::promise<Status> ran;
+    plan::RunRequest run;
+    run.plan = plan;
+    run.weights = version.weights();
+    run.inputs.resize(plan->inputs.size());  // nothing given: zeros
+    run.rows = plan->rows;
+    run.done = [&ran](plan::RunResult result) { ran.set_value(std::move(result.status)); };
+    HADRON_RETURN_IF_ERROR(lane->Submit(run));
+    Status status = ran.get_future().get();
+    // Zeros may be no input that the model takes; everything else is our trouble.
+    if (status.code() != base::StatusCode::kInvalidArgument) HADRON_RETURN_IF_ERROR(status.Clone());
   }
   return {};
 }
@@ -144,10 +185,10 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
   parts.name = model.name;
   parts.version = number;
   parts.metrics = deps_.metrics->AddModel(model.name, number);
-  parts.load_seconds = std::chrono::duration<double>(deps_.clock->Now() - began).count();
-  parts.metrics->load_seconds.store(parts.load_seconds);
   auto version = std::make_shared<const ModelVersion>(std::move(parts));
-  HADRON_RETURN_IF_ERROR(WarmPlans(*version));
+  HADRON_RETURN_IF_ERROR(WarmPlans(*version, owner));
+  version->metrics().load_seconds.store(
+      std::chrono::duration<double>(deps_.clock->Now() - began).count());
   return ModelHandle(std::move(version));
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ class VersionLoader {
     base::Executor* lane = nullptr;  ///< runs the host tasks of uploads
     telemetry::Metrics* metrics = nullptr;
     const base::Clock* clock = nullptr;
+    backend::DevicePrograms* programs = nullptr;  ///< null where kernels need no compiling
   };
 
   /// A model whose configuration has been read and whose versions have been chosen.
@@ -58,7 +60,13 @@ class VersionLoader {
  private:
   base::StatusOr<std::shared_ptr<const plan::CompiledModel>> Compile(
       graph::Graph graph, const config::ModelConfig& config, const std::string& owner) const;
-  base::Status WarmPlans(const ModelVersion& version) const;
+  base::Status WarmPlans(const ModelVersion& version, const std::string& owner) const;
+  /// How many programs the device has got up to now.
+  std::uint64_t Programs() const;
+  /// Runs the plans on zeros.
+  base::Status Rehearse(const ModelVersion& version,
+                        std::span<const std::shared_ptr<const plan::ExecutionPlan>> plans,
+                        const std::string& owner) const;
 
   const Options options_;
   const Dependencies deps_;

@@ -99,6 +99,17 @@ void Server::SampleGauges() {
                       [this] { return static_cast<double>(request_memory_.used_bytes()); });
   metrics_.AddSampled("hadron_log_dropped_total", {},
                       [] { return static_cast<double>(base::DroppedLogLines()); });
+  device::Device& device = accelerator_ ? *accelerator_ : *host_;
+  const std::string& id = device.info().id;
+  metrics_.AddSampled("hadron_device_memory_budget_bytes", {{"device", id}},
+                      [&device] { return static_cast<double>(device.memory().budget()); });
+  metrics_.AddSampled("hadron_device_memory_reserved_bytes", {{"device", id}},
+                      [&device] { return static_cast<double>(device.memory().reserved()); });
+  if (programs_ == nullptr) return;
+  metrics_.AddSampled("hadron_device_programs_total", {{"device", id}, {"origin", "source"}},
+                      [this] { return static_cast<double>(programs_->counts().compiled); });
+  metrics_.AddSampled("hadron_device_programs_total", {{"device", id}, {"origin", "cache"}},
+                      [this] { return static_cast<double>(programs_->counts().loaded); });
 }
 
 void Server::StartFrontends() {

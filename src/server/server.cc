@@ -105,8 +105,9 @@ void Server::MakeServing() {
   loading.allow_cpu_fallback = options_.Bool("allow-cpu-fallback");
   loading.compute_threads = static_cast<int>(ComputeThreads(options_));
   loader_ = std::make_unique<model::VersionLoader>(
-      std::move(loading), model::VersionLoader::Dependencies{&device, host_.get(), &kernels_,
-                                                             &lane_executor_, &metrics_, &clock_});
+      std::move(loading),
+      model::VersionLoader::Dependencies{&device, host_.get(), &kernels_, &lane_executor_,
+                                         &metrics_, &clock_, programs_.get()});
   std::vector<storage::ObjectStore*> stores;
   for (const auto& store : stores_) stores.push_back(store.get());
   models_ = std::make_unique<model::ModelManager>(

@@ -74,6 +74,7 @@ class Server {
   std::unique_ptr<device::Device> host_;
   std::unique_ptr<device::Device> accelerator_;  ///< null when the CPU serves
   backend::KernelRegistry kernels_;
+  std::shared_ptr<backend::DevicePrograms> programs_;  ///< null when the CPU serves
   std::unique_ptr<plan::Lane> lane_;
   std::unique_ptr<serving::DeviceScheduler> scheduler_;
   std::unique_ptr<serving::InferenceEngine> engine_;

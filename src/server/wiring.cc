@@ -10,6 +10,7 @@
 #ifdef HADRON_HAVE_OPENCL
 #include "device/opencl/factory.h"
 #endif
+#include "server/cache_directory.h"
 #include "server/server.h"
 #include "storage/local/factory.h"
 
@@ -65,6 +66,13 @@ StatusOr<std::unique_ptr<device::Device>> OpenClDevice(const Options& options, u
   const device::DeviceInfo& info = probe->info();
   return device::MakeOpenClDevice(index, Budget(options, info.memory_bytes, info.host_unified));
 }
+
+StatusOr<backend::OpenClFamily> Family(const std::string& name) {
+  if (name == "auto") return backend::OpenClFamily::kAuto;
+  if (name == "cpu") return backend::OpenClFamily::kCpu;
+  if (name == "gpu") return backend::OpenClFamily::kGpu;
+  return InvalidArgument(fmt::format("--opencl-family={}: expected auto, cpu or gpu", name));
+}
 #endif
 
 }  // namespace
@@ -90,8 +98,14 @@ Status Server::MakeDevices() {
   if (index) {
 #ifdef HADRON_HAVE_OPENCL
     HADRON_ASSIGN_OR_RETURN(accelerator_, OpenClDevice(options_, *index));
-    backend::RegisterOpenClKernels(kernels_, *accelerator_,
-                                   {.kernel_dir = options_.Text("kernel-dir")});
+    backend::OpenClOptions kernels;
+    kernels.kernel_dir = options_.Text("kernel-dir");
+    HADRON_ASSIGN_OR_RETURN(kernels.family, Family(options_.Text("opencl-family")));
+    const CacheDirectory cache =
+        FindCacheDirectory(options_.Text("cache-dir"), options_.Uint("cache-budget"));
+    kernels.cache_dir = cache.path;
+    kernels.cache_bytes = cache.bytes;
+    programs_ = backend::RegisterOpenClKernels(kernels_, *accelerator_, kernels);
 #else
     return base::Unimplemented("--device: this build has no OpenCL (HADRON_OPENCL=OFF)");
 #endif

@@ -45,6 +45,8 @@ constexpr MetricDefinition kTable[] = {
     {"hadron_model_state", kGauge, "model,version,state", "1 for the version's current state"},
     {"hadron_device_memory_budget_bytes", kGauge, "device", "Budget of the device's allocator"},
     {"hadron_device_memory_reserved_bytes", kGauge, "device", "Bytes reserved of that budget"},
+    {"hadron_device_programs_total", kCounter, "device,origin",
+     "Programs of the device's kernels: compiled from source, or taken from the cache"},
     {"hadron_copied_bytes_total", kCounter, "direction",
      "User-space copies of tensor bytes, in and out"},
     {"hadron_request_memory_bytes", kGauge, "",

@@ -80,16 +80,30 @@ base::StatusOr<std::shared_ptr<device::Program>> ProgramLibrary::Make(const std:
   const std::string key = ProgramCache::Key(device_.info(), text, options);
   if (const auto binary = cache_.Load(key)) {
     auto loaded = device_.LoadProgram(file, *binary, options);
-    if (loaded.ok()) return std::shared_ptr<device::Program>(std::move(loaded).value());
+    if (loaded.ok()) {
+      ++loaded_;
+      return std::shared_ptr<device::Program>(std::move(loaded).value());
+    }
     cache_.Drop(key);
   }
   HADRON_ASSIGN_OR_RETURN(auto built, device_.BuildProgram(file, text, options));
   ++compiled_;
-  if (cache_.enabled()) {
-    const auto binary = built->Binary();
+  std::shared_ptr<device::Program> program(std::move(built));
+  if (cache_.enabled()) fresh_[key] = program;
+  return program;
+}
+
+void ProgramLibrary::Keep() {
+  std::map<std::string, std::shared_ptr<device::Program>> fresh;
+  {
+    base::MutexLock lock(mutex_);
+    fresh.swap(fresh_);
+  }
+  // Not under the lock: to give a binary some drivers compile what has not run yet.
+  for (const auto& [key, program] : fresh) {
+    const auto binary = program->Binary();
     if (binary.ok()) cache_.Store(key, *binary);
   }
-  return std::shared_ptr<device::Program>(std::move(built));
 }
 
 base::StatusOr<std::string> ProgramLibrary::Expand(const std::string& file,

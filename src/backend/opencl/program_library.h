@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -21,10 +22,12 @@ namespace hadron::backend::opencl {
 /// Shared by the kernel entries of a registry. Thread-safe; the device outlives it.
 ///
 ///     HADRON_ASSIGN_OR_RETURN(auto program, library.Get("elementwise.cl", ""));
-class ProgramLibrary {
+class ProgramLibrary final : public DevicePrograms {
  public:
   ProgramLibrary(device::Device& device, OpenClOptions options)
-      : device_(device), options_(std::move(options)), cache_(options_.cache_dir) {}
+      : device_(device),
+        options_(std::move(options)),
+        cache_(options_.cache_dir, options_.cache_bytes) {}
 
   /// Compiles common.clh, then `prefix` (generated text), then `file`. A line `#include "name"`
   /// stands for that kernel file; a file that was included already gives nothing. Failures are not
@@ -32,11 +35,8 @@ class ProgramLibrary {
   base::StatusOr<std::shared_ptr<device::Program>> Get(const std::string& file,
                                                        const std::string& options,
                                                        const std::string& prefix = "");
-  /// How many programs were compiled from source; the others came from the cache.
-  std::uint64_t compiled() const {
-    base::MutexLock lock(mutex_);
-    return compiled_;
-  }
+  Counts counts() const override { return {compiled_.load(), loaded_.load()}; }
+  void Keep() override;
   const device::DeviceInfo& device_info() const { return device_.info(); }
   /// True when kernels are to be of the family for CPUs: work-items with wide vectors, no local
   /// memory, groups of one.
@@ -53,8 +53,11 @@ class ProgramLibrary {
   device::Device& device_;
   const OpenClOptions options_;
   const ProgramCache cache_;
+  std::atomic<std::uint64_t> compiled_{0};
+  std::atomic<std::uint64_t> loaded_{0};
   mutable base::Mutex mutex_;
-  std::uint64_t compiled_ HADRON_GUARDED_BY(mutex_) = 0;
+  /// Compiled, not yet kept: by key of the cache.
+  std::map<std::string, std::shared_ptr<device::Program>> fresh_ HADRON_GUARDED_BY(mutex_);
   using Key = std::tuple<std::string, std::string, std::string>;
   std::map<Key, std::shared_ptr<device::Program>> programs_ HADRON_GUARDED_BY(mutex_);
 };

@@ -2,8 +2,9 @@
 
 namespace hadron::backend {
 
-void RegisterOpenClKernels(KernelRegistry& registry, device::Device& device,
-                           const OpenClOptions& options) {
+std::shared_ptr<DevicePrograms> RegisterOpenClKernels(KernelRegistry& registry,
+                                                      device::Device& device,
+                                                      const OpenClOptions& options) {
   const auto library = std::make_shared<opencl::ProgramLibrary>(device, options);
   opencl::RegisterConv(registry, library);
   opencl::RegisterElementwise(registry, library);
@@ -11,6 +12,7 @@ void RegisterOpenClKernels(KernelRegistry& registry, device::Device& device,
   opencl::RegisterMovement(registry, library);
   opencl::RegisterPool(registry, library);
   opencl::RegisterRows(registry, library);
+  return library;
 }
 
 }  // namespace hadron::backend

@@ -87,7 +87,7 @@ class OpenClDevice final : public Device {
   }
 
   base::StatusOr<std::unique_ptr<Stream>> CreateStream(base::Executor& host_lane) override {
-    return MakeStream(context_.get(), id_, host_lane);
+    return MakeStream({context_.get(), id_, info_.id}, host_lane);
   }
 
   base::StatusOr<std::unique_ptr<Program>> BuildProgram(std::string_view name,
@@ -101,7 +101,7 @@ class OpenClDevice final : public Device {
     HADRON_RETURN_IF_ERROR(CheckCl(error, "clCreateProgramWithSource").With(label));
     HADRON_RETURN_IF_ERROR(Build(program.get(), options).With(label));
     return std::unique_ptr<Program>(
-        std::make_unique<OpenClProgram>(std::string(name), std::move(program)));
+        std::make_unique<OpenClProgram>(std::string(name), info_.id, std::move(program)));
   }
 
   base::StatusOr<std::unique_ptr<Program>> LoadProgram(std::string_view name,
@@ -118,7 +118,7 @@ class OpenClDevice final : public Device {
     HADRON_RETURN_IF_ERROR(CheckCl(taken, "clCreateProgramWithBinary").With(label));
     HADRON_RETURN_IF_ERROR(Build(program.get(), options).With(label));
     return std::unique_ptr<Program>(
-        std::make_unique<OpenClProgram>(std::string(name), std::move(program)));
+        std::make_unique<OpenClProgram>(std::string(name), info_.id, std::move(program)));
   }
 
  private:

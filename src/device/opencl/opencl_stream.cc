@@ -12,7 +12,8 @@ namespace hadron::device::opencl {
 namespace {
 
 /// What happens between two Records: its first failure. Thread-safe; shared by the stream and the
-/// host tasks and callbacks still under way.
+/// host tasks and callbacks still under way: those of a failed epoch do nothing, even after the
+/// failure has been reported and all that they work on is gone.
 class Epoch {
  public:
   bool failed() const {
@@ -23,9 +24,9 @@ class Epoch {
     base::MutexLock lock(mutex_);
     if (first_failure_.ok()) first_failure_ = std::move(status);
   }
-  base::Status Take() {
+  base::Status Outcome() const {
     base::MutexLock lock(mutex_);
-    return std::exchange(first_failure_, base::Status());
+    return first_failure_.Clone();
   }
 
  private:
@@ -128,7 +129,7 @@ class RecordLine {
       waiting_.pop_front();
       ++first_;
       mutex_.Unlock();
-      next.done(next.epoch->Take());
+      next.done(next.epoch->Outcome());
       mutex_.Lock();
     }
     reporting_ = false;
@@ -151,21 +152,21 @@ class RecordLine {
 /// runs; its results are to be thrown away, as the Record will say.
 class OpenClStream final : public Stream {
  public:
-  OpenClStream(cl_context context, ClQueue queue, base::Executor& host_lane)
-      : context_(context), queue_(std::move(queue)), host_lane_(host_lane) {}
+  OpenClStream(StreamHome home, ClQueue queue, base::Executor& host_lane)
+      : home_(std::move(home)), queue_(std::move(queue)), host_lane_(host_lane) {}
 
   void Upload(std::span<const std::byte> from, DeviceBuffer& to, std::uint64_t offset) override {
     if (from.empty() || epoch_->failed()) return;
-    epoch_->Note(CheckCl(clEnqueueWriteBuffer(queue_.get(), AsOpenCl(to).handle(), CL_FALSE, offset,
-                                              from.size(), from.data(), 0, nullptr, nullptr),
-                         "clEnqueueWriteBuffer"));
+    const cl_int error = clEnqueueWriteBuffer(queue_.get(), AsOpenCl(to).handle(), CL_FALSE, offset,
+                                              from.size(), from.data(), 0, nullptr, nullptr);
+    if (error != CL_SUCCESS) Fail(CheckCl(error, "clEnqueueWriteBuffer"));
   }
 
   void Download(DeviceBuffer& from, std::uint64_t offset, std::span<std::byte> to) override {
     if (to.empty() || epoch_->failed()) return;
-    epoch_->Note(CheckCl(clEnqueueReadBuffer(queue_.get(), AsOpenCl(from).handle(), CL_FALSE,
-                                             offset, to.size(), to.data(), 0, nullptr, nullptr),
-                         "clEnqueueReadBuffer"));
+    const cl_int error = clEnqueueReadBuffer(queue_.get(), AsOpenCl(from).handle(), CL_FALSE,
+                                             offset, to.size(), to.data(), 0, nullptr, nullptr);
+    if (error != CL_SUCCESS) Fail(CheckCl(error, "clEnqueueReadBuffer"));
   }
 
   void Launch(DeviceKernel& kernel, std::array<std::size_t, 3> global,
@@ -174,31 +175,41 @@ class OpenClStream final : public Stream {
     if (nothing || epoch_->failed()) return;
     const auto& cl_kernel = static_cast<OpenClKernel&>(kernel);
     const std::size_t* group = local[0] == 0 ? nullptr : local.data();
-    epoch_->Note(CheckCl(clEnqueueNDRangeKernel(queue_.get(), cl_kernel.handle(), 3, nullptr,
-                                                global.data(), group, 0, nullptr, nullptr),
-                         "clEnqueueNDRangeKernel")
-                     .With(fmt::format("kernel '{}'", cl_kernel.name())));
+    const cl_int error = clEnqueueNDRangeKernel(queue_.get(), cl_kernel.handle(), 3, nullptr,
+                                                global.data(), group, 0, nullptr, nullptr);
+    if (error == CL_SUCCESS) return;
+    epoch_->Note(CheckCl(error, "clEnqueueNDRangeKernel").With(cl_kernel.label()));
   }
 
   void Host(HostTask task) override {
-    if (!epoch_->failed()) epoch_->Note(EnqueueHost(std::move(task)));
+    if (epoch_->failed()) return;
+    base::Status status = EnqueueHost(std::move(task));
+    if (!status.ok()) Fail(std::move(status));
   }
 
   void Record(StreamCallback done) override {
-    auto epoch = std::exchange(epoch_, std::make_shared<Epoch>());
-    const std::uint64_t number = records_->Join(std::move(done), std::move(epoch));
+    recorded_ = std::exchange(epoch_, std::make_shared<Epoch>());
+    const std::uint64_t number = records_->Join(std::move(done), recorded_);
     base::Status status = EnqueueRecord(number);
     if (status.ok()) return;
-    // Without a marker nobody can say when the device is done; a queue that takes no marker has
-    // lost its device. `done` must still be called, and not from inside Record.
-    auto failure = std::make_shared<base::Status>(std::move(status));
-    host_lane_.Post(
-        [records = records_, number, failure] { records->Arrived(number, std::move(*failure)); });
+    // Without a marker nobody says when the device is done, and whoever is told frees what it
+    // uses. So once more; a queue that still takes none has lost its device. `done` must be called
+    // even then, and not from inside Record.
+    recorded_->Note(std::move(status).With(home_.name));
+    if (EnqueueRecord(number).ok()) return;
+    host_lane_.Post([records = records_, number] { records->Arrived(number, base::Status()); });
   }
 
-  void Flush() override { epoch_->Note(CheckCl(clFlush(queue_.get()), "clFlush")); }
+  /// What could not be handed over belongs to the Record that was to be flushed, if there is one.
+  void Flush() override {
+    const cl_int error = clFlush(queue_.get());
+    if (error == CL_SUCCESS) return;
+    (recorded_ ? recorded_ : epoch_)->Note(CheckCl(error, "clFlush").With(home_.name));
+  }
 
  private:
+  void Fail(base::Status status) { epoch_->Note(std::move(status).With(home_.name)); }
+
   base::StatusOr<ClEvent> EnqueueMarker() {
     cl_event marker = nullptr;
     HADRON_RETURN_IF_ERROR(CheckCl(clEnqueueMarkerWithWaitList(queue_.get(), 0, nullptr, &marker),
@@ -208,7 +219,7 @@ class OpenClStream final : public Stream {
 
   base::Status EnqueueHost(HostTask task) {
     cl_int error = CL_SUCCESS;
-    ClEvent gate(clCreateUserEvent(context_, &error));
+    ClEvent gate(clCreateUserEvent(home_.context, &error));
     HADRON_RETURN_IF_ERROR(CheckCl(error, "clCreateUserEvent"));
     const cl_event gate_handle = gate.get();
     auto call = std::make_unique<HostCall>(std::move(task), epoch_, std::move(gate));
@@ -216,36 +227,37 @@ class OpenClStream final : public Stream {
     HADRON_RETURN_IF_ERROR(
         CheckCl(clEnqueueBarrierWithWaitList(queue_.get(), 1, &gate_handle, nullptr),
                 "clEnqueueBarrierWithWaitList"));
-    return CallWhenReached(
-        marker, [call = std::move(call), &lane = host_lane_](base::Status status) mutable {
-          call->Reach(std::move(status));
-          lane.Post([call = std::move(call)] { call->Run(); });
-        });
+    return CallWhenReached(marker, [call = std::move(call), name = home_.name,
+                                    &lane = host_lane_](base::Status status) mutable {
+      call->Reach(std::move(status).With(name));
+      lane.Post([call = std::move(call)] { call->Run(); });
+    });
   }
 
   base::Status EnqueueRecord(std::uint64_t number) {
     HADRON_ASSIGN_OR_RETURN(const ClEvent marker, EnqueueMarker());
-    return CallWhenReached(marker, [records = records_, number](base::Status status) {
-      records->Arrived(number, std::move(status));
-    });
+    return CallWhenReached(marker,
+                           [records = records_, number, name = home_.name](base::Status status) {
+                             records->Arrived(number, std::move(status).With(name));
+                           });
   }
 
-  const cl_context context_;
+  const StreamHome home_;
   const ClQueue queue_;
   base::Executor& host_lane_;
   std::shared_ptr<Epoch> epoch_ = std::make_shared<Epoch>();
+  std::shared_ptr<Epoch> recorded_;  ///< of the last Record
   const std::shared_ptr<RecordLine> records_ = std::make_shared<RecordLine>();
 };
 
 }  // namespace
 
-base::StatusOr<std::unique_ptr<Stream>> MakeStream(cl_context context, cl_device_id device,
-                                                   base::Executor& host_lane) {
+base::StatusOr<std::unique_ptr<Stream>> MakeStream(StreamHome home, base::Executor& host_lane) {
   cl_int error = CL_SUCCESS;
-  ClQueue queue(clCreateCommandQueue(context, device, 0, &error));
-  HADRON_RETURN_IF_ERROR(CheckCl(error, "clCreateCommandQueue"));
+  ClQueue queue(clCreateCommandQueue(home.context, home.device, 0, &error));
+  HADRON_RETURN_IF_ERROR(CheckCl(error, "clCreateCommandQueue").With(home.name));
   return std::unique_ptr<Stream>(
-      std::make_unique<OpenClStream>(context, std::move(queue), host_lane));
+      std::make_unique<OpenClStream>(std::move(home), std::move(queue), host_lane));
 }
 
 }  // namespace hadron::device::opencl

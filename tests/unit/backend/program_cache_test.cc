@@ -142,27 +142,34 @@ TEST_F(CachedLibrary, ASecondLoadCompilesNothing) {
     ProgramLibrary first = Library();
     ASSERT_TRUE(Get(first).ok());
     ASSERT_TRUE(Get(first).ok());
-    EXPECT_EQ(first.compiled(), 1U);
+    EXPECT_EQ(first.counts().compiled, 1U);
+    EXPECT_EQ(Files(), 0U);  // not before its kernels have run
+    first.Keep();
+    EXPECT_EQ(Files(), 1U);
   }
   ProgramLibrary second = Library();
   auto program = Get(second);
   ASSERT_TRUE(program.ok()) << program.message();
-  EXPECT_EQ(second.compiled(), 0U);
+  EXPECT_EQ(second.counts().compiled, 0U);
+  EXPECT_EQ(second.counts().loaded, 1U);
   EXPECT_TRUE((*program)->CreateKernel("depthwise").ok());
   ASSERT_TRUE(Get(second, " -DOTHER").ok());
-  EXPECT_EQ(second.compiled(), 1U);
+  EXPECT_EQ(second.counts().compiled, 1U);
 }
 
 TEST_F(CachedLibrary, ABinaryThatTheDriverRefusesIsBuiltAnew) {
   ProgramLibrary first = Library();
   ASSERT_TRUE(Get(first).ok());
+  first.Keep();
   const std::string key = fs::directory_iterator(directory_ / "bin")->path().stem().string();
   const ProgramCache cache(directory_.string());
   cache.Store(key, Bytes("not a program"));
   ProgramLibrary second = Library();
   auto program = Get(second);
   ASSERT_TRUE(program.ok()) << program.message();
-  EXPECT_EQ(second.compiled(), 1U);
+  EXPECT_EQ(second.counts().compiled, 1U);
+  second.Keep();
+  EXPECT_TRUE(cache.Load(key).has_value());
   EXPECT_NE(cache.Load(key), Bytes("not a program"));
 }
 
