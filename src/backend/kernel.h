@@ -54,6 +54,8 @@ struct KernelRequest {
   /// kernel must take it, or two copies of the weights would be needed.
   std::span<const std::string> packing_hints;
   int threads = 1;
+  /// Convolutions may use Winograd's method, which rounds differently.
+  bool winograd = true;
 };
 
 /// Where a tensor lies when a kernel is bound: a range of a device buffer. `host` is its address

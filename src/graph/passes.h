@@ -46,6 +46,7 @@ base::Status FoldConstants(Graph& graph, const PassContext& context);
 base::Status RemoveIdentities(Graph& graph, const PassContext& context);
 base::Status ComposeTransposes(Graph& graph, const PassContext& context);
 base::Status RecoverPatterns(Graph& graph, const PassContext& context);
+base::Status RecoverPools(Graph& graph, const PassContext& context);
 base::Status FoldBatchNorm(Graph& graph, const PassContext& context);
 base::Status FusePostOps(Graph& graph, const PassContext& context);
 base::Status MergeDuplicates(Graph& graph, const PassContext& context);

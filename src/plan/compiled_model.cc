@@ -114,14 +114,16 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   model->buckets_ = Buckets(options);
   model->kernels_ = &kernels;
   const graph::PassContext context = MakePassContext(options, kernels, model->on_device_);
-  HADRON_RETURN_IF_ERROR(graph::RunPasses(graph, context, options.disabled_passes));
+  std::vector<std::string> disabled = options.disabled_passes;
+  model->winograd_ = std::erase(disabled, "winograd") == 0;
+  HADRON_RETURN_IF_ERROR(graph::RunPasses(graph, context, disabled));
   HADRON_RETURN_IF_ERROR(graph::InferShapes(graph));
   model->graph_ = std::move(graph);
   model->options_ = std::move(options);
 
   HADRON_ASSIGN_OR_RETURN(const auto shapes, model->RepresentativeShapes());
   PlanBuilder builder(model->graph_, {&kernels, model->on_device_, model->options_.reference_only,
-                                      model->options_.threads, nullptr});
+                                      model->options_.threads, model->winograd_, nullptr});
   HADRON_ASSIGN_OR_RETURN(const ExecutionPlan unused, builder.Build(shapes));
   HADRON_ASSIGN_OR_RETURN(model->weights_,
                           WeightImage::Pack(model->graph_, std::move(builder.discovered()), host,
@@ -159,8 +161,8 @@ StatusOr<std::shared_ptr<const ExecutionPlan>> CompiledModel::Specialise(
     return base::InvalidArgument(fmt::format("the model has {} inputs, {} shapes were given",
                                              graph_.inputs().size(), input_shapes.size()));
   }
-  PlanBuilder builder(
-      graph_, {kernels_, on_device_, options_.reference_only, options_.threads, weights_.get()});
+  PlanBuilder builder(graph_, {kernels_, on_device_, options_.reference_only, options_.threads,
+                               winograd_, weights_.get()});
   HADRON_ASSIGN_OR_RETURN(ExecutionPlan plan, builder.Build(input_shapes));
   if (options_.max_batch > 0 && !input_shapes.empty()) plan.rows = input_shapes[0][0];
   return std::make_shared<const ExecutionPlan>(std::move(plan));

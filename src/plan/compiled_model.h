@@ -19,7 +19,7 @@ struct CompileOptions {
   /// Largest batch of the model, 0 = dimension 0 is no batch dimension.
   std::int64_t max_batch = 0;
   std::vector<std::int64_t> preferred_batches;
-  /// Names of passes to leave out (graph/passes.h).
+  /// Names of passes to leave out (graph/passes.h), and "winograd": that algorithm.
   std::vector<std::string> disabled_passes;
   /// Constants larger than this are never computed at load time.
   std::uint64_t max_fold_bytes = std::uint64_t{64} << 20U;
@@ -60,6 +60,7 @@ class CompiledModel {
   graph::Graph graph_;
   CompileOptions options_;
   const backend::KernelRegistry* kernels_ = nullptr;
+  bool winograd_ = true;
   bool on_device_ = false;
   std::vector<std::int64_t> buckets_;
   std::shared_ptr<const WeightImage> weights_;

@@ -268,7 +268,7 @@ StatusOr<std::unique_ptr<Kernel>> PlanBuilder::TryBackend(const Node& node, Back
     hints.push_back(packed ? options_.weights->PackingKey(id, home) : "");
   }
   const backend::KernelRequest request{node,  candidate.inputs, candidate.outputs, constants,
-                                       hints, options_.threads};
+                                       hints, options_.threads, options_.winograd};
   return entry == nullptr ? backend::MakeReferenceKernel(request) : entry->create(request);
 }
 

@@ -26,6 +26,7 @@ class PlanBuilder {
     bool on_device = false;  ///< prefer device kernels
     bool reference_only = false;
     int threads = 1;
+    bool winograd = true;  ///< see KernelRequest
     /// The packed weights; null while it is not known yet what to pack: then `discovered` collects
     /// what the plan would need.
     const WeightImage* weights = nullptr;

@@ -1,6 +1,7 @@
 // Conv and ConvTranspose over 1 to 3 spatial axes, channels-last.
 #include "backend/onednn/direct_plan.h"
 #include "backend/onednn/operators.h"
+#include "backend/onednn/winograd_plan.h"
 
 namespace hadron::backend::onednn {
 namespace {
@@ -45,18 +46,30 @@ WeightStrides StridesOf(const ConvShape& shape) {
   return {block, shape.in_channels * taps, taps, 1};
 }
 
+/// By the rule, unless an earlier plan of the model has packed the weights: then as it did.
+bool WantsWinograd(const KernelRequest& request, const ConvShape& shape) {
+  if (!request.winograd) return false;
+  const std::string_view hint =
+      request.packing_hints.size() > 1 ? std::string_view(request.packing_hints[1]) : "";
+  if (hint.empty()) return WinogradPlan::Wins(shape);
+  return WinogradPlan::Applies(shape) && hint.find(":winograd:") != std::string_view::npos;
+}
+
 StatusOr<std::unique_ptr<Kernel>> Create(const KernelRequest& request, const graph::Window& window,
                                          bool transposed) {
   const ConvShape shape = ShapeOf(request, window, transposed);
   DirectKernelParts parts;
   HADRON_ASSIGN_OR_RETURN(parts.steps, PlanSteps(request));
-  parts.plan = DirectPlan::Make(shape);
-  if (parts.plan == nullptr) return NotHere(request, "sizes beyond the native convolution");
   parts.strides = StridesOf(shape);
   parts.strides_key = transposed ? ":CM" : ":MC";
   parts.constant_weights = request.constants[1] != nullptr;
   parts.bias_input = request.node.HasInput(2) ? 2 : -1;
   parts.threads = request.threads;
+  if (parts.constant_weights && WantsWinograd(request, shape)) {
+    return MakeWinogradKernel(shape, std::move(parts));
+  }
+  parts.plan = DirectPlan::Make(shape);
+  if (parts.plan == nullptr) return NotHere(request, "sizes beyond the native convolution");
   return MakeDirectKernel(std::move(parts));
 }
 

@@ -15,12 +15,14 @@ using base::StatusOr;
 using tensor::DataType;
 using tensor::Shape;
 
-Status Check(const KernelRequest& request) {
+/// `follows`: the kernel takes any layout that all tensors have.
+Status Check(const KernelRequest& request, bool follows = false) {
   for (const auto& specs : {request.inputs, request.outputs}) {
     for (const TensorSpec& spec : specs) {
       if (spec.type == DataType::kInvalid) continue;
       if (tensor::ElementSize(spec.type) == 0) return NotHere(request, "strings");
-      if (!IsPlain(spec)) return NotHere(request, "the native copy needs plain tensors");
+      const bool fits = follows ? spec.layout == request.outputs[0].layout : IsPlain(spec);
+      if (!fits) return NotHere(request, "the native copy does not take these layouts");
     }
   }
   return request.node.post_ops.empty() ? Status() : NotHere(request, "fused operations");
@@ -100,27 +102,30 @@ StatusOr<std::unique_ptr<Kernel>> CreateTranspose(const KernelRequest& request) 
   return MakeMoves(std::move(moves), request.threads);
 }
 
-/// A tensor seen as outer x (axis and everything after it).
+/// A tensor seen as outer x (axis and everything after it), in the order of its memory.
 struct Cut {
   std::int64_t outer = 1;
   std::int64_t row = 1;
 };
 
-Cut CutAt(const Shape& shape, std::size_t axis) {
+Cut CutAt(const TensorSpec& spec, std::size_t axis) {
+  const bool last = spec.layout == Layout::kChannelsLast;
+  const auto place = [&](std::size_t i) { return !last || i == 0 ? i : i == 1 ? 64 : i - 1; };
   Cut cut;
-  for (std::size_t i = 0; i < shape.rank(); ++i) (i < axis ? cut.outer : cut.row) *= shape[i];
+  for (std::size_t i = 0; i < spec.shape.rank(); ++i) {
+    (place(i) < place(axis) ? cut.outer : cut.row) *= spec.shape[i];
+  }
   return cut;
 }
 
 StatusOr<std::unique_ptr<Kernel>> CreateConcat(const KernelRequest& request) {
-  HADRON_RETURN_IF_ERROR(Check(request));
-  const Shape& y = request.outputs[0].shape;
-  const std::size_t axis = Axis(request.node.attributes.Int("axis", 0), y);
-  const Cut whole = CutAt(y, axis);
+  HADRON_RETURN_IF_ERROR(Check(request, true));
+  const std::size_t axis = Axis(request.node.attributes.Int("axis", 0), request.outputs[0].shape);
+  const Cut whole = CutAt(request.outputs[0], axis);
   std::vector<Move> moves;
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
-    const std::int64_t row = CutAt(request.inputs[i].shape, axis).row;
+    const std::int64_t row = CutAt(request.inputs[i], axis).row;
     moves.push_back({i, 0,
                      StridedCopy({{{whole.outer, row, whole.row}, {row, 1, 1}}},
                                  ElementBytes(request), 0, offset)});
@@ -130,17 +135,16 @@ StatusOr<std::unique_ptr<Kernel>> CreateConcat(const KernelRequest& request) {
 }
 
 StatusOr<std::unique_ptr<Kernel>> CreateSplit(const KernelRequest& request) {
-  HADRON_RETURN_IF_ERROR(Check(request));
-  const Shape& x = request.inputs[0].shape;
-  const std::size_t axis = Axis(request.node.attributes.Int("axis", 0), x);
-  const Cut whole = CutAt(x, axis);
+  HADRON_RETURN_IF_ERROR(Check(request, true));
+  const std::size_t axis = Axis(request.node.attributes.Int("axis", 0), request.inputs[0].shape);
+  const Cut whole = CutAt(request.inputs[0], axis);
   std::vector<Move> moves;
   std::int64_t offset = 0;
   for (std::size_t i = 0; i < request.outputs.size(); ++i) {
     if (request.outputs[i].type == DataType::kInvalid) {
       return NotHere(request, "an output left out");
     }
-    const std::int64_t row = CutAt(request.outputs[i].shape, axis).row;
+    const std::int64_t row = CutAt(request.outputs[i], axis).row;
     moves.push_back({0, i,
                      StridedCopy({{{whole.outer, whole.row, row}, {row, 1, 1}}},
                                  ElementBytes(request), offset, 0)});
@@ -240,7 +244,7 @@ void RegisterMovement(KernelRegistry& registry) {
   };
   add("Identity", CreateIdentity, LayoutRule::kFollow);
   add("Transpose", CreateTranspose);
-  add("Concat", CreateConcat);
+  add("Concat", CreateConcat, LayoutRule::kFollow);
   add("Split", CreateSplit);
   add("Slice", CreateSlice);
   add("Cast", CreateCast);

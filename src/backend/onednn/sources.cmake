@@ -19,6 +19,7 @@ set(HADRON_ONEDNN_SOURCES
     onednn/strided.cc
     onednn/team.cc
     onednn/trees.cc
+    onednn/winograd_plan.cc
 )
 set(isa_options -O3 -ffp-contract=fast -fno-math-errno)
 set_source_files_properties(onednn/isa_generic.cc PROPERTIES COMPILE_OPTIONS "${isa_options}")

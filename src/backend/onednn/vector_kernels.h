@@ -127,6 +127,27 @@ struct DirectMemory {
   StepList steps;
 };
 
+/// A 3x3 convolution of stride 1 by Winograd's F(2x2, 3x3): the input as overlapping 4x4 tiles,
+/// each 2x2 outputs, 16 products instead of 36. An item is a panel of output channels over a block
+/// of tiles; tiles count through the images, row by row. Channels-last.
+struct WinogradProblem {
+  const DirectPanel* panels = nullptr;
+  std::int32_t panel_count = 1;
+  std::int32_t size[2] = {};      ///< of the input: rows, columns
+  std::int32_t out_size[2] = {};  ///< of the output
+  std::int32_t pad[2] = {};       ///< zeros before the input
+  std::int32_t tiles[2] = {};     ///< of an image
+  std::int64_t all_tiles = 0;     ///< of all images
+  std::int64_t blocks = 1;
+  std::int32_t block_tiles = 1;  ///< most tiles of a block
+  std::int32_t channels = 1;     ///< of the input
+  std::int32_t depth = 1;        ///< the same, rounded up to whole vectors
+  std::int32_t out_channels = 1;
+  std::int64_t scratch = 0;  ///< floats that an item needs
+};
+
+inline constexpr int kWinogradPositions = 16;
+
 inline constexpr int kMaxDepthwiseRows = 8;
 inline constexpr int kMaxDepthwiseTaps = 64;
 
@@ -152,6 +173,10 @@ struct VectorKernels {
   /// weights lie [grid][panel][tap][vector]. At most kMaxDepthwiseTaps taps, and as many rows.
   void (*direct_depthwise)(const DirectProblem&, const DirectMemory&, std::int64_t first,
                            std::int64_t last);
+  /// Items [first, last) by Winograd's method; weights lie [panel][position][channel][vectors].
+  /// `scratch` is the caller's alone.
+  void (*winograd)(const WinogradProblem&, const DirectMemory&, float* scratch, std::int64_t first,
+                   std::int64_t last);
   /// y = steps(x) on one row; x may be y.
   void (*apply)(const StepList&, const RowPlace&, const float* x, float* y, std::size_t count);
   /// y = a op b; a step of 0 repeats the operand's first element.

@@ -14,8 +14,9 @@ std::span<const Pass> AllPasses() {
   static constexpr std::array kPasses = {
       Pass{"fold_constants", FoldConstants},     Pass{"remove_identities", RemoveIdentities},
       Pass{"merge_duplicates", MergeDuplicates}, Pass{"compose_transposes", ComposeTransposes},
-      Pass{"recover_patterns", RecoverPatterns}, Pass{"fold_batch_norm", FoldBatchNorm},
-      Pass{"fuse_post_ops", FusePostOps},        Pass{"eliminate_dead", EliminateDead},
+      Pass{"recover_patterns", RecoverPatterns}, Pass{"recover_pools", RecoverPools},
+      Pass{"fold_batch_norm", FoldBatchNorm},    Pass{"fuse_post_ops", FusePostOps},
+      Pass{"eliminate_dead", EliminateDead},
   };
   return kPasses;
 }

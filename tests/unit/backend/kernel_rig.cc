@@ -49,7 +49,8 @@ std::vector<std::byte> Permute(const Shape& shape, std::size_t size, std::span<c
 
 Layout LayoutFor(LayoutRule rule, const NodeCase& c, std::size_t input, const Shape& shape) {
   if (shape.rank() < 3) return Layout::kPlain;
-  if (rule == LayoutRule::kFollow && shape == c.outputs[0].shape) return c.follow;
+  const bool joined = c.node.op_type == "Concat";  // only its axis differs
+  if (rule == LayoutRule::kFollow && (joined || shape == c.outputs[0].shape)) return c.follow;
   const bool operand = input >= c.node.inputs.size() && shape == c.outputs[0].shape;
   const bool last = rule == LayoutRule::kChannelsLast && (input == 0 || operand);
   return last ? Layout::kChannelsLast : Layout::kPlain;

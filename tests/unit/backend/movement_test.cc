@@ -73,6 +73,25 @@ TEST(Concat, AgreesOnEveryAxis) {
   }
 }
 
+TEST(Concat, FollowsChannelsLast) {
+  for (const std::int64_t axis : {0, 1, 2, 3}) {
+    NodeCase c = Case("Concat");
+    c.follow = Layout::kChannelsLast;
+    c.node.attributes.Set("axis", axis);
+    Shape y{2, 5, 4, 6};
+    const auto at = static_cast<std::size_t>(axis);
+    y[at] = 0;
+    for (const std::int64_t size : {2, 1, 3}) {
+      Shape x{2, 5, 4, 6};
+      x[at] = size;
+      y[at] += size;
+      c.AddInput(Counting(DataType::kFp32, x));
+    }
+    c.outputs = {{"y", DataType::kFp32, y}};
+    ExpectAgrees(c, 0);
+  }
+}
+
 TEST(Split, UndoesConcat) {
   for (const std::int64_t axis : {0, 1, 2}) {
     NodeCase c = Case("Split");

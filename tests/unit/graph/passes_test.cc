@@ -213,6 +213,40 @@ TEST(RecoverPatterns, KeepsWhatOthersReadOfAChain) {
   ExpectSameAfter(graph, RecoverPatterns, 2, kRows);
 }
 
+/// ReduceMean of an image over these axes, and a node that reads it.
+Graph MeanOf(std::vector<std::int64_t> axes, bool keepdims) {
+  Graph graph;
+  const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 3, 2, 2});
+  const auto count = static_cast<std::int64_t>(axes.size());
+  const ValueId list = graph.AddConstant("axes", Constant::FromInts("axes", axes, {count}));
+  const ValueId mean =
+      AddNode(graph, "ReduceMean", {x, list}, {{"keepdims", std::int64_t{keepdims ? 1 : 0}}});
+  graph.AddOutput("y", AddNode(graph, "Neg", {mean}));
+  return graph;
+}
+
+TEST(RecoverPools, FindsTheMeanOfAllPixels) {
+  Graph graph = MeanOf({2, 3}, true);
+  ExpectSameAfter(graph, RecoverPools, 2, kImage);
+  EXPECT_EQ(graph.nodes()[0].op_type, "GlobalAveragePool");
+}
+
+TEST(RecoverPools, FlattensWhereTheAxesGo) {
+  Graph graph = MeanOf({-1, -2}, false);
+  ExpectSameAfter(graph, RecoverPools, 3, kImage);
+  EXPECT_EQ(graph.nodes()[0].op_type, "GlobalAveragePool");
+  EXPECT_EQ(graph.nodes()[1].op_type, "Flatten");
+}
+
+TEST(RecoverPools, LeavesOtherMeans) {
+  for (const std::vector<std::int64_t>& axes :
+       std::vector<std::vector<std::int64_t>>{{3}, {1, 2, 3}, {1, 2}, {0, 2, 3}}) {
+    Graph graph = MeanOf(axes, true);
+    ExpectSameAfter(graph, RecoverPools, 2, kImage);
+    EXPECT_EQ(graph.nodes()[0].op_type, "ReduceMean");
+  }
+}
+
 /// 1 + erf(x / sqrt(2))
 ValueId ErfTerm(Graph& graph, ValueId x, bool divide) {
   const ValueId inner = divide ? AddNode(graph, "Div", {x, Number(graph, 1.41421354F)})
