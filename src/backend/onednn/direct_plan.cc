@@ -166,7 +166,7 @@ void DirectPlan::AddPanels(std::int64_t first_in, std::int64_t first_out, std::i
 void DirectPlan::BuildPanels() {
   const VectorKernels& kernels = Vector();
   if (kind_ == Kind::kDepthwise) {
-    AddPanels(0, 0, shape_.groups, kernels.width);
+    AddPanels(0, 0, shape_.groups, 2 * kernels.width);
     problem_.tile_rows = kMaxDepthwiseRows;
     return;
   }

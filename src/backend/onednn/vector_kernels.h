@@ -169,8 +169,8 @@ struct VectorKernels {
   /// [grid][channel][tap][depth] without padding.
   void (*direct_dot)(const DirectProblem&, const DirectMemory&, std::int64_t first,
                      std::int64_t last);
-  /// The same for one input and one output channel a group: a panel is a vector of channels,
-  /// weights lie [grid][panel][tap][vector]. At most kMaxDepthwiseTaps taps, and as many rows.
+  /// The same for one input and one output channel a group: a panel is one or two vectors
+  /// of channels, weights lie [grid][panel][tap][vectors]. At most kMaxDepthwiseTaps taps, and as many rows.
   void (*direct_depthwise)(const DirectProblem&, const DirectMemory&, std::int64_t first,
                            std::int64_t last);
   /// Items [first, last) by Winograd's method; weights lie [panel][position][channel][vectors].
