@@ -40,6 +40,12 @@ ConvShape Flatten(ConvShape s) {
 
 std::int64_t Ceil(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
+void PackRow(const float* from, std::int64_t channels, std::int64_t columns, float scale,
+             float* to) {
+  for (std::int64_t m = 0; m < channels; ++m) to[m] = from[m] * scale;
+  for (std::int64_t m = channels; m < columns; ++m) to[m] = 0.0F;
+}
+
 }  // namespace
 
 std::shared_ptr<const DirectPlan> DirectPlan::Make(const ConvShape& shape) {
@@ -317,6 +323,10 @@ void DirectPlan::PackGrid(const DirectGrid& grid, std::size_t index, const Weigh
       const float* source = base + tap_offset(tap);
       for (std::int64_t c = 0; c < shape_.in_channels; ++c) {
         float* target = out + (tap * shape_.in_channels + c) * input_step;
+        if (column_stride == 1 && column_step == 1) {  // computed weights: every run waits for it
+          PackRow(source + c * strides.in, panel.channels, columns, strides.scale, target);
+          continue;
+        }
         for (std::int64_t m = 0; m < columns; ++m) {
           target[m * column_step] = m < panel.channels
                                         ? source[m * column_stride + c * strides.in] * strides.scale

@@ -53,6 +53,8 @@ class DirectPlan {
   void Run(const DirectMemory& memory, int threads) const;
   /// Zeros that edge pixels read; any DirectMemory of this plan may point here.
   const float* zeros() const { return zeros_.data(); }
+  /// Estimate of a run on one thread.
+  double nanoseconds() const { return nanoseconds_; }
 
  private:
   /// One axis of one phase with the storage behind it. A convolution has one phase an axis, a

@@ -4,6 +4,7 @@
 #include "backend/onednn/direct_plan.h"
 #include "backend/onednn/operators.h"
 #include "backend/onednn/parallel.h"
+#include "backend/onednn/scratch_pieces.h"
 
 namespace hadron::backend::onednn {
 namespace {
@@ -71,7 +72,8 @@ StatusOr<std::unique_ptr<Kernel>> CreateGemm(const KernelRequest& request) {
   return MakeDirectKernel(std::move(parts));
 }
 
-/// A product for each matrix of a stack, one after another: b is packed into scratch.
+/// A product for each matrix of a stack: b is packed into scratch. With as many matrices as threads
+/// each thread takes whole ones, else all work on one after another.
 struct StackRun {
   std::shared_ptr<const DirectPlan> plan;
   WeightStrides strides;
@@ -84,18 +86,34 @@ struct StackRun {
   int threads = 1;
 
   void operator()() const {
-    for (std::size_t i = 0; i < a_offsets.size(); ++i) {
+    const auto count = static_cast<std::int64_t>(a_offsets.size());
+    if (!SharesMatrices(count, threads)) return Products(0, count, packed, threads);
+    ScratchPieces pieces;
+    const double work = plan->nanoseconds() * static_cast<double>(count);
+    ParallelFor(ThreadsFor(work, threads), count, [&](std::int64_t first, std::int64_t last) {
+      const std::size_t piece = pieces.Take();
+      Products(first, last, packed + static_cast<std::int64_t>(piece) * plan->packed_floats(), 1);
+      pieces.Return(piece);
+    });
+  }
+
+  static bool SharesMatrices(std::int64_t count, int threads) {
+    return count >= threads && threads <= ScratchPieces::kMost;
+  }
+
+  void Products(std::int64_t first, std::int64_t last, float* scratch, int team) const {
+    for (std::int64_t i = first; i < last; ++i) {
       DirectMemory m = memory;
-      if (i == 0 || b_offsets[i] != b_offsets[i - 1]) {
-        plan->Pack(strides, b + b_offsets[i], packed);
+      if (i == first || b_offsets[Size(i)] != b_offsets[Size(i - 1)]) {
+        plan->Pack(strides, b + b_offsets[Size(i)], scratch);
       }
-      const std::int64_t at = static_cast<std::int64_t>(i) * y_step;
-      m.x += a_offsets[i];
-      m.y += at;
+      m.weights = scratch;
+      m.x += a_offsets[Size(i)];
+      m.y += i * y_step;
       for (int s = 0; s < m.steps.count; ++s) {
-        if (m.steps.steps[s].kind == StepKind::kAdd) m.steps.steps[s].operand += at;
+        if (m.steps.steps[s].kind == StepKind::kAdd) m.steps.steps[s].operand += i * y_step;
       }
-      plan->Run(m, threads);
+      plan->Run(m, team);
     }
   }
 };
@@ -133,13 +151,15 @@ StatusOr<std::unique_ptr<Kernel>> CreateStack(const KernelRequest& request,
   if (plan == nullptr) return NotHere(request, "sizes beyond the native product");
   HostKernelParts parts;
   parts.description = "native direct stack";
-  parts.scratch_bytes = static_cast<std::uint64_t>(plan->packed_floats()) * sizeof(float);
+  auto a_offsets = StackOffsets(a, y);
+  const auto count = static_cast<std::int64_t>(a_offsets.size());
+  const int pieces = StackRun::SharesMatrices(count, request.threads) ? request.threads : 1;
+  parts.scratch_bytes = Size(plan->packed_floats() * pieces) * sizeof(float);
   parts.bind = [=, steps = std::move(steps), threads = request.threads,
-                a_offsets = StackOffsets(a, y),
+                a_offsets = std::move(a_offsets),
                 b_offsets = StackOffsets(b, y)](const KernelArgs& args) {
     DirectMemory memory;
     memory.x = Floats(args.inputs[0]);
-    memory.weights = Floats(args.scratch);
     memory.y = MutableFloats(args.outputs[0]);
     memory.zeros = plan->zeros();
     memory.steps = BindSteps(steps, args);

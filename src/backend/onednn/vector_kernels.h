@@ -170,7 +170,8 @@ struct VectorKernels {
   void (*direct_dot)(const DirectProblem&, const DirectMemory&, std::int64_t first,
                      std::int64_t last);
   /// The same for one input and one output channel a group: a panel is one or two vectors
-  /// of channels, weights lie [grid][panel][tap][vectors]. At most kMaxDepthwiseTaps taps, and as many rows.
+  /// of channels, weights lie [grid][panel][tap][vectors]. At most kMaxDepthwiseTaps taps, and as
+  /// many rows.
   void (*direct_depthwise)(const DirectProblem&, const DirectMemory&, std::int64_t first,
                            std::int64_t last);
   /// Items [first, last) by Winograd's method; weights lie [panel][position][channel][vectors].

@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <bit>
 #include <utility>
 
 #include "backend/onednn/isa.h"
 #include "backend/onednn/parallel.h"
+#include "backend/onednn/scratch_pieces.h"
 
 namespace hadron::backend::onednn {
 namespace {
@@ -41,29 +40,6 @@ std::array<double, kWinogradPositions> TransformFilter(const float* g) {
   }
   return out;
 }
-
-/// Hands each running share of a job a piece of scratch of its own. There are as many pieces as
-/// threads, and no more shares than that run at a time, so a free one is always there.
-class ScratchPieces {
- public:
-  std::size_t Take() {
-    std::uint64_t taken = taken_.load(std::memory_order_relaxed);
-    while (true) {
-      const auto piece = static_cast<std::size_t>(std::countr_one(taken));
-      if (taken_.compare_exchange_weak(taken, taken | std::uint64_t{1} << piece,
-                                       std::memory_order_acquire)) {
-        return piece;
-      }
-    }
-  }
-  void Return(std::size_t piece) {
-    taken_.fetch_and(~(std::uint64_t{1} << piece), std::memory_order_release);
-  }
-
- private:
-  std::atomic<std::uint64_t> taken_{0};
-};
-constexpr int kMostPieces = 64;
 
 struct WinogradRun {
   std::shared_ptr<const WinogradPlan> plan;
@@ -169,13 +145,13 @@ void WinogradPlan::Pack(const WeightStrides& strides, const float* from, float* 
 }
 
 std::uint64_t WinogradPlan::scratch_bytes(int threads) const {
-  return Size(problem_.scratch * std::clamp(threads, 1, kMostPieces)) * sizeof(float);
+  return Size(problem_.scratch * std::clamp(threads, 1, ScratchPieces::kMost)) * sizeof(float);
 }
 
 void WinogradPlan::Run(const DirectMemory& memory, float* scratch, int threads) const {
   const auto kernel = Vector().winograd;
   ScratchPieces pieces;
-  ParallelFor(ThreadsFor(nanoseconds_, std::clamp(threads, 1, kMostPieces)),
+  ParallelFor(ThreadsFor(nanoseconds_, std::clamp(threads, 1, ScratchPieces::kMost)),
               problem_.blocks * problem_.panel_count, [&](std::int64_t first, std::int64_t last) {
                 const std::size_t piece = pieces.Take();
                 kernel(problem_, memory,
