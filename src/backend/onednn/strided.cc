@@ -20,6 +20,20 @@ void CopyBlock(const StridedLoop::Dim& rows, const StridedLoop::Dim& run, const 
     return;
   }
   constexpr std::int64_t kSquare = 16;
+  if (run.size < kSquare) {  // images of few channels: long loops along the rows instead
+    constexpr std::int64_t kRows = 512;
+    for (std::int64_t r = 0; r < rows.size; r += kRows) {
+      const std::int64_t last_row = std::min(rows.size, r + kRows);
+      for (std::int64_t b = 0; b < run.size; ++b) {
+        const T* source = from + b * run.first;
+        T* target = to + b * run.second;
+        for (std::int64_t a = r; a < last_row; ++a) {
+          target[a * rows.second] = source[a * rows.first];
+        }
+      }
+    }
+    return;
+  }
   for (std::int64_t r = 0; r < rows.size; r += kSquare) {
     const std::int64_t last_row = std::min(rows.size, r + kSquare);
     for (std::int64_t i = 0; i < run.size; i += kSquare) {
