@@ -59,13 +59,14 @@ StatusOr<RefTensor> Allocate(const tensor::TensorDesc& desc) {
 
 double Activate(const PostOp& op, double y) {
   const auto a = static_cast<double>(op.a);
+  const auto b = static_cast<double>(op.b);
   switch (op.kind) {
     case PostOp::Kind::kRelu:
       return y < 0 ? 0 : y;
     case PostOp::Kind::kLeakyRelu:
       return y < 0 ? a * y : y;
     case PostOp::Kind::kClip:
-      return y < a ? a : std::fmin(y, static_cast<double>(op.b));
+      return y < a ? a : std::fmin(y, b);
     case PostOp::Kind::kSigmoid:
       return 1 / (1 + std::exp(-y));
     case PostOp::Kind::kTanh:
@@ -76,6 +77,14 @@ double Activate(const PostOp& op, double y) {
       return y < 0 ? a * std::expm1(y) : y;
     case PostOp::Kind::kGelu:
       return y * 0.5 * (1 + std::erf(y * std::sqrt(0.5)));
+    case PostOp::Kind::kGeluTanh:
+      return y * 0.5 * (1 + std::tanh(std::sqrt(2 / M_PI) * (y + 0.044715 * y * y * y)));
+    case PostOp::Kind::kSwish:
+      return y / (1 + std::exp(-a * y));
+    case PostOp::Kind::kHardSigmoid:
+      return std::fmin(std::fmax(a * y + b, 0), 1);
+    case PostOp::Kind::kHardSwish:
+      return y * std::fmin(std::fmax(a * y + b, 0), 1);
     default:
       return y;
   }

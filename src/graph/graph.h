@@ -39,8 +39,12 @@ struct PostOp {
     kSigmoid,
     kTanh,
     kSoftplus,
-    kElu,   ///< y >= 0 ? y : a * (exp(y) - 1)
-    kGelu,  ///< y * normal distribution function of y
+    kElu,          ///< y >= 0 ? y : a * (exp(y) - 1)
+    kGelu,         ///< y * normal distribution function of y
+    kGeluTanh,     ///< the same, approximated with tanh
+    kSwish,        ///< y * sigmoid(a * y)
+    kHardSigmoid,  ///< min(max(a * y + b, 0), 1)
+    kHardSwish,    ///< y * min(max(a * y + b, 0), 1)
   };
   Kind kind;
   float a = 0;

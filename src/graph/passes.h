@@ -45,6 +45,7 @@ base::Status RunPasses(Graph& graph, const PassContext& context,
 base::Status FoldConstants(Graph& graph, const PassContext& context);
 base::Status RemoveIdentities(Graph& graph, const PassContext& context);
 base::Status ComposeTransposes(Graph& graph, const PassContext& context);
+base::Status RecoverActivations(Graph& graph, const PassContext& context);
 base::Status RecoverPatterns(Graph& graph, const PassContext& context);
 base::Status RecoverPools(Graph& graph, const PassContext& context);
 base::Status FoldBatchNorm(Graph& graph, const PassContext& context);

@@ -38,6 +38,7 @@ constexpr UnaryRow kUnary[] = {{"Relu", StepKind::kRelu},
                                {"Floor", StepKind::kFloor},
                                {"Ceil", StepKind::kCeil},
                                {"Gelu", StepKind::kGelu},
+                               {"Swish", StepKind::kSwish},
                                {"HardSigmoid", StepKind::kHardSigmoid},
                                {"HardSwish", StepKind::kHardSwish}};
 
@@ -68,9 +69,10 @@ StatusOr<Step> UnaryStep(const KernelRequest& request, StepKind kind) {
       step.b = 0.5F;
       break;
     case StepKind::kGelu:
-      if (attributes.String("approximate", "none") != "none") {
-        return NotHere(request, "the approximate form");
-      }
+      if (attributes.String("approximate", "none") != "none") step.kind = StepKind::kGeluTanh;
+      break;
+    case StepKind::kSwish:
+      step.a = attributes.Float("alpha", 1);
       break;
     case StepKind::kClip: {
       HADRON_ASSIGN_OR_RETURN(step.a, ClipBound(request, 1, -INFINITY));

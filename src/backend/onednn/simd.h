@@ -264,6 +264,12 @@ HADRON_INLINE V Erf(V x) {
   return x != x ? x : y;
 }
 
+/// x / (1 + exp(-2 u)) with u = sqrt(2 / pi) (x + 0.044715 x^3), which is x (1 + tanh u) / 2.
+HADRON_INLINE V GeluTanh(V x) {
+  const V u = x * 0.044715F * x * x + x;
+  return x * Sigmoid(u * 1.59576912F);
+}
+
 HADRON_INLINE V Gelu(V x) { return 0.5F * x * (1.0F + Erf(x * 0.70710678F)); }
 
 }  // namespace

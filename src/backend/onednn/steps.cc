@@ -33,6 +33,14 @@ StepKind KindOf(PostOp::Kind kind) {
       return StepKind::kElu;
     case PostOp::Kind::kGelu:
       return StepKind::kGelu;
+    case PostOp::Kind::kGeluTanh:
+      return StepKind::kGeluTanh;
+    case PostOp::Kind::kSwish:
+      return StepKind::kSwish;
+    case PostOp::Kind::kHardSigmoid:
+      return StepKind::kHardSigmoid;
+    case PostOp::Kind::kHardSwish:
+      return StepKind::kHardSwish;
   }
   return StepKind::kRelu;
 }

@@ -33,6 +33,8 @@ enum class StepKind : std::uint8_t {
   kFloor,
   kCeil,
   kGelu,
+  kGeluTanh,
+  kSwish,
   kHardSigmoid,
   kHardSwish,
 };

@@ -55,6 +55,7 @@ constexpr std::array kRows = {
     Row{"Softplus", "softplus", 1},
     Row{"Erf", "error", 1},
     Row{"Gelu", "gelu", 1},
+    Row{"Swish", "swish", 1, {"alpha", 1}},
     Row{"HardSigmoid", "hard_sigmoid", 1, {"alpha", 0.2F}, {"beta", 0.5F}},
     Row{"HardSwish", "hard_swish", 1, {nullptr, 1.0F / 6}, {nullptr, 0.5F}},
     Row{"Add", "add", 2},
@@ -68,6 +69,8 @@ constexpr std::array kRows = {
 };
 /// Pow by two.
 constexpr Row kSquare{"Pow", "square", 1};
+/// Gelu approximated with tanh.
+constexpr Row kGeluTanh{"Gelu", "gelu_tanh", 1};
 
 /// What an instance has beside its program.
 struct Instance {
@@ -156,9 +159,6 @@ Status CheckRequest(const Row& row, const KernelRequest& request) {
   if (request.node.op_type != "Clip" && request.inputs.size() != row.operands) {
     return NotHere(request, "this number of operands");
   }
-  if (request.node.attributes.String("approximate", "none") != "none") {
-    return NotHere(request, "the approximate form");
-  }
   const auto elements = request.outputs[0].shape.CheckedElements();
   if (!elements || *elements > std::numeric_limits<std::int32_t>::max()) {
     return NotHere(request, "a tensor of 2^31 elements or more");
@@ -184,6 +184,7 @@ float ValueOf(const Number& number, const KernelRequest& request) {
 
 /// The row of a node: squares, which normalisations have, need no pow().
 const Row& RowFor(const Row& row, const KernelRequest& request) {
+  if (request.node.attributes.String("approximate", "none") == "tanh") return kGeluTanh;
   if (request.node.op_type != "Pow" || request.inputs[0].shape != request.outputs[0].shape) {
     return row;
   }

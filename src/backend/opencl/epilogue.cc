@@ -28,6 +28,10 @@ constexpr std::array kRows = {
     Row{Kind::kSoftplus, 0, "v = softplus_##T(v);"},
     Row{Kind::kElu, 1, "v = elu_##T(v, a{0});"},
     Row{Kind::kGelu, 0, "v = gelu_##T(v);"},
+    Row{Kind::kGeluTanh, 0, "v = gelu_tanh_##T(v);"},
+    Row{Kind::kSwish, 1, "v = swish_##T(v, a{0});"},
+    Row{Kind::kHardSigmoid, 2, "v = hard_sigmoid_##T(v, a{0}, b{0});"},
+    Row{Kind::kHardSwish, 2, "v *= hard_sigmoid_##T(v, a{0}, b{0});"},
 };
 
 const Row& RowOf(Kind kind) { return kRows[static_cast<std::size_t>(kind)]; }

@@ -42,8 +42,15 @@ std::optional<PostOp> Activation(const Graph& graph, const Node& node) {
   if (node.op_type == "Sigmoid") return PostOp{Kind::kSigmoid};
   if (node.op_type == "Tanh") return PostOp{Kind::kTanh};
   if (node.op_type == "Softplus") return PostOp{Kind::kSoftplus};
-  if (node.op_type == "Gelu" && node.attributes.String("approximate", "none") == "none") {
-    return PostOp{Kind::kGelu};
+  if (node.op_type == "Gelu") {
+    const bool exact = node.attributes.String("approximate", "none") == "none";
+    return PostOp{exact ? Kind::kGelu : Kind::kGeluTanh};
+  }
+  if (node.op_type == "Swish") return PostOp{Kind::kSwish, node.attributes.Float("alpha", 1)};
+  if (node.op_type == "HardSwish") return PostOp{Kind::kHardSwish, 1.0F / 6, 0.5F};
+  if (node.op_type == "HardSigmoid") {
+    return PostOp{Kind::kHardSigmoid, node.attributes.Float("alpha", 0.2F),
+                  node.attributes.Float("beta", 0.5F)};
   }
   if (node.op_type == "Elu") return PostOp{Kind::kElu, node.attributes.Float("alpha", 1)};
   if (node.op_type != "Clip") return std::nullopt;

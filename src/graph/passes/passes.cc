@@ -12,10 +12,15 @@ namespace hadron::graph {
 std::span<const Pass> AllPasses() {
   // Folding first: it turns what exporters compute into the constants the later passes look for.
   static constexpr std::array kPasses = {
-      Pass{"fold_constants", FoldConstants},     Pass{"remove_identities", RemoveIdentities},
-      Pass{"merge_duplicates", MergeDuplicates}, Pass{"compose_transposes", ComposeTransposes},
-      Pass{"recover_patterns", RecoverPatterns}, Pass{"recover_pools", RecoverPools},
-      Pass{"fold_batch_norm", FoldBatchNorm},    Pass{"fuse_post_ops", FusePostOps},
+      Pass{"fold_constants", FoldConstants},
+      Pass{"remove_identities", RemoveIdentities},
+      Pass{"merge_duplicates", MergeDuplicates},
+      Pass{"compose_transposes", ComposeTransposes},
+      Pass{"recover_activations", RecoverActivations},
+      Pass{"recover_patterns", RecoverPatterns},
+      Pass{"recover_pools", RecoverPools},
+      Pass{"fold_batch_norm", FoldBatchNorm},
+      Pass{"fuse_post_ops", FusePostOps},
       Pass{"eliminate_dead", EliminateDead},
   };
   return kPasses;

@@ -3,22 +3,22 @@
 #include <cmath>
 #include <optional>
 
-#include "graph/op_schema.h"
 #include "graph/passes.h"
+#include "graph/passes/matcher.h"
 
 namespace hadron::graph {
 namespace {
 
 using tensor::DataType;
 
-class Recoverer {
+class Recoverer : Matcher {
  public:
-  explicit Recoverer(Graph& graph) : graph_(graph), producers_(graph.Producers()) {}
+  explicit Recoverer(Graph& graph) : Matcher(graph) {}
 
   void Run() {
-    for (Node& node : graph_.nodes()) {
+    for (Node& node : graph().nodes()) {
       if (!node.domain.empty() || !node.post_ops.empty() || node.outputs.empty()) continue;
-      if (graph_.value(node.outputs[0]).type != DataType::kFp32) continue;
+      if (graph().value(node.outputs[0]).type != DataType::kFp32) continue;
       if (node.op_type == "Pow") SimplifyPow(node);
       if (node.op_type == "Add") RecoverLayerNorm(node);
       if (node.op_type == "Mul") RecoverGelu(node);
@@ -26,41 +26,9 @@ class Recoverer {
   }
 
  private:
-  const Node* Producer(ValueId value, std::string_view op_type) const {
-    if (value == kNoValue || value >= producers_.size() || producers_[value] < 0) return nullptr;
-    const Node& node = graph_.nodes()[static_cast<std::size_t>(producers_[value])];
-    const bool plain = node.domain.empty() && node.post_ops.empty() && node.op_type == op_type;
-    return plain ? &node : nullptr;
-  }
-
-  /// The number behind a constant of one element.
-  std::optional<double> Scalar(ValueId value) const {
-    const ConstantRef& constant = graph_.value(value).constant;
-    if (constant == nullptr || constant->shape().elements() != 1) return std::nullopt;
-    const auto values = constant->Doubles();
-    return values.ok() ? std::optional(values->front()) : std::nullopt;
-  }
-  bool IsScalar(ValueId value, double wanted) const {
-    const auto scalar = Scalar(value);
-    return scalar && std::abs(*scalar - wanted) <= 1e-6 * std::abs(wanted);
-  }
-
-  /// The other operand of a commutative node whose one operand is `value`.
-  static ValueId Other(const Node& node, ValueId value) {
-    return node.inputs[0] == value ? node.inputs[1] : node.inputs[0];
-  }
-
-  void Become(Node& node, std::string op_type, std::vector<ValueId> inputs) {
-    node.schema = OpRegistry::Get().Find("", op_type);
-    node.since_version = node.schema->versions.back();
-    node.op_type = std::move(op_type);
-    node.inputs = std::move(inputs);
-    node.attributes = {};
-  }
-
   void SimplifyPow(Node& node) {
     const ValueId x = node.inputs[0];
-    if (graph_.value(x).shape != graph_.value(node.outputs[0]).shape) return;
+    if (graph().value(x).shape != graph().value(node.outputs[0]).shape) return;
     if (IsScalar(node.inputs[1], 2)) return Become(node, "Mul", {x, x});
     if (IsScalar(node.inputs[1], 0.5)) return Become(node, "Sqrt", {x});
     if (IsScalar(node.inputs[1], 1)) return Become(node, "Identity", {x});
@@ -72,9 +40,9 @@ class Recoverer {
     if (mean == nullptr || mean->attributes.Int("keepdims", 1) == 0 || !mean->HasInput(1)) {
       return kNoValue;
     }
-    const ConstantRef& axes = graph_.value(mean->inputs[1]).constant;
+    const ConstantRef& axes = graph().value(mean->inputs[1]).constant;
     if (axes == nullptr || axes->shape().elements() != 1) return kNoValue;
-    const auto rank = static_cast<double>(graph_.value(mean->inputs[0]).shape.size());
+    const auto rank = static_cast<double>(graph().value(mean->inputs[0]).shape.size());
     const auto axis = Scalar(mean->inputs[1]);
     return axis == -1.0 || axis == rank - 1 ? mean->inputs[0] : kNoValue;
   }
@@ -111,8 +79,8 @@ class Recoverer {
 
   /// True for a constant with one value for each element of a row of `x`.
   bool IsRowConstant(ValueId value, ValueId x) const {
-    const ConstantRef& constant = graph_.value(value).constant;
-    const SymbolicShape& shape = graph_.value(x).shape;
+    const ConstantRef& constant = graph().value(value).constant;
+    const SymbolicShape& shape = graph().value(x).shape;
     return constant != nullptr && constant->shape().rank() == 1 && !shape.empty() &&
            shape.back() == Dim(constant->shape()[0]);
   }
@@ -156,22 +124,6 @@ class Recoverer {
     return kNoValue;
   }
 
-  /// The factors of a product of up to three, however it is bracketed.
-  std::vector<ValueId> Factors(const Node& node) const {
-    std::vector<ValueId> factors;
-    bool split = false;
-    for (const ValueId input : node.inputs) {
-      const Node* product = split ? nullptr : Producer(input, "Mul");
-      if (product == nullptr) {
-        factors.push_back(input);
-      } else {
-        factors.insert(factors.end(), product->inputs.begin(), product->inputs.end());
-        split = true;
-      }
-    }
-    return factors;
-  }
-
   /// 0.5 * x * (1 + erf(x / sqrt(2))), bracketed in any way.
   void RecoverGelu(Node& node) {
     ValueId x = kNoValue;
@@ -190,11 +142,8 @@ class Recoverer {
       }
     }
     if (x == kNoValue || !half || rest.size() != 1 || rest[0] != x) return;
-    if (graph_.value(x).shape == graph_.value(node.outputs[0]).shape) Become(node, "Gelu", {x});
+    if (graph().value(x).shape == graph().value(node.outputs[0]).shape) Become(node, "Gelu", {x});
   }
-
-  Graph& graph_;
-  const std::vector<int> producers_;
 };
 
 }  // namespace

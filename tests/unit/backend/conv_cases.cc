@@ -12,11 +12,21 @@ using tensor::DataType;
 using tensor::Shape;
 
 constexpr PostOpRow kPostOps[] = {
-    {PostOp::Kind::kScale, 0, 0},        {PostOp::Kind::kShift, 0, 0},
-    {PostOp::Kind::kAdd, 0, 0},          {PostOp::Kind::kRelu, 0, 0},
-    {PostOp::Kind::kLeakyRelu, 0.1F, 0}, {PostOp::Kind::kClip, -0.5F, 0.75F},
-    {PostOp::Kind::kSigmoid, 0, 0},      {PostOp::Kind::kTanh, 0, 0},
-    {PostOp::Kind::kSoftplus, 0, 0},     {PostOp::Kind::kElu, 0.7F, 0},
+    {PostOp::Kind::kScale, 0, 0},
+    {PostOp::Kind::kShift, 0, 0},
+    {PostOp::Kind::kAdd, 0, 0},
+    {PostOp::Kind::kRelu, 0, 0},
+    {PostOp::Kind::kLeakyRelu, 0.1F, 0},
+    {PostOp::Kind::kClip, -0.5F, 0.75F},
+    {PostOp::Kind::kSigmoid, 0, 0},
+    {PostOp::Kind::kTanh, 0, 0},
+    {PostOp::Kind::kSoftplus, 0, 0},
+    {PostOp::Kind::kElu, 0.7F, 0},
+    {PostOp::Kind::kGelu, 0, 0},
+    {PostOp::Kind::kGeluTanh, 0, 0},
+    {PostOp::Kind::kSwish, 1.5F, 0},
+    {PostOp::Kind::kHardSigmoid, 0.2F, 0.5F},
+    {PostOp::Kind::kHardSwish, 0.25F, 0.5F},
 };
 
 std::int64_t Pick(std::mt19937& random, std::initializer_list<std::int64_t> values) {

@@ -43,6 +43,7 @@ const UnaryRow kUnary[] = {
     {"Floor", -9, 9, [](double x) { return std::floor(x); }},
     {"Ceil", -9, 9, [](double x) { return std::ceil(x); }},
     {"Gelu", -6, 6, [](double x) { return 0.5 * x * (1 + std::erf(x * std::sqrt(0.5))); }},
+    {"Swish", -20, 20, [](double x) { return x / (1 + std::exp(-x)); }},
     {"HardSigmoid", -6, 6, [](double x) { return std::fmin(1, std::fmax(0, 0.2 * x + 0.5)); }},
     {"HardSwish", -6, 6, [](double x) { return x * std::fmin(1, std::fmax(0, x / 6 + 0.5)); }},
 };

@@ -154,7 +154,8 @@ class OpenClElementwise : public testing::Test {
 constexpr std::array kUnary = {"Identity",    "Neg",        "Abs",  "Floor",     "Ceil",
                                "Sqrt",        "Reciprocal", "Exp",  "Log",       "Tanh",
                                "Sigmoid",     "Relu",       "Erf",  "LeakyRelu", "Elu",
-                               "HardSigmoid", "HardSwish",  "Gelu", "Softplus",  "Clip"};
+                               "HardSigmoid", "HardSwish",  "Gelu", "Softplus",  "Clip",
+                               "Swish"};
 constexpr std::array kBinary = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"};
 
 TEST_F(OpenClElementwise, UnaryOperatorsAgreeWithReferenceAtOddSizes) {
@@ -205,8 +206,10 @@ TEST_F(OpenClElementwise, ActivationsTakeTheirNumbers) {
   }
   graph::Node gelu = MakeNode("Gelu");
   gelu.attributes.Set("approximate", std::string("tanh"));
-  const TensorSpec spec = SpecOf(Random({4}, 8));
-  EXPECT_EQ(Create(gelu, {spec}, spec).code(), base::StatusCode::kUnimplemented);
+  ExpectLikeReference(gelu, {Random({100}, 7)}, {100});
+  graph::Node swish = MakeNode("Swish");
+  swish.attributes.Set("alpha", 1.7F);
+  ExpectLikeReference(swish, {Random({100}, 7)}, {100});
 }
 
 TEST_F(OpenClElementwise, ClipTakesConstantBounds) {

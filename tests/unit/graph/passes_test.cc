@@ -269,6 +269,90 @@ TEST(RecoverPatterns, FindsGeluHoweverItIsBracketed) {
   }
 }
 
+/// A graph of x and what `write` makes of it.
+template <typename Write>
+Graph Written(const Write& write) {
+  Graph graph;
+  const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 2, 4});
+  graph.AddOutput("y", write(graph, x));
+  return graph;
+}
+
+void ExpectBecomes(Graph graph, const std::string& op_type) {
+  ExpectSameAfter(graph, RecoverActivations, 1, kRows);
+  EXPECT_EQ(graph.nodes()[0].op_type, op_type);
+}
+
+TEST(RecoverActivations, FindsSwish) {
+  for (const bool gate_first : {true, false}) {
+    ExpectBecomes(Written([&](Graph& g, ValueId x) {
+                    const ValueId gate = AddNode(g, "Sigmoid", {x});
+                    return gate_first ? AddNode(g, "Mul", {gate, x}) : AddNode(g, "Mul", {x, gate});
+                  }),
+                  "Swish");
+  }
+}
+
+/// clip(x + 3, 0, 6)
+ValueId ClippedTerm(Graph& g, ValueId x) {
+  const ValueId sum = AddNode(g, "Add", {x, Number(g, 3)});
+  return AddNode(g, "Clip", {sum, Number(g, 0), Number(g, 6)});
+}
+
+TEST(RecoverActivations, FindsHardSwishHoweverItIsWritten) {
+  ExpectBecomes(
+      Written([](Graph& g, ValueId x) {
+        return AddNode(g, "Mul", {x, AddNode(g, "HardSigmoid", {x}, {{"alpha", 1.0F / 6}})});
+      }),
+      "HardSwish");
+  ExpectBecomes(Written([](Graph& g, ValueId x) {
+                  const ValueId product = AddNode(g, "Mul", {x, ClippedTerm(g, x)});
+                  return AddNode(g, "Div", {product, Number(g, 6)});
+                }),
+                "HardSwish");
+  ExpectBecomes(
+      Written([](Graph& g, ValueId x) {
+        const ValueId scaled = AddNode(g, "Mul", {ClippedTerm(g, x), Number(g, 1.0F / 6)});
+        return AddNode(g, "Mul", {scaled, x});
+      }),
+      "HardSwish");
+}
+
+TEST(RecoverActivations, FindsGeluByTanh) {
+  for (const bool power : {true, false}) {
+    Graph graph = Written([&](Graph& g, ValueId x) {
+      const ValueId cube = power ? AddNode(g, "Pow", {x, Number(g, 3)})
+                                 : AddNode(g, "Mul", {AddNode(g, "Mul", {x, x}), x});
+      const ValueId small = AddNode(g, "Mul", {Number(g, 0.044715F), cube});
+      const ValueId inner =
+          AddNode(g, "Mul", {AddNode(g, "Add", {x, small}), Number(g, 0.7978845608F)});
+      const ValueId sum = AddNode(g, "Add", {AddNode(g, "Tanh", {inner}), Number(g, 1)});
+      return AddNode(g, "Mul", {AddNode(g, "Mul", {x, Number(g, 0.5F)}), sum});
+    });
+    ExpectSameAfter(graph, RecoverActivations, 1, kRows);
+    EXPECT_EQ(graph.nodes()[0].op_type, "Gelu");
+    EXPECT_EQ(graph.nodes()[0].attributes.String("approximate", "none"), "tanh");
+  }
+}
+
+TEST(RecoverActivations, LeavesWhatOnlyLooksAlike) {
+  const auto leaves = [](Graph graph, std::size_t nodes) {
+    ExpectSameAfter(graph, RecoverActivations, nodes, kRows);
+  };
+  leaves(Written([](Graph& g, ValueId x) {  // another operand
+           return AddNode(g, "Mul", {AddNode(g, "Neg", {x}), AddNode(g, "Sigmoid", {x})});
+         }),
+         3);
+  leaves(Written([](Graph& g, ValueId x) {  // another slope
+           return AddNode(g, "Mul", {x, AddNode(g, "HardSigmoid", {x}, {{"alpha", 0.2F}})});
+         }),
+         2);
+  leaves(Written([](Graph& g, ValueId x) {  // another divisor
+           return AddNode(g, "Div", {AddNode(g, "Mul", {x, ClippedTerm(g, x)}), Number(g, 5)});
+         }),
+         4);
+}
+
 TEST(RecoverPatterns, TakesNoOtherProductForGelu) {
   Graph graph;
   const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 2, 4});
