@@ -93,6 +93,9 @@ class Kernel {
   virtual ~Kernel() = default;
   virtual bool on_device() const { return false; }
   virtual std::uint64_t scratch_bytes() const { return 0; }
+  /// Inputs in whose memory output 0 may be written, each alone, if they have its size: element i of
+  /// the input is read by whoever writes element i, before.
+  virtual std::vector<std::size_t> in_place_inputs() const { return {}; }
   /// By input: how constants are wanted. Entries of computed inputs are ignored; missing entries
   /// mean plain.
   virtual std::vector<Packing> packings() const { return {}; }

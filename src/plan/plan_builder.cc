@@ -500,7 +500,37 @@ Status PlanBuilder::AddOutputs() {
   return {};
 }
 
+void PlanBuilder::ShareInPlace() {
+  for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
+    const PlanStep& step = plan_.steps[i];
+    if (step.kernel == nullptr || step.outputs.empty()) continue;
+    for (const std::size_t input : step.kernel->in_place_inputs()) {
+      if (TakeOver(static_cast<int>(i), step, input)) break;
+    }
+  }
+}
+
+bool PlanBuilder::TakeOver(int now, const PlanStep& step, std::size_t input) {
+  const std::uint32_t output = step.outputs[0];
+  const std::uint32_t root = extras_[step.inputs[input]].root;
+  const Space space = plan_.tensors[root].space;
+  const bool arena = space == Space::kHostArena || space == Space::kDeviceArena;
+  const bool dies = extras_[root].last == now;
+  const bool same = plan_.tensors[output].space == space && extras_[output].root == output &&
+                    plan_.tensors[root].spec.bytes() == plan_.tensors[output].spec.bytes();
+  if (!arena || !dies || !same) return false;
+  const auto reads = std::ranges::count_if(
+      step.inputs, [&](std::uint32_t t) { return extras_[t].root == root; });
+  if (reads != 1) return false;
+  extras_[root].last = extras_[output].last;
+  for (Extra& extra : extras_) {
+    if (extra.root == output) extra.root = root;
+  }
+  return true;
+}
+
 Status PlanBuilder::AssignMemory() {
+  ShareInPlace();
   for (const Space space : {Space::kHostArena, Space::kDeviceArena}) {
     std::vector<Interval> intervals;
     std::vector<std::uint32_t> owners;

@@ -63,6 +63,9 @@ class PlanBuilder {
                                                               Candidate& candidate);
   base::Status AddOutputs();
   base::Status AssignMemory();
+  /// Lets outputs take the memory of inputs that die where the kernel allows it.
+  void ShareInPlace();
+  bool TakeOver(int now, const PlanStep& step, std::size_t input);
 
   std::vector<graph::ValueId> Operands(const graph::Node& node) const;
   void SetLayouts(const graph::Node& node, backend::LayoutRule rule, Candidate& candidate) const;

@@ -140,6 +140,7 @@ StatusOr<std::unique_ptr<Kernel>> CreateFloat(const KernelRequest& request, Bina
   const int threads = ThreadsFor(static_cast<double>(elements) * 0.3, request.threads);
   HostKernelParts parts;
   parts.description = "native elementwise";
+  parts.in_place = {0, 1};
   parts.bind = [=, shape = RowsOf(request.outputs[0])](const KernelArgs& args) {
     return MakeLaunch(FloatRun{kind, loop, rows, Floats(args.inputs[0]), Floats(args.inputs[1]),
                                MutableFloats(args.outputs[0]), BindSteps(steps, args), shape,
@@ -168,6 +169,7 @@ template <typename T>
 std::unique_ptr<Kernel> MakeTyped(const KernelRequest& request, BinaryKind kind) {
   HostKernelParts parts;
   parts.description = "native elementwise";
+  parts.in_place = {0, 1};
   const std::int64_t elements = request.outputs[0].shape.elements();
   parts.bind = [kind, elements, loop = LoopOf(request)](const KernelArgs& args) {
     return MakeLaunch([=, a = reinterpret_cast<const T*>(args.inputs[0].host),

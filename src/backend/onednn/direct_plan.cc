@@ -394,6 +394,7 @@ std::unique_ptr<Kernel> MakeDirectKernel(DirectKernelParts parts) {
   const auto plan = parts.plan;
   HostKernelParts host;
   host.description = fmt::format("native {}:{}", plan->kernel_name(), Vector().isa);
+  host.in_place = AddedInPlace(parts.steps);
   const auto bytes = static_cast<std::uint64_t>(plan->packed_floats()) * sizeof(float);
   if (parts.constant_weights) {
     const auto pack = [plan, strides = parts.strides](const tensor::HostTensor& from,

@@ -133,6 +133,7 @@ StatusOr<std::unique_ptr<Kernel>> CreateUnary(const KernelRequest& request, Step
   const int threads = ThreadsFor(static_cast<double>(elements) * 0.3, request.threads);
   HostKernelParts parts;
   parts.description = "native elementwise";
+  parts.in_place = {0};
   parts.bind = [steps = std::move(steps), shape, threads](const KernelArgs& args) {
     return MakeLaunch(StepsRun{BindSteps(steps, args), shape, Floats(args.inputs[0]),
                                MutableFloats(args.outputs[0]), threads});
@@ -174,6 +175,7 @@ StatusOr<std::unique_ptr<Kernel>> CreateBatchNormalization(const KernelRequest& 
   const int threads = ThreadsFor(static_cast<double>(y.shape.elements()) * 0.3, request.threads);
   HostKernelParts parts;
   parts.description = "native normalisation";
+  parts.in_place = {0};
   parts.scratch_bytes = 2 * channels * sizeof(float);
   parts.bind = [steps = std::move(steps), shape = RowsOf(y), threads, channels,
                 epsilon = request.node.attributes.Float("epsilon", 1e-5F)](const KernelArgs& args) {

@@ -35,6 +35,7 @@ struct HostKernelParts {
   std::function<std::unique_ptr<Launch>(const KernelArgs&)> bind;
   std::uint64_t scratch_bytes = 0;
   std::vector<Packing> packings = {};
+  std::vector<std::size_t> in_place = {};  ///< see Kernel::in_place_inputs
 };
 std::unique_ptr<Kernel> MakeHostKernel(HostKernelParts parts);
 

@@ -31,6 +31,7 @@ StatusOr<std::unique_ptr<Kernel>> CreateSoftmax(const KernelRequest& request, bo
   const int threads = ThreadsFor(static_cast<double>(shape.elements()) * 0.5, request.threads);
   HostKernelParts parts;
   parts.description = "native softmax";
+  parts.in_place = {0};
   parts.bind = [=](const KernelArgs& args) {
     return MakeLaunch([=, x = Floats(args.inputs[0]), y = MutableFloats(args.outputs[0])] {
       ParallelFor(threads, rows, [&](std::int64_t begin, std::int64_t end) {
@@ -70,6 +71,7 @@ StatusOr<std::unique_ptr<Kernel>> CreateLayerNorm(const KernelRequest& request) 
   const int threads = ThreadsFor(static_cast<double>(shape.elements()) * 0.3, request.threads);
   HostKernelParts parts;
   parts.description = "native layer norm";
+  parts.in_place = {0};
   parts.bind = [=](const KernelArgs& args) {
     const float* bias = has_bias ? Floats(args.inputs[2]) : nullptr;
     return MakeLaunch([=, x = Floats(args.inputs[0]), scale = Floats(args.inputs[1]),

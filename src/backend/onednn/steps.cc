@@ -93,6 +93,17 @@ StepList BindSteps(std::span<const PlannedStep> steps, const KernelArgs& args) {
   return list;
 }
 
+std::vector<std::size_t> AddedInPlace(std::span<const PlannedStep> steps) {
+  std::vector<std::size_t> inputs;
+  for (const PlannedStep& planned : steps) {
+    if (!IsLight(planned.step.kind)) break;  // heavy steps work on what is stored already
+    if (planned.step.kind == StepKind::kAdd && planned.input >= 0) {
+      inputs.push_back(static_cast<std::size_t>(planned.input));
+    }
+  }
+  return inputs;
+}
+
 bool FusesAll(const PostOp&) { return true; }
 
 RowShape RowsOf(const TensorSpec& spec) {

@@ -22,6 +22,9 @@ base::StatusOr<std::vector<PlannedStep>> PlanSteps(const KernelRequest& request)
 /// With the operands' addresses.
 StepList BindSteps(std::span<const PlannedStep> steps, const KernelArgs& args);
 
+/// Inputs that a light step adds: tiles read them right before they are stored.
+std::vector<std::size_t> AddedInPlace(std::span<const PlannedStep> steps);
+
 /// Every post-op has a step.
 bool FusesAll(const graph::PostOp& op);
 

@@ -164,6 +164,7 @@ std::unique_ptr<Kernel> MakeWinogradKernel(const ConvShape& shape, DirectKernelP
   const auto plan = WinogradPlan::Make(shape);
   HostKernelParts host;
   host.description = fmt::format("native winograd:{}", Vector().isa);
+  host.in_place = AddedInPlace(parts.steps);
   const auto pack = [plan, strides = parts.strides](const tensor::HostTensor& from,
                                                     std::span<std::byte> to) {
     const base::IoBuf flat = from.bytes.Flatten();

@@ -91,6 +91,10 @@ class ConvKernel final : public Kernel {
     return fmt::format("{} {}", parts_->tile.key(), KernelName());
   }
 
+  std::vector<std::size_t> in_place_inputs() const override {
+    return parts_->epilogue.AddedInPlace();
+  }
+
   std::vector<Packing> packings() const override {
     auto pack = [parts = parts_](const tensor::HostTensor& from, std::span<std::byte> to) {
       const base::IoBuf flat = from.bytes.Flatten();

@@ -107,6 +107,10 @@ class ElementwiseKernel final : public Kernel {
   std::string description() const override {
     return fmt::format("opencl {}", instance_.row->kernel);
   }
+  std::vector<std::size_t> in_place_inputs() const override {
+    if (instance_.row->operands == 2) return {0, 1};
+    return {0};
+  }
 
   StatusOr<std::unique_ptr<Launch>> Bind(const KernelArgs& args) const override {
     HADRON_ASSIGN_OR_RETURN(auto kernel, program_->CreateKernel(instance_.row->kernel));

@@ -89,6 +89,14 @@ std::string Epilogue::source() const {
       parameters, arguments, statements);
 }
 
+std::vector<std::size_t> Epilogue::AddedInPlace() const {
+  std::vector<std::size_t> inputs;
+  for (const Step& step : steps_) {
+    if (step.op.kind == Kind::kAdd && step.input) inputs.push_back(*step.input);
+  }
+  return inputs;
+}
+
 void Epilogue::Bind(const KernelArgs& args, ArgumentWriter& arguments) const {
   for (const Step& step : steps_) {
     const int constants = RowOf(step.op.kind).constants;

@@ -36,6 +36,8 @@ class Epilogue {
   /// `value` of type T, whose (first) element is of that channel and is stored at out[place].
   /// LOAD(pointer) reads a T. Functions are those of kernels/activation.clh.
   std::string source() const;
+  /// Inputs that are added element by element: see Kernel::in_place_inputs.
+  std::vector<std::size_t> AddedInPlace() const;
   void Bind(const KernelArgs& args, ArgumentWriter& arguments) const;
 
  private:

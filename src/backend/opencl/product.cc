@@ -43,6 +43,10 @@ class ProductKernel final : public Kernel {
   std::string description() const override { return tile_.key() + " product"; }
   std::uint64_t scratch_bytes() const override { return parts_.constant_right ? 0 : PackedBytes(); }
 
+  std::vector<std::size_t> in_place_inputs() const override {
+    return parts_.epilogue.AddedInPlace();
+  }
+
   std::vector<Packing> packings() const override {
     if (!parts_.constant_right) return {};
     auto pack = [parts = parts_, tile = tile_](const tensor::HostTensor& from,
