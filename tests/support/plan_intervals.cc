@@ -12,6 +12,17 @@ namespace {
 
 constexpr std::uint64_t kAlignment = 256;
 
+/// True when the step writes its result over an input that its kernel reads element by element.
+bool WritesInPlace(const plan::ExecutionPlan& plan, const plan::PlanStep& step,
+                   const plan::PlanTensor& output) {
+  if (step.kernel == nullptr || &output != &plan.tensors[step.outputs[0]]) return false;
+  return std::ranges::any_of(step.kernel->in_place_inputs(), [&](std::size_t i) {
+    const plan::PlanTensor& input = plan.tensors[step.inputs[i]];
+    return input.space == output.space && input.offset == output.offset &&
+           input.spec.bytes() == output.spec.bytes();
+  });
+}
+
 }  // namespace
 
 std::vector<PlacedInterval> ArenaIntervals(const plan::ExecutionPlan& plan, plan::Space arena) {
@@ -29,6 +40,7 @@ std::vector<PlacedInterval> ArenaIntervals(const plan::ExecutionPlan& plan, plan
     for (const std::uint32_t t : plan.steps[i].outputs) {
       const plan::PlanTensor& tensor = plan.tensors[t];
       if (tensor.space != arena || tensor.spec.bytes() == 0) continue;
+      if (WritesInPlace(plan, plan.steps[i], tensor)) continue;  // the interval goes on
       at[tensor.offset] = found.size();
       found.push_back({{base::AlignUp(tensor.spec.bytes(), kAlignment), now, now}, tensor.offset});
     }

@@ -41,6 +41,14 @@ std::string PostOpName(const graph::PostOp& op) {
       return fmt::format("Elu({:g})", op.a);
     case Kind::kGelu:
       return "Gelu";
+    case Kind::kGeluTanh:
+      return "Gelu(tanh)";
+    case Kind::kSwish:
+      return op.a == 1 ? "Swish" : fmt::format("Swish({:g})", op.a);
+    case Kind::kHardSigmoid:
+      return fmt::format("HardSigmoid({:g},{:g})", op.a, op.b);
+    case Kind::kHardSwish:
+      return "HardSwish";
   }
   return "?";
 }
