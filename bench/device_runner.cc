@@ -27,7 +27,7 @@ StatusOr<std::unique_ptr<BenchDevice>> BenchDevice::Open([[maybe_unused]] int th
   auto made = std::unique_ptr<BenchDevice>(new BenchDevice);  // NOLINT: private constructor
   made->host_ = device::MakeHostDevice(kBudget);
   HADRON_ASSIGN_OR_RETURN(made->device_, device::MakeOpenClDevice(0, kBudget));
-  backend::RegisterOneDnnKernels(made->kernels_);
+  backend::RegisterNativeKernels(made->kernels_);
   backend::RegisterOpenClKernels(made->kernels_, *made->device_, {});
   made->lane_thread_ = std::jthread([lane = &made->lane_] { lane->Run(); });
   return made;

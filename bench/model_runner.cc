@@ -15,7 +15,7 @@ StatusOr<std::unique_ptr<ModelRunner>> ModelRunner::Load(const std::string& path
   auto runner = std::unique_ptr<ModelRunner>(new ModelRunner);
   runner->rows_ = rows;
   runner->host_ = device::MakeHostDevice(kBudget);
-  backend::RegisterOneDnnKernels(runner->kernels_);
+  backend::RegisterNativeKernels(runner->kernels_);
   HADRON_ASSIGN_OR_RETURN(auto loaded, onnx::LoadOnnxFile(path, {}));
   plan::CompileOptions options;
   options.max_batch = rows;

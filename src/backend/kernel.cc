@@ -19,8 +19,8 @@ std::string_view BackendName(BackendId id) {
   switch (id) {
     case BackendId::kReference:
       return "reference";
-    case BackendId::kOneDnn:
-      return "onednn";
+    case BackendId::kNative:
+      return "native";
     case BackendId::kOpenCl:
       return "opencl";
   }

@@ -93,14 +93,13 @@ class Kernel {
   virtual ~Kernel() = default;
   virtual bool on_device() const { return false; }
   virtual std::uint64_t scratch_bytes() const { return 0; }
-  /// Inputs in whose memory output 0 may be written, each alone, if they have its size: element i of
-  /// the input is read by whoever writes element i, before.
+  /// Inputs in whose memory output 0 may be written, each alone, if they have its size: element i
+  /// of the input is read by whoever writes element i, before.
   virtual std::vector<std::size_t> in_place_inputs() const { return {}; }
   /// By input: how constants are wanted. Entries of computed inputs are ignored; missing entries
   /// mean plain.
   virtual std::vector<Packing> packings() const { return {}; }
-  /// Name of the algorithm, for plans' listings and determinism facts: "onednn
-  /// brgconv:avx512_core".
+  /// Name of the algorithm, for plans' listings and determinism facts: "native direct:avx512".
   virtual std::string description() const = 0;
   virtual base::StatusOr<std::unique_ptr<Launch>> Bind(const KernelArgs& args) const = 0;
 };
@@ -112,7 +111,7 @@ enum class LayoutRule : std::uint8_t {
   kFollow,        ///< any layout, the same for all inputs of the output's shape and the outputs
 };
 
-enum class BackendId : std::uint8_t { kReference, kOneDnn, kOpenCl };
+enum class BackendId : std::uint8_t { kReference, kNative, kOpenCl };
 std::string_view BackendName(BackendId id);
 
 /// What a backend knows of one operator.
@@ -165,7 +164,7 @@ class DevicePrograms {
 base::StatusOr<std::unique_ptr<Kernel>> MakeReferenceKernel(const KernelRequest& request);
 
 /// Fills in the kernels of the native CPU / of OpenCL devices.
-void RegisterOneDnnKernels(KernelRegistry& registry);
+void RegisterNativeKernels(KernelRegistry& registry);
 #ifdef HADRON_HAVE_OPENCL
 /// Which kernels an OpenCL device gets: work-items with wide vectors and groups of one, or groups
 /// of 256 around tiles in local memory. kAuto: by device (CPUs only emulate local memory).

@@ -57,37 +57,41 @@ StatusOr<RefTensor> Allocate(const tensor::TensorDesc& desc) {
   return ref;
 }
 
-double Activate(const PostOp& op, double y) {
-  const auto a = static_cast<double>(op.a);
-  const auto b = static_cast<double>(op.b);
-  switch (op.kind) {
-    case PostOp::Kind::kRelu:
-      return y < 0 ? 0 : y;
-    case PostOp::Kind::kLeakyRelu:
-      return y < 0 ? a * y : y;
-    case PostOp::Kind::kClip:
-      return y < a ? a : std::fmin(y, b);
-    case PostOp::Kind::kSigmoid:
-      return 1 / (1 + std::exp(-y));
-    case PostOp::Kind::kTanh:
-      return std::tanh(y);
-    case PostOp::Kind::kSoftplus:
+/// By PostOp::Kind: y, and the numbers a and b of the operation. Those with an operand do nothing.
+using Function = double (*)(double y, double a, double b);
+double Same(double y, double, double) { return y; }
+constexpr Function kFunctions[] = {
+    Same,
+    Same,
+    Same,
+    [](double y, double, double) { return y < 0 ? 0 : y; },                    // Relu
+    [](double y, double a, double) { return y < 0 ? a * y : y; },              // LeakyRelu
+    [](double y, double a, double b) { return y < a ? a : std::fmin(y, b); },  // Clip
+    [](double y, double, double) { return 1 / (1 + std::exp(-y)); },           // Sigmoid
+    [](double y, double, double) { return std::tanh(y); },                     // Tanh
+    [](double y, double, double) {                                             // Softplus
       return std::fmax(y, 0) + std::log1p(std::exp(-std::fabs(y)));
-    case PostOp::Kind::kElu:
-      return y < 0 ? a * std::expm1(y) : y;
-    case PostOp::Kind::kGelu:
+    },
+    [](double y, double a, double) { return y < 0 ? a * std::expm1(y) : y; },  // Elu
+    [](double y, double, double) {                                             // Gelu
       return y * 0.5 * (1 + std::erf(y * std::sqrt(0.5)));
-    case PostOp::Kind::kGeluTanh:
+    },
+    [](double y, double, double) {  // GeluTanh
       return y * 0.5 * (1 + std::tanh(std::sqrt(2 / M_PI) * (y + 0.044715 * y * y * y)));
-    case PostOp::Kind::kSwish:
-      return y / (1 + std::exp(-a * y));
-    case PostOp::Kind::kHardSigmoid:
+    },
+    [](double y, double a, double) { return y / (1 + std::exp(-a * y)); },  // Swish
+    [](double y, double a, double b) {                                      // HardSigmoid
       return std::fmin(std::fmax(a * y + b, 0), 1);
-    case PostOp::Kind::kHardSwish:
+    },
+    [](double y, double a, double b) {  // HardSwish
       return y * std::fmin(std::fmax(a * y + b, 0), 1);
-    default:
-      return y;
-  }
+    },
+};
+static_assert(std::size(kFunctions) == static_cast<std::size_t>(PostOp::Kind::kHardSwish) + 1);
+
+double Activate(const PostOp& op, double y) {
+  return kFunctions[static_cast<std::size_t>(op.kind)](y, static_cast<double>(op.a),
+                                                       static_cast<double>(op.b));
 }
 
 void ApplyPostOp(const graph::Node& node, const PostOp& op, const RefTensor* operand,

@@ -8,6 +8,16 @@
 
 namespace hadron::graph {
 
+const PostOpInfo& InfoOf(PostOp::Kind kind) {
+  static constexpr PostOpInfo kInfos[] = {
+      {"Scale"},   {"Shift"},      {"Add"},      {"Relu"},           {"LeakyRelu", 1},
+      {"Clip", 2}, {"Sigmoid"},    {"Tanh"},     {"Softplus"},       {"Elu", 1},
+      {"Gelu"},    {"Gelu(tanh)"}, {"Swish", 1}, {"HardSigmoid", 2}, {"HardSwish"},
+  };
+  static_assert(std::size(kInfos) == static_cast<std::size_t>(PostOp::Kind::kHardSwish) + 1);
+  return kInfos[static_cast<std::size_t>(kind)];
+}
+
 std::string Node::Label() const { return fmt::format("node '{}' ({})", name, op_type); }
 
 Graph Graph::Clone() const {

@@ -52,6 +52,13 @@ struct PostOp {
   ValueId operand = kNoValue;
 };
 
+/// How listings call a kind, and how many of the numbers a and b it has.
+struct PostOpInfo {
+  std::string_view name;
+  int numbers = 0;
+};
+const PostOpInfo& InfoOf(PostOp::Kind kind);
+
 /// An operator applied to values. After legalisation `schema` is the canonical (newest) form and
 /// `since_version` its version.
 struct Node {

@@ -40,7 +40,7 @@ graph::PassContext MakePassContext(const CompileOptions& options,
   context.evaluate = backend::RunReference;
   context.max_fold_bytes = options.max_fold_bytes;
   context.can_fuse = [&kernels, on_device](const graph::Node& node, const graph::PostOp& op) {
-    for (const auto id : {backend::BackendId::kOpenCl, backend::BackendId::kOneDnn}) {
+    for (const auto id : {backend::BackendId::kOpenCl, backend::BackendId::kNative}) {
       if (id == backend::BackendId::kOpenCl && !on_device) continue;
       const auto* entry = kernels.Find(id, node.domain, node.op_type);
       if (entry != nullptr) return entry->fuses != nullptr && entry->fuses(op);

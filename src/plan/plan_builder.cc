@@ -284,8 +284,8 @@ bool PlanBuilder::EmitEmpty(const Node& node, const Candidate& candidate) {
 
 std::vector<BackendId> PlanBuilder::BackendOrder() const {
   if (options_.reference_only) return {BackendId::kReference};
-  if (!options_.on_device) return {BackendId::kOneDnn, BackendId::kReference};
-  return {BackendId::kOpenCl, BackendId::kOneDnn, BackendId::kReference};
+  if (!options_.on_device) return {BackendId::kNative, BackendId::kReference};
+  return {BackendId::kOpenCl, BackendId::kNative, BackendId::kReference};
 }
 
 Status PlanBuilder::EmitNode(const Node& node) {
@@ -406,7 +406,7 @@ StatusOr<std::uint32_t> PlanBuilder::Reorder(ValueId value, std::uint32_t from, 
   step.inputs = {from};
   step.outputs = {to};
   step.label = fmt::format("reorder '{}' [{}]", graph_.value(value).name, kernel->description());
-  step.backend = BackendId::kOneDnn;
+  step.backend = BackendId::kNative;
   step.kernel = std::move(kernel);
   AddStep(std::move(step));
   return to;
@@ -519,8 +519,8 @@ bool PlanBuilder::TakeOver(int now, const PlanStep& step, std::size_t input) {
   const bool same = plan_.tensors[output].space == space && extras_[output].root == output &&
                     plan_.tensors[root].spec.bytes() == plan_.tensors[output].spec.bytes();
   if (!arena || !dies || !same) return false;
-  const auto reads = std::ranges::count_if(
-      step.inputs, [&](std::uint32_t t) { return extras_[t].root == root; });
+  const auto reads =
+      std::ranges::count_if(step.inputs, [&](std::uint32_t t) { return extras_[t].root == root; });
   if (reads != 1) return false;
   extras_[root].last = extras_[output].last;
   for (Extra& extra : extras_) {

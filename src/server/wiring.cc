@@ -93,7 +93,7 @@ Status Server::OpenRepositories() {
 Status Server::MakeDevices() {
   const base::SystemLimits limits = base::ReadSystemLimits();
   host_ = device::MakeHostDevice(Budget(options_, limits.memory_bytes, true));
-  backend::RegisterOneDnnKernels(kernels_);
+  backend::RegisterNativeKernels(kernels_);
   HADRON_ASSIGN_OR_RETURN(const auto index, OpenClIndex(options_.Text("device")));
   if (index) {
 #ifdef HADRON_HAVE_OPENCL

@@ -21,11 +21,11 @@ class Layers(CheckTest):
         self.assert_found("src/protocol/route.cc:1", "plan/executor.h")
 
     def test_finds_a_private_header_of_another_folder(self):
-        self.write("src/plan/partition.cc", '#include "backend/onednn/conv.h"\n')
+        self.write("src/plan/partition.cc", '#include "backend/native/conv.h"\n')
         self.assert_found("src/plan/partition.cc:1", "private to 'backend'")
 
     def test_accepts_a_private_header_of_its_own_folder(self):
-        self.write("src/backend/registry.cc", '#include "backend/onednn/conv.h"\n')
+        self.write("src/backend/registry.cc", '#include "backend/native/conv.h"\n')
         self.assert_clean()
 
     def test_wiring_sees_factories_and_nothing_else_that_is_private(self):

@@ -39,7 +39,7 @@ class WarmLoad : public ::testing::Test {
     const auto host = device::MakeHostDevice(kBudget);
     const auto device = device::MakeOpenClDevice(0, kBudget).value();
     backend::KernelRegistry kernels;
-    backend::RegisterOneDnnKernels(kernels);
+    backend::RegisterNativeKernels(kernels);
     const auto programs = backend::RegisterOpenClKernels(
         kernels, *device, {.family = backend::OpenClFamily::kCpu, .cache_dir = cache_.string()});
     plan::CompileOptions options;

@@ -33,7 +33,7 @@ void PoisonHost(DeviceBuffer& buffer) {
 
 Status PlanRunner::OpenDevice(const std::string& name) {
   host_ = device::MakeHostDevice(kBudget);
-  backend::RegisterOneDnnKernels(kernels_);
+  backend::RegisterNativeKernels(kernels_);
   if (name == "cpu") return {};
 #ifdef HADRON_HAVE_OPENCL
   using Family = backend::OpenClFamily;

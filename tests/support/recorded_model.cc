@@ -89,6 +89,7 @@ std::vector<HostTensor> RecordedModel::Inputs(const graph::Graph& graph, std::in
 std::vector<std::string> AllPassNames() {
   std::vector<std::string> names;
   for (const graph::Pass& pass : graph::AllPasses()) names.emplace_back(pass.name);
+  names.emplace_back("winograd");  // an algorithm, switched like a pass
   return names;
 }
 

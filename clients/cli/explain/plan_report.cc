@@ -17,40 +17,10 @@ using plan::PlanTensor;
 using plan::Space;
 
 std::string PostOpName(const graph::PostOp& op) {
-  using Kind = graph::PostOp::Kind;
-  switch (op.kind) {
-    case Kind::kScale:
-      return "Scale";
-    case Kind::kShift:
-      return "Shift";
-    case Kind::kAdd:
-      return "Add";
-    case Kind::kRelu:
-      return "Relu";
-    case Kind::kLeakyRelu:
-      return fmt::format("LeakyRelu({:g})", op.a);
-    case Kind::kClip:
-      return fmt::format("Clip({:g},{:g})", op.a, op.b);
-    case Kind::kSigmoid:
-      return "Sigmoid";
-    case Kind::kTanh:
-      return "Tanh";
-    case Kind::kSoftplus:
-      return "Softplus";
-    case Kind::kElu:
-      return fmt::format("Elu({:g})", op.a);
-    case Kind::kGelu:
-      return "Gelu";
-    case Kind::kGeluTanh:
-      return "Gelu(tanh)";
-    case Kind::kSwish:
-      return op.a == 1 ? "Swish" : fmt::format("Swish({:g})", op.a);
-    case Kind::kHardSigmoid:
-      return fmt::format("HardSigmoid({:g},{:g})", op.a, op.b);
-    case Kind::kHardSwish:
-      return "HardSwish";
-  }
-  return "?";
+  const graph::PostOpInfo& info = graph::InfoOf(op.kind);
+  if (info.numbers == 0) return std::string(info.name);
+  if (info.numbers == 1) return fmt::format("{}({:g})", info.name, op.a);
+  return fmt::format("{}({:g},{:g})", info.name, op.a, op.b);
 }
 
 std::string LayoutName(const backend::TensorSpec& spec) {
@@ -65,7 +35,7 @@ StepKind KindOf(const PlanStep& step) {
   if (step.kind != PlanStep::Kind::kKernel) return StepKind::kCopy;
   if (step.node < 0) return StepKind::kReorder;
   switch (step.backend) {
-    case backend::BackendId::kOneDnn:
+    case backend::BackendId::kNative:
       return StepKind::kNative;
     case backend::BackendId::kOpenCl:
       return StepKind::kOpenCl;

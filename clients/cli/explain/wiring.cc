@@ -46,7 +46,7 @@ StatusOr<std::unique_ptr<Devices>> OpenDevices(const std::string& device,
   const std::uint64_t budget = base::ReadSystemLimits().memory_bytes / 2;
   auto devices = std::make_unique<Devices>();
   devices->host = device::MakeHostDevice(budget);
-  backend::RegisterOneDnnKernels(devices->kernels);
+  backend::RegisterNativeKernels(devices->kernels);
   HADRON_ASSIGN_OR_RETURN(const auto index, OpenClIndex(device));
   if (!index) {
     if (family == "auto") return devices;

@@ -33,26 +33,46 @@ std::optional<float> ScalarInput(const Graph& graph, const Node& node, std::size
   return static_cast<float>((*values)[0]);
 }
 
+/// A number of an activation: an attribute with its default, or fixed without one.
+struct Number {
+  const char* attribute = nullptr;
+  float value = 0;
+};
+
+struct ActivationRow {
+  std::string_view op_type;
+  PostOp::Kind kind;
+  Number a = {};
+  Number b = {};
+};
+constexpr ActivationRow kActivations[] = {
+    {"Relu", PostOp::Kind::kRelu},
+    {"LeakyRelu", PostOp::Kind::kLeakyRelu, {"alpha", 0.01F}},
+    {"Sigmoid", PostOp::Kind::kSigmoid},
+    {"Tanh", PostOp::Kind::kTanh},
+    {"Softplus", PostOp::Kind::kSoftplus},
+    {"Elu", PostOp::Kind::kElu, {"alpha", 1}},
+    {"Gelu", PostOp::Kind::kGelu},
+    {"Swish", PostOp::Kind::kSwish, {"alpha", 1}},
+    {"HardSigmoid", PostOp::Kind::kHardSigmoid, {"alpha", 0.2F}, {"beta", 0.5F}},
+    {"HardSwish", PostOp::Kind::kHardSwish, {nullptr, 1.0F / 6}, {nullptr, 0.5F}},
+};
+
+float ValueOf(const Number& number, const Node& node) {
+  if (number.attribute == nullptr) return number.value;
+  return node.attributes.Float(number.attribute, number.value);
+}
+
 std::optional<PostOp> Activation(const Graph& graph, const Node& node) {
   using Kind = PostOp::Kind;
-  if (node.op_type == "Relu") return PostOp{Kind::kRelu};
-  if (node.op_type == "LeakyRelu") {
-    return PostOp{Kind::kLeakyRelu, node.attributes.Float("alpha", 0.01F)};
+  if (node.op_type == "Gelu" && node.attributes.String("approximate", "none") != "none") {
+    return PostOp{Kind::kGeluTanh};
   }
-  if (node.op_type == "Sigmoid") return PostOp{Kind::kSigmoid};
-  if (node.op_type == "Tanh") return PostOp{Kind::kTanh};
-  if (node.op_type == "Softplus") return PostOp{Kind::kSoftplus};
-  if (node.op_type == "Gelu") {
-    const bool exact = node.attributes.String("approximate", "none") == "none";
-    return PostOp{exact ? Kind::kGelu : Kind::kGeluTanh};
+  for (const ActivationRow& row : kActivations) {
+    if (row.op_type == node.op_type) {
+      return PostOp{row.kind, ValueOf(row.a, node), ValueOf(row.b, node)};
+    }
   }
-  if (node.op_type == "Swish") return PostOp{Kind::kSwish, node.attributes.Float("alpha", 1)};
-  if (node.op_type == "HardSwish") return PostOp{Kind::kHardSwish, 1.0F / 6, 0.5F};
-  if (node.op_type == "HardSigmoid") {
-    return PostOp{Kind::kHardSigmoid, node.attributes.Float("alpha", 0.2F),
-                  node.attributes.Float("beta", 0.5F)};
-  }
-  if (node.op_type == "Elu") return PostOp{Kind::kElu, node.attributes.Float("alpha", 1)};
   if (node.op_type != "Clip") return std::nullopt;
   const auto low = ScalarInput(graph, node, 1, std::numeric_limits<float>::lowest());
   const auto high = ScalarInput(graph, node, 2, std::numeric_limits<float>::max());

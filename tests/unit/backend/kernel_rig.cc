@@ -20,7 +20,7 @@ constexpr std::byte kGuardByte{0xA5};
 const KernelRegistry& Registry() {
   static const KernelRegistry& registry = *[] {
     auto* built = new KernelRegistry;
-    RegisterOneDnnKernels(*built);
+    RegisterNativeKernels(*built);
     return built;
   }();
   return registry;
@@ -144,7 +144,7 @@ BufferView BoundKernel::Place(const TensorSpec& spec, const IoBuf& bytes) {
 
 StatusOr<std::unique_ptr<BoundKernel>> BoundKernel::Make(const NodeCase& c,
                                                          const std::vector<std::string>& hints) {
-  const KernelEntry* entry = Registry().Find(BackendId::kOneDnn, c.node.domain, c.node.op_type);
+  const KernelEntry* entry = Registry().Find(BackendId::kNative, c.node.domain, c.node.op_type);
   if (entry == nullptr) return base::Unimplemented("no native kernel for " + c.node.op_type);
   std::unique_ptr<BoundKernel> bound(new BoundKernel);
   std::vector<TensorSpec> inputs;

@@ -1,4 +1,4 @@
-#include "backend/onednn/team.h"
+#include "backend/native/team.h"
 
 #include <gtest/gtest.h>
 
@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "backend/onednn/parallel.h"
+#include "backend/native/parallel.h"
 
-namespace hadron::backend::onednn {
+namespace hadron::backend::native {
 namespace {
 
 /// Adds one to every item; items counted twice or not at all show.
@@ -73,4 +73,4 @@ TEST(Team, BelongsToItsThread) {
 }
 
 }  // namespace
-}  // namespace hadron::backend::onednn
+}  // namespace hadron::backend::native

@@ -151,11 +151,10 @@ class OpenClElementwise : public testing::Test {
   std::uint64_t next_offset_ = 0;
 };
 
-constexpr std::array kUnary = {"Identity",    "Neg",        "Abs",  "Floor",     "Ceil",
-                               "Sqrt",        "Reciprocal", "Exp",  "Log",       "Tanh",
-                               "Sigmoid",     "Relu",       "Erf",  "LeakyRelu", "Elu",
-                               "HardSigmoid", "HardSwish",  "Gelu", "Softplus",  "Clip",
-                               "Swish"};
+constexpr std::array kUnary = {
+    "Identity", "Neg",         "Abs",       "Floor",   "Ceil",     "Sqrt", "Reciprocal",
+    "Exp",      "Log",         "Tanh",      "Sigmoid", "Relu",     "Erf",  "LeakyRelu",
+    "Elu",      "HardSigmoid", "HardSwish", "Gelu",    "Softplus", "Clip", "Swish"};
 constexpr std::array kBinary = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"};
 
 TEST_F(OpenClElementwise, UnaryOperatorsAgreeWithReferenceAtOddSizes) {

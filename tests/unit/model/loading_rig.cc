@@ -99,7 +99,7 @@ LoadingRig::LoadingRig(const std::string& device_name,
   auto host = device::MakeHostDevice(kBudget);
   host_memory_ = &host->memory();
   host_ = std::make_unique<test::FaultyDevice>(std::move(host), faults_);
-  backend::RegisterOneDnnKernels(kernels_);
+  backend::RegisterNativeKernels(kernels_);
 #ifdef HADRON_HAVE_OPENCL
   if (device_name != "cpu") {
     auto opencl = device::MakeOpenClDevice(0, kBudget).value();

@@ -95,7 +95,7 @@ class DevicePlan : public ::testing::Test {
     ASSERT_TRUE(device.ok()) << device.message();
     device_ = std::move(device).value();
     host_ = device::MakeHostDevice(kBudget);
-    backend::RegisterOneDnnKernels(kernels_);
+    backend::RegisterNativeKernels(kernels_);
     backend::RegisterOpenClKernels(kernels_, *device_, {});
     thread_ = std::jthread([this] { lane_thread_.Run(); });
   }
@@ -183,7 +183,7 @@ TEST_F(DevicePlan, FailsCleanlyWhenTheDeviceIsTooSmall) {
   auto small = device::MakeOpenClDevice(0, 1024);
   ASSERT_TRUE(small.ok()) << small.message();
   backend::KernelRegistry kernels;
-  backend::RegisterOneDnnKernels(kernels);
+  backend::RegisterNativeKernels(kernels);
   backend::RegisterOpenClKernels(kernels, **small, {});
   CompileOptions options;
   options.max_batch = 4;

@@ -95,7 +95,7 @@ TEST(Plan, RunsWithNothingButAnEmptyTensorInTheArena) {
   ASSERT_TRUE(loaded.ok()) << loaded.message();
   auto host = device::MakeHostDevice(kBudget);
   backend::KernelRegistry kernels;
-  backend::RegisterOneDnnKernels(kernels);
+  backend::RegisterNativeKernels(kernels);
   CompileOptions options;
   options.max_batch = 2;
   options.disabled_passes = test::AllPassNames();
@@ -129,7 +129,7 @@ TEST(Plan, RunsWithNothingButAnEmptyTensorInTheArena) {
 TEST(Plan, GivesAllMemoryBack) {
   auto host = device::MakeHostDevice(kBudget);
   backend::KernelRegistry kernels;
-  backend::RegisterOneDnnKernels(kernels);
+  backend::RegisterNativeKernels(kernels);
   {
     CompileOptions options;
     options.max_batch = 8;
@@ -143,7 +143,7 @@ TEST(Plan, GivesAllMemoryBack) {
 TEST(Plan, RefusesAModelThatDoesNotFitTheBudget) {
   auto host = device::MakeHostDevice(1024);
   backend::KernelRegistry kernels;
-  backend::RegisterOneDnnKernels(kernels);
+  backend::RegisterNativeKernels(kernels);
   CompileOptions options;
   options.max_batch = 8;
   options.owner = "model 'digits'";

@@ -83,7 +83,7 @@ std::uint64_t ResidentBytes() {
 void LoadInThisProcess(const std::string& path) {
   const auto host = device::MakeHostDevice(kHostBudget);
   backend::KernelRegistry kernels;
-  backend::RegisterOneDnnKernels(kernels);
+  backend::RegisterNativeKernels(kernels);
   base::ManualExecutor lane;
   const std::uint64_t before = ResidentBytes();
   auto loaded = onnx::LoadOnnxFile(path, {});

@@ -20,7 +20,7 @@ LocalEngine::LocalEngine(const std::vector<std::string>& models)
       load_thread_([this] { load_queue_.Run(); }),
       lane_thread_([this] { lane_queue_.Run(); }) {
   CopyModels(models);
-  backend::RegisterOneDnnKernels(kernels_);
+  backend::RegisterNativeKernels(kernels_);
   auto lane = plan::Lane::Create(*device_, *device_, lane_queue_, "lane0");
   HADRON_CHECK(lane.ok());
   lane_ = std::move(lane).value();

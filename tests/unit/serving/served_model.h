@@ -37,7 +37,7 @@ class ServedModel {
   explicit ServedModel(const std::string& extra_config, const std::string& name = "simple",
                        int max_batch = 8)
       : host(device::MakeHostDevice(std::uint64_t{1} << 30)), metrics({}, clock) {
-    backend::RegisterOneDnnKernels(kernels);
+    backend::RegisterNativeKernels(kernels);
     auto loaded = onnx::LoadOnnxFile(
         std::string(HADRON_SOURCE_DIR) + "/model_repo/" + name + "/1/model.onnx", {});
     HADRON_CHECK(loaded.ok());

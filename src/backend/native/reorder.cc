@@ -1,0 +1,65 @@
+#include "backend/reorder.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "backend/native/host_kernel.h"
+#include "backend/native/strided.h"
+
+namespace hadron::backend {
+namespace {
+
+using native::HostKernelParts;
+using native::MakeHostKernel;
+using native::MakeLaunch;
+using native::StridedCopy;
+
+std::unique_ptr<Kernel> MakeCopy(std::uint64_t bytes) {
+  HostKernelParts parts;
+  parts.description = "native copy";
+  parts.bind = [bytes](const KernelArgs& args) {
+    return MakeLaunch([from = args.inputs[0].host, to = args.outputs[0].host, bytes] {
+      if (from != to && bytes > 0) std::memmove(to, from, bytes);
+    });
+  };
+  return MakeHostKernel(std::move(parts));
+}
+
+}  // namespace
+
+base::StatusOr<std::unique_ptr<Kernel>> MakeReorderKernel(const TensorSpec& from,
+                                                          const TensorSpec& to, int threads) {
+  const std::size_t element = tensor::ElementSize(from.type);
+  if (from.type != to.type || from.shape != to.shape || element == 0) {
+    return base::Internal(fmt::format("a reorder cannot turn {} {} into {} {}",
+                                      tensor::DataTypeName(from.type), from.shape.ToString(),
+                                      tensor::DataTypeName(to.type), to.shape.ToString()));
+  }
+  if (SameOrder(from.layout, to.layout, from.shape)) return MakeCopy(from.bytes());
+  const std::int64_t images = from.shape[0];
+  const std::int64_t channels = from.shape[1];
+  const std::int64_t image = images == 0 ? 0 : from.shape.elements() / images;
+  const std::int64_t pixels = channels == 0 ? 0 : image / channels;
+  // Loops in the order of the target, whose innermost is contiguous.
+  const bool to_last = to.layout == Layout::kChannelsLast;
+  const auto copy =
+      std::make_shared<const StridedCopy>(to_last ? native::StridedLoop{{{images, image, image},
+                                                                         {pixels, 1, channels},
+                                                                         {channels, pixels, 1}}}
+                                                  : native::StridedLoop{{{images, image, image},
+                                                                         {channels, 1, pixels},
+                                                                         {pixels, channels, 1}}},
+                                          element);
+  HostKernelParts parts;
+  parts.description = to_last ? "native to channels-last" : "native to plain";
+  parts.bind = [copy, threads](const KernelArgs& args) {
+    return MakeLaunch(
+        [copy, threads, from_bytes = args.inputs[0].host, to_bytes = args.outputs[0].host] {
+          copy->Run(from_bytes, to_bytes, threads);
+        });
+  };
+  return MakeHostKernel(std::move(parts));
+}
+
+}  // namespace hadron::backend

@@ -1,4 +1,0 @@
-// The vector kernels for "avx512"; compiled with the options in sources.cmake.
-#define HADRON_ISA_TABLE kAvx512Kernels
-#define HADRON_ISA_NAME "avx512"
-#include "backend/onednn/isa_rows.inc"
