@@ -16,10 +16,11 @@ using base::StatusOr;
 
 constexpr std::uint64_t kBudget = std::uint64_t{2} << 30;
 
-StatusOr<std::unique_ptr<BenchDevice>> BenchDevice::Open([[maybe_unused]] int threads) {
+StatusOr<std::unique_ptr<BenchDevice>> BenchDevice::Open(
+    [[maybe_unused]] const DeviceOptions& options) {
 #ifdef HADRON_HAVE_OPENCL
   // Read when the driver is loaded; what the user has set wins.
-  setenv("POCL_MAX_PTHREAD_COUNT", std::to_string(threads).c_str(), 0);
+  setenv("POCL_MAX_PTHREAD_COUNT", std::to_string(options.threads).c_str(), 0);
   setenv("POCL_MEMORY_LIMIT", "4", 0);
   if (device::ListOpenClDevices().empty()) {
     return base::Unavailable("there is no OpenCL device: install pocl-opencl-icd");
@@ -28,7 +29,12 @@ StatusOr<std::unique_ptr<BenchDevice>> BenchDevice::Open([[maybe_unused]] int th
   made->host_ = device::MakeHostDevice(kBudget);
   HADRON_ASSIGN_OR_RETURN(made->device_, device::MakeOpenClDevice(0, kBudget));
   backend::RegisterNativeKernels(made->kernels_);
-  backend::RegisterOpenClKernels(made->kernels_, *made->device_, {});
+  backend::OpenClOptions kernels;
+  kernels.cache_dir = options.cache_dir;
+  if (options.family == "cpu") kernels.family = backend::OpenClFamily::kCpu;
+  if (options.family == "gpu") kernels.family = backend::OpenClFamily::kGpu;
+  if (options.tune) kernels.tune = backend::TuneMode::kFull;
+  made->programs_ = backend::RegisterOpenClKernels(made->kernels_, *made->device_, kernels);
   made->lane_thread_ = std::jthread([lane = &made->lane_] { lane->Run(); });
   return made;
 #else

@@ -13,14 +13,28 @@
 
 namespace hadron::bench {
 
+/// What a device's kernels are made with; the server has options of the same names.
+struct DeviceOptions {
+  int threads = 2;              ///< of PoCL
+  std::string family = "auto";  ///< auto, cpu or gpu
+  std::string cache_dir = {};   ///< empty: nothing is kept
+  bool tune = false;            ///< every candidate, without limit of time; see Tune
+};
+
 /// An OpenCL device, its kernels and a thread for the host's part of its plans. Outlives runners.
 class BenchDevice {
  public:
-  /// The first device; PoCL gets `threads` threads. UNAVAILABLE when there is none.
-  static base::StatusOr<std::unique_ptr<BenchDevice>> Open(int threads);
+  /// The first device. UNAVAILABLE when there is none.
+  static base::StatusOr<std::unique_ptr<BenchDevice>> Open(const DeviceOptions& options);
   ~BenchDevice();
 
   const device::DeviceInfo& info() const { return device_->info(); }
+  /// While it lives, runners that this thread loads have their kernels tuned. Null without `tune`.
+  std::unique_ptr<backend::Tuning> Tune() {
+    return programs_->Tune([] { return true; });
+  }
+  /// Writes compiled programs to the cache.
+  void Keep() { programs_->Keep(); }
 
  private:
   friend class DeviceRunner;
@@ -29,6 +43,7 @@ class BenchDevice {
   std::unique_ptr<device::Device> host_;
   std::unique_ptr<device::Device> device_;
   backend::KernelRegistry kernels_;
+  std::shared_ptr<backend::DevicePrograms> programs_;
   base::TaskQueue lane_;
   std::jthread lane_thread_;
 };

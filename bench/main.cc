@@ -11,6 +11,7 @@
 #include "bench/opencl_case.h"
 #include "bench/report.h"
 #include "bench/steps_case.h"
+#include "bench/tune_case.h"
 
 namespace hadron::bench {
 namespace {
@@ -24,6 +25,7 @@ struct Arguments {
   std::string out;
   EngineOptions engine;
   FrontOptions front;
+  TuneOptions tune;
   std::string floor;
   std::string port_file;
 };
@@ -32,6 +34,8 @@ void SetDefaults(Arguments& arguments) {
   EngineOptions& engine = arguments.engine;
   engine.repository = std::string(HADRON_SOURCE_DIR) + "/model_repo";
   engine.models = {"digits", "calo_gan"};
+  arguments.tune.repository = engine.repository;
+  arguments.tune.models = engine.models;
   engine.python = std::string(HADRON_SOURCE_DIR) + "/build/venv/bin/python";
   std::error_code ignored;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
@@ -53,6 +57,19 @@ CLI::App* AddRun(CLI::App& app, Arguments& arguments) {
   run->add_option("--repository", engine.repository, "engine: directory of models");
   run->add_option("--server", arguments.front.server, "front: the program hadron");
   return run;
+}
+
+CLI::App* AddTune(CLI::App& app, TuneOptions& options) {
+  CLI::App* tune = app.add_subcommand("tune", "Tune the first OpenCL device for models");
+  tune->add_option("--repository", options.repository, "Directory of models");
+  tune->add_option("--models", options.models, "Models of the repository");
+  tune->add_option("--batch", options.batches, "Batch sizes");
+  tune->add_option("--threads", options.device.threads, "Threads of PoCL");
+  tune->add_option("--opencl-family", options.device.family, "Kernels: auto, cpu or gpu")
+      ->check(CLI::IsMember({"auto", "cpu", "gpu"}));
+  tune->add_option("--cache-dir", options.device.cache_dir,
+                   "The server's --cache-dir, where results are kept; none: they are only shown");
+  return tune;
 }
 
 CLI::App* AddFloor(CLI::App& app, Arguments& arguments) {
@@ -122,10 +139,12 @@ int Main(int argc, char** argv) {
   CLI::App app("Measures Hadron against its peers; prints ratios of medians.", "hadron-bench");
   app.require_subcommand(1);
   const CLI::App* run = AddRun(app, arguments);
+  const CLI::App* tune = AddTune(app, arguments.tune);
   AddFloor(app, arguments);
   CLI11_PARSE(app, argc, argv);
   if (run->parsed()) return RunCases(arguments);
-  const base::Status status = RunFloor(arguments.floor, arguments.port_file);
+  const base::Status status =
+      tune->parsed() ? RunTune(arguments.tune) : RunFloor(arguments.floor, arguments.port_file);
   if (status.ok()) return 0;
   fmt::print(stderr, "hadron-bench: {}\n", status.message());
   return kNotStarted;

@@ -123,7 +123,7 @@ StatusOr<Ratio> CompareNetwork(const std::string& model, const std::string& path
 }  // namespace
 
 StatusOr<CaseResult> RunOpenClCase(const OpenClBenchOptions& options) {
-  HADRON_ASSIGN_OR_RETURN(const auto device, BenchDevice::Open(options.threads));
+  HADRON_ASSIGN_OR_RETURN(const auto device, BenchDevice::Open({.threads = options.threads}));
   HADRON_ASSIGN_OR_RETURN(const TempDir directory, TempDir::Make());
   CaseResult result;
   result.notes.push_back(fmt::format("{} ({}), {} threads", device->info().name,

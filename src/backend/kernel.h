@@ -146,6 +146,23 @@ class KernelRegistry {
   std::vector<Row> rows_;
 };
 
+/// How one class of shapes did when it was tuned; tiles by name.
+struct TunedShape {
+  std::string shape = {};  ///< "gemm:64x576x4096": columns, depth, rows up to a power of two
+  std::string built_in = {};
+  std::string tile = {};  ///< the one chosen
+  double built_in_us = 0;
+  double tile_us = 0;
+};
+
+/// While it lives, kernels that its thread makes may be tried out before. Of that thread.
+class Tuning {
+ public:
+  virtual ~Tuning() = default;
+  /// What has been measured under it.
+  virtual const std::vector<TunedShape>& shapes() const = 0;
+};
+
 /// The compiled programs behind a registry's device kernels. Thread-safe.
 class DevicePrograms {
  public:
@@ -158,6 +175,9 @@ class DevicePrograms {
   /// Writes to the cache what has been compiled since the last call. To be called when the new
   /// kernels have run once: drivers may compile them no sooner, and binaries should be complete.
   virtual void Keep() = 0;
+  /// Lets this thread's new kernels be tuned, within a limit of time and as long as `idle` says
+  /// that nothing else needs the device. Null: there is no tuning.
+  virtual std::unique_ptr<Tuning> Tune(std::function<bool()> /*idle*/) { return nullptr; }
 };
 
 /// Wraps RunReference as a kernel: the fallback for what nothing faster implements.
@@ -170,12 +190,17 @@ void RegisterNativeKernels(KernelRegistry& registry);
 /// of 256 around tiles in local memory. kAuto: by device (CPUs only emulate local memory).
 enum class OpenClFamily : std::uint8_t { kAuto, kCpu, kGpu };
 
+/// Which device kernels are measured: none; those of a load that are not known yet, a few
+/// candidates each, for seconds; every one with all candidates. Never changes the bytes of results.
+enum class TuneMode : std::uint8_t { kOff, kFast, kFull };
+
 struct OpenClOptions {
   std::string kernel_dir = {};     ///< read sources from here instead of the embedded ones
   std::string build_options = {};  ///< for the device's compiler, behind our own
   OpenClFamily family = OpenClFamily::kAuto;
-  /// Compiled programs are kept in its folder "bin"; empty: nowhere. A directory that cannot be
-  /// used costs time, never a failure.
+  TuneMode tune = TuneMode::kOff;
+  /// Compiled programs are kept in its folder "bin", measured choices in "tune"; empty: nowhere. A
+  /// directory that cannot be used costs time, never a failure.
   std::string cache_dir = {};
   std::uint64_t cache_bytes = std::uint64_t{512} << 20U;  ///< the least recently used go beyond it
 };

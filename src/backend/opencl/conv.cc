@@ -6,6 +6,7 @@
 
 #include "backend/opencl/product.h"
 #include "backend/opencl/register.h"
+#include "backend/opencl/tile_trial.h"
 #include "backend/opencl/window.h"
 #include "base/bytes.h"
 
@@ -140,30 +141,28 @@ class ConvKernel final : public Kernel {
   const std::shared_ptr<const ConvParts> parts_;
 };
 
-Tile DepthwiseTile(const ProgramLibrary& library) {
-  Tile tile;
+std::vector<Tile> DepthwiseTiles(const ProgramLibrary& library) {
   const bool cpu = library.cpu_family();
-  tile.rows = cpu ? 8 : 2;
-  tile.panel = !cpu ? 4 : library.device_info().vector_floats >= 16 ? 16 : 8;
-  tile.items = cpu ? 1 : kGroupItems;
-  tile.options = fmt::format("-DVECTOR={} -DROWS={} -DGROUP={}", tile.panel, tile.rows, tile.items);
-  return tile;
+  std::vector<Tile> tiles;
+  for (const std::int64_t rows :
+       cpu ? std::array{8, 4, 6, 12, 2, 7} : std::array{2, 4, 1, 8, 6, 3}) {
+    Tile tile;
+    tile.rows = rows;
+    tile.panel = !cpu ? 4 : library.device_info().vector_floats >= 16 ? 16 : 8;
+    tile.items = cpu ? 1 : kGroupItems;
+    tile.options = fmt::format("-DVECTOR={} -DROWS={} -DGROUP={}", tile.panel, rows, tile.items);
+    tiles.push_back(std::move(tile));
+  }
+  return tiles;
 }
 
-void LayOut(const ProgramLibrary& library, ConvParts& parts) {
+/// Tiles of one packing lay the weights out alike.
+void LayOut(ConvParts& parts) {
   const WindowShape& shape = parts.shape;
-  parts.depthwise = shape.in_channels == 1 && shape.out_channels == 1;
-  std::int64_t rows = 0;
   std::int64_t run = 0;
   for (const Phase& phase : parts.phases) {
-    rows = std::max<std::int64_t>(rows, phase.window.rows);
     run = std::max<std::int64_t>(run, phase.window.axes[2].taps * shape.in_channels);
   }
-  parts.tile = parts.depthwise ? DepthwiseTile(library)
-                               : ChooseTile(library, {.rows = std::max<std::int64_t>(rows, 2),
-                                                      .columns = shape.out_channels,
-                                                      .depth = shape.in_channels,
-                                                      .runs = shape.taps()});
   const std::int64_t columns = parts.depthwise ? shape.groups : shape.out_channels;
   const std::int64_t panels = parts.tile.panels(columns);
   parts.zeros = parts.depthwise ? 0 : RoundUp(run, 16);
@@ -175,6 +174,36 @@ void LayOut(const ProgramLibrary& library, ConvParts& parts) {
     parts.weights_at.push_back(parts.packed_floats);
     parts.packed_floats += floats * panels * (parts.depthwise ? 1 : shape.groups);
   }
+}
+
+StatusOr<std::unique_ptr<Kernel>> MakeConvKernel(ProgramLibrary& library, ConvParts parts) {
+  HADRON_ASSIGN_OR_RETURN(auto program, library.Get(parts.depthwise ? "depthwise.cl" : "conv.cl",
+                                                    parts.tile.options, parts.epilogue.source()));
+  return std::unique_ptr<Kernel>(
+      std::make_unique<ConvKernel>(std::move(program), std::move(parts)));
+}
+
+Tile TunedTile(ProgramLibrary& library, const ConvParts& parts, const TileProblem& problem,
+               std::span<const Tile> candidates) {
+  const WindowShape& shape = parts.shape;
+  const auto pixels = [&shape](const auto& sizes) {
+    return shape.images * shape.groups * sizes(0) * sizes(1) * sizes(2);
+  };
+  const auto make = [&](const Tile& tile) {
+    ConvParts bare = parts;
+    bare.tile = tile;
+    bare.epilogue = {};
+    return MakeConvKernel(library, std::move(bare));
+  };
+  return TuneTile(
+      library, candidates,
+      {.family = parts.depthwise ? "depthwise" : "conv",
+       .problem = problem,
+       .make = make,
+       .floats = {
+           pixels([&](std::size_t i) { return shape.in_size[i]; }) * shape.in_channels,
+           shape.groups * shape.in_channels * shape.out_channels * shape.taps(),
+           pixels([&](std::size_t i) { return shape.axes[i].output; }) * shape.out_channels}});
 }
 
 StatusOr<std::unique_ptr<Kernel>> CreatePointwise(ProgramLibrary& library,
@@ -202,11 +231,22 @@ StatusOr<std::unique_ptr<Kernel>> Create(ProgramLibrary& library, const KernelRe
   parts.shape = shape;
   parts.epilogue = std::move(epilogue);
   HADRON_ASSIGN_OR_RETURN(parts.phases, MakePhases(shape));
-  LayOut(library, parts);
-  HADRON_ASSIGN_OR_RETURN(auto program, library.Get(parts.depthwise ? "depthwise.cl" : "conv.cl",
-                                                    parts.tile.options, parts.epilogue.source()));
-  return std::unique_ptr<Kernel>(
-      std::make_unique<ConvKernel>(std::move(program), std::move(parts)));
+  parts.depthwise = shape.in_channels == 1 && shape.out_channels == 1;
+  std::int64_t rows = 2;
+  for (const Phase& phase : parts.phases) {
+    rows = std::max<std::int64_t>(rows, phase.window.rows);
+  }
+  const TileProblem problem = {.rows = rows,
+                               .columns = parts.depthwise ? shape.groups : shape.out_channels,
+                               .depth = shape.in_channels,
+                               .runs = shape.taps()};
+  const std::vector<Tile> tiles =
+      parts.depthwise ? DepthwiseTiles(library)
+                      : TileCandidates(library.device_info(), library.cpu_family(), problem);
+  parts.tile = tiles.front();
+  LayOut(parts);
+  parts.tile = TunedTile(library, parts, problem, tiles);
+  return MakeConvKernel(library, std::move(parts));
 }
 
 Status CheckLayouts(const KernelRequest& request) {

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "backend/opencl/tile_trial.h"
 #include "base/bytes.h"
 
 namespace hadron::backend::opencl {
@@ -124,18 +125,39 @@ class ProductKernel final : public Kernel {
   const ProductParts parts_;
 };
 
-}  // namespace
-
-StatusOr<std::unique_ptr<Kernel>> MakeProductKernel(ProgramLibrary& library, ProductParts parts) {
-  const Tile tile = ChooseTile(library, {.rows = parts.rows,
-                                         .columns = parts.columns,
-                                         .depth = parts.depth,
-                                         .runs = 1,
-                                         .packed_on_device = !parts.constant_right});
+StatusOr<std::unique_ptr<Kernel>> MakeWith(ProgramLibrary& library, const Tile& tile,
+                                           ProductParts parts) {
   HADRON_ASSIGN_OR_RETURN(auto program,
                           library.Get("gemm.cl", tile.options, parts.epilogue.source()));
   return std::unique_ptr<Kernel>(
       std::make_unique<ProductKernel>(std::move(program), tile, std::move(parts)));
+}
+
+/// One matrix without fused operations stands for all.
+ProductParts Bare(ProductParts parts) {
+  parts.matrices = 1;
+  parts.right_matrices = 1;
+  parts.stack = {};
+  parts.epilogue = {};
+  return parts;
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<Kernel>> MakeProductKernel(ProgramLibrary& library, ProductParts parts) {
+  const TileProblem problem = {.rows = parts.rows,
+                               .columns = parts.columns,
+                               .depth = parts.depth,
+                               .runs = 1,
+                               .packed_on_device = !parts.constant_right};
+  const Tile tile =
+      TuneTile(library, TileCandidates(library.device_info(), library.cpu_family(), problem),
+               {.family = "gemm",
+                .problem = problem,
+                .make = [&](const Tile& t) { return MakeWith(library, t, Bare(parts)); },
+                .floats = {parts.rows * parts.depth, parts.depth * parts.columns,
+                           parts.rows * parts.columns}});
+  return MakeWith(library, tile, std::move(parts));
 }
 
 }  // namespace hadron::backend::opencl

@@ -5,6 +5,7 @@
 
 #include "backend/opencl/broadcast.h"
 #include "backend/opencl/epilogue.h"
+#include "backend/opencl/program_library.h"
 #include "backend/opencl/tile.h"
 
 namespace hadron::backend::opencl {

@@ -41,18 +41,6 @@ bool WriteAll(int file, std::span<const std::byte> bytes) {
   return true;
 }
 
-/// Whole under its name, or not there: other processes may be reading.
-void WriteAtomically(const std::string& path, const Header& header,
-                     std::span<const std::byte> content) {
-  std::string part = path + ".XXXXXX";
-  const int file = mkostemp(part.data(), O_CLOEXEC);
-  if (file < 0) return;
-  const bool written = WriteAll(file, std::as_bytes(std::span(&header, 1))) &&
-                       WriteAll(file, content) && fsync(file) == 0;
-  close(file);
-  if (!written || std::rename(part.c_str(), path.c_str()) != 0) unlink(part.c_str());
-}
-
 struct CachedFile {
   fs::path path;
   std::uint64_t bytes;
@@ -72,6 +60,18 @@ std::vector<CachedFile> FilesIn(const std::string& folder) {
 }
 
 }  // namespace
+
+void WriteAtomically(const std::string& path,
+                     std::initializer_list<std::span<const std::byte>> parts) {
+  std::string temporary = path + ".XXXXXX";
+  const int file = mkostemp(temporary.data(), O_CLOEXEC);
+  if (file < 0) return;
+  bool written = true;
+  for (const auto part : parts) written = written && WriteAll(file, part);
+  written = written && fsync(file) == 0;
+  close(file);
+  if (!written || std::rename(temporary.c_str(), path.c_str()) != 0) unlink(temporary.c_str());
+}
 
 ProgramCache::ProgramCache(const std::string& directory, std::uint64_t limit_bytes)
     : limit_bytes_(limit_bytes) {
@@ -123,7 +123,7 @@ void ProgramCache::Store(const std::string& key, std::span<const std::byte> bina
   Header header;
   header.length = binary.size();
   header.checksum = base::Sha256::Of(binary);
-  WriteAtomically(PathOf(key), header, binary);
+  WriteAtomically(PathOf(key), {std::as_bytes(std::span(&header, 1)), binary});
   Trim();
 }
 

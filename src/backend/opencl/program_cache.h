@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +12,11 @@
 #include "device/device.h"
 
 namespace hadron::backend::opencl {
+
+/// Writes a file that appears whole under its name or not at all: others may be reading it. What
+/// cannot be written is left out.
+void WriteAtomically(const std::string& path,
+                     std::initializer_list<std::span<const std::byte>> parts);
 
 /// Compiled programs on disk: one file a program, named after all that may change its bytes. A file
 /// is magic, version, length, checksum, content; it appears whole or not at all. What is damaged is

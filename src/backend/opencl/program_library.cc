@@ -4,9 +4,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <filesystem>
 #include <fstream>
 #include <span>
 #include <string_view>
+#include <system_error>
 
 namespace hadron::embedded {
 
@@ -104,6 +106,23 @@ void ProgramLibrary::Keep() {
     const auto binary = program->Binary();
     if (binary.ok()) cache_.Store(key, *binary);
   }
+}
+
+std::string ProgramLibrary::TuningFile() const {
+  if (options_.tune == TuneMode::kOff || options_.cache_dir.empty()) return {};
+  std::string sources;
+  for (const char* file : {"conv.cl", "depthwise.cl", "gemm.cl"}) {
+    std::set<std::string> seen;
+    const auto source = Expand(file, seen);
+    if (!source.ok()) return {};  // whoever needs the file will say so
+    sources += *source;
+  }
+  const std::string folder = options_.cache_dir + "/tune";
+  std::error_code unusable;  // shows as an absent file
+  std::filesystem::create_directories(folder, unusable);
+  const std::string options =
+      fmt::format("{} {}", cpu_family() ? "cpu" : "gpu", options_.build_options);
+  return fmt::format("{}/{}.json", folder, ProgramCache::Key(device_.info(), sources, options));
 }
 
 base::StatusOr<std::string> ProgramLibrary::Expand(const std::string& file,

@@ -12,6 +12,7 @@
 
 #include "backend/kernel.h"
 #include "backend/opencl/program_cache.h"
+#include "backend/opencl/tuner.h"
 #include "base/status.h"
 #include "base/sync.h"
 #include "device/device.h"
@@ -27,7 +28,8 @@ class ProgramLibrary final : public DevicePrograms {
   ProgramLibrary(device::Device& device, OpenClOptions options)
       : device_(device),
         options_(std::move(options)),
-        cache_(options_.cache_dir, options_.cache_bytes) {}
+        cache_(options_.cache_dir, options_.cache_bytes),
+        tuner_({.mode = options_.tune, .path = TuningFile(), .clock = &clock_}) {}
 
   /// Compiles common.clh, then `prefix` (generated text), then `file`. A line `#include "name"`
   /// stands for that kernel file; a file that was included already gives nothing. Failures are not
@@ -37,6 +39,11 @@ class ProgramLibrary final : public DevicePrograms {
                                                        const std::string& prefix = "");
   Counts counts() const override { return {compiled_.load(), loaded_.load()}; }
   void Keep() override;
+  std::unique_ptr<Tuning> Tune(std::function<bool()> idle) override {
+    return tuner_.Begin(std::move(idle));
+  }
+  Tuner& tuner() { return tuner_; }
+  device::Device& device() { return device_; }
   const device::DeviceInfo& device_info() const { return device_.info(); }
   /// True when kernels are to be of the family for CPUs: work-items with wide vectors, no local
   /// memory, groups of one.
@@ -47,12 +54,16 @@ class ProgramLibrary final : public DevicePrograms {
                                                         const std::string& text,
                                                         const std::string& options)
       HADRON_REQUIRES(mutex_);
+  /// Named after the device and all sources of what is tuned; "" for nowhere.
+  std::string TuningFile() const;
   base::StatusOr<std::string> Source(const std::string& file) const;
   base::StatusOr<std::string> Expand(const std::string& file, std::set<std::string>& seen) const;
 
   device::Device& device_;
   const OpenClOptions options_;
   const ProgramCache cache_;
+  const base::SystemClock clock_;
+  Tuner tuner_;
   std::atomic<std::uint64_t> compiled_{0};
   std::atomic<std::uint64_t> loaded_{0};
   mutable base::Mutex mutex_;

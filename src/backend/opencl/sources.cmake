@@ -13,5 +13,7 @@ set(HADRON_OPENCL_BACKEND_SOURCES
     opencl/register.cc
     opencl/rows.cc
     opencl/tile.cc
+    opencl/tile_trial.cc
+    opencl/tuner.cc
     opencl/window.cc
 )

@@ -31,14 +31,15 @@ std::int64_t RowsFor(std::int64_t rows, std::int64_t most) {
   return shows && RoundUp(rows, most - 1) < RoundUp(rows, most) ? most - 1 : most;
 }
 
-/// Accumulators fill the registers: 16 of 32 with AVX-512, 12 of 16 with narrower vectors.
-Tile RegisterTile(std::uint32_t vector_floats, const TileProblem& p) {
+/// A tile of so many rows; 0 = as many as fill the registers: 16 accumulators of 32 registers with
+/// AVX-512, 12 of 16 with narrower vectors.
+Tile RegisterTile(std::uint32_t vector_floats, const TileProblem& p, std::int64_t rows = 0) {
   const std::int64_t vector = vector_floats >= 16 ? 16 : 8;
   const bool dot = PrefersDot(p, vector);
   const std::int64_t vectors = dot ? p.columns : p.columns <= vector ? 1 : 2;
   const std::int64_t most_rows = dot ? (p.columns <= 4 ? 4 : 2) : vector == 16 ? 8 : 6;
   Tile tile;
-  tile.rows = RowsFor(p.rows, most_rows);
+  tile.rows = rows != 0 ? rows : RowsFor(p.rows, most_rows);
   tile.panel = dot ? p.columns : vector * vectors;
   tile.dot_vector = dot ? vector : 1;
   tile.options = fmt::format("-DHADRON_CPU -DVECTOR={} -DVECTORS={} -DROWS={}{}", vector, vectors,
@@ -46,22 +47,29 @@ Tile RegisterTile(std::uint32_t vector_floats, const TileProblem& p) {
   return tile;
 }
 
+Tile SharedTile(std::int64_t row_blocks, std::int64_t blocks) {
+  return {.rows = row_blocks * kSharedTile,
+          .panel = kSharedTile,
+          .depth_step = kSharedDepth,
+          .items = kGroupItems,
+          .blocks = blocks,
+          .dot_vector = 1,
+          .options = fmt::format("-DVECTOR=4 -DROW_BLOCKS={} -DBLOCKS={}", row_blocks, blocks)};
+}
+
 /// Large tiles reuse what they load more often, where there are enough of them to fill the device.
-Tile SharedTile(std::uint32_t compute_units, const TileProblem& p) {
+Tile BuiltInSharedTile(std::uint32_t compute_units, const TileProblem& p) {
   constexpr std::int64_t kWaves = 2;
-  Tile tile{.rows = 2 * kSharedTile,
-            .panel = kSharedTile,
-            .depth_step = kSharedDepth,
-            .items = kGroupItems,
-            .blocks = 2,
-            .dot_vector = 1,
-            .options = "-DVECTOR=4 -DBLOCKS=2"};
+  Tile tile = SharedTile(2, 2);
   const std::int64_t tiles = CeilDivide(p.rows, tile.rows) * tile.groups(p.columns);
   if (p.columns > kSharedTile && tiles >= kWaves * compute_units) return tile;
-  tile.rows = kSharedTile;
-  tile.blocks = 1;
-  tile.options = "-DVECTOR=4 -DBLOCKS=1";
-  return tile;
+  return SharedTile(1, 1);
+}
+
+/// Keeps the first of equal ones.
+void AddTile(std::vector<Tile>& tiles, Tile tile) {
+  const std::string name = tile.name();
+  if (std::ranges::find(tiles, name, &Tile::name) == tiles.end()) tiles.push_back(std::move(tile));
 }
 
 }  // namespace
@@ -71,10 +79,28 @@ std::string Tile::key() const {
   return fmt::format("opencl:{}:{}", items == 1 ? "cpu" : "gpu", panel);
 }
 
-Tile ChooseTile(const ProgramLibrary& library, const TileProblem& problem) {
-  const device::DeviceInfo& device = library.device_info();
-  return library.cpu_family() ? RegisterTile(device.vector_floats, problem)
-                              : SharedTile(device.compute_units, problem);
+std::string Tile::name() const { return fmt::format("{}x{}", rows, blocks * panel); }
+
+std::vector<Tile> TileCandidates(const device::DeviceInfo& device, bool cpu_family,
+                                 const TileProblem& problem) {
+  std::vector<Tile> tiles;
+  if (cpu_family) {
+    tiles.push_back(RegisterTile(device.vector_floats, problem));
+    if (problem.rows == 1) return tiles;
+    for (const std::int64_t rows : {8, 6, 4, 2, 7, 5, 10, 12, 3, 9, 14, 16, 1}) {
+      AddTile(tiles, RegisterTile(device.vector_floats, problem, rows));
+    }
+    return tiles;
+  }
+  tiles.push_back(BuiltInSharedTile(device.compute_units, problem));
+  for (const std::int64_t row_blocks : {1, 2}) {
+    for (const std::int64_t blocks : {1, 2}) {
+      const bool fits = (row_blocks == 1 || problem.rows > kSharedTile) &&
+                        (blocks == 1 || problem.columns > kSharedTile);
+      if (fits) AddTile(tiles, SharedTile(row_blocks, blocks));
+    }
+  }
+  return tiles;
 }
 
 float* PackPanel(const Tile& tile, const MatrixStrides& strides, std::int64_t depth,

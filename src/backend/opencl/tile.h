@@ -3,9 +3,10 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "backend/opencl/launch.h"
-#include "backend/opencl/program_library.h"
+#include "device/device.h"
 
 namespace hadron::backend::opencl {
 
@@ -32,6 +33,8 @@ struct Tile {
   std::int64_t groups(std::int64_t columns) const { return CeilDivide(panels(columns), blocks); }
   /// Tells packings of other tiles apart; depends on the columns alone, not on the rows.
   std::string key() const;
+  /// Tells tiles of one key apart: "8x32", rows and columns of a group.
+  std::string name() const;
 };
 
 /// A product as its tile sees it: k is `runs` pieces of `depth` adjacent floats.
@@ -42,7 +45,9 @@ struct TileProblem {
   std::int64_t runs = 1;
   bool packed_on_device = false;  ///< by kernels/gemm.cl
 };
-Tile ChooseTile(const ProgramLibrary& library, const TileProblem& problem);
+/// The built-in choice, then the other tiles of the same packing, the more promising first.
+std::vector<Tile> TileCandidates(const device::DeviceInfo& device, bool cpu_family,
+                                 const TileProblem& problem);
 
 /// A matrix in memory, and what its elements are multiplied by while packing.
 struct MatrixStrides {

@@ -57,12 +57,12 @@ struct OpenClRig::Specs {
   std::vector<TensorSpec> outputs;
 };
 
-OpenClRig::OpenClRig(OpenClFamily family, const std::string& build_options) {
+OpenClRig::OpenClRig(const OpenClOptions& options) {
   device_ = device::MakeOpenClDevice(0, 2 * kArenaBytes).value();
   stream_ = device_->CreateStream(lane_.executor()).value();
   auto reservation = device_->memory().Reserve("arena", kArenaBytes).value();
   arena_ = device_->Allocate(std::move(reservation), kArenaBytes).value();
-  RegisterOpenClKernels(registry_, *device_, {.build_options = build_options, .family = family});
+  programs_ = RegisterOpenClKernels(registry_, *device_, options);
 }
 
 StatusOr<OpenClRig::Specs> OpenClRig::SpecsOf(const NodeCase& c) const {

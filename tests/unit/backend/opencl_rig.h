@@ -17,11 +17,17 @@ namespace hadron::backend {
 /// warnings.
 class OpenClRig {
  public:
-  explicit OpenClRig(OpenClFamily family, const std::string& build_options = "-Werror");
+  explicit OpenClRig(OpenClFamily family, const std::string& build_options = "-Werror")
+      : OpenClRig({.build_options = build_options, .family = family}) {}
+  explicit OpenClRig(const OpenClOptions& options);
 
   base::StatusOr<std::unique_ptr<Kernel>> Create(const NodeCase& c);
   /// Row-major outputs; failures are reported to gtest and give an empty vector.
   std::vector<tensor::HostTensor> Run(const NodeCase& c);
+  /// Kernels made while it lives are tuned.
+  std::unique_ptr<Tuning> Tune() {
+    return programs_->Tune([] { return true; });
+  }
   device::Device& device() { return *device_; }
   device::Stream& stream() { return *stream_; }
   device::DeviceBuffer& arena() { return *arena_; }
@@ -36,6 +42,7 @@ class OpenClRig {
   std::unique_ptr<device::DeviceBuffer> arena_;
   std::unique_ptr<device::Stream> stream_;
   KernelRegistry registry_;
+  std::shared_ptr<DevicePrograms> programs_;
 };
 
 /// Tests of one family, by its name: "cpu" or "gpu". The rig lives as long as the suite: programs
