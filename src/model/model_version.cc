@@ -38,7 +38,7 @@ const std::vector<std::string>* ModelVersion::labels(const std::string& output) 
 std::map<std::string, std::string> ModelVersion::properties() const {
   return {{"device_class", parts_.compiled->device_class()},
           {"precision", "fp32"},
-          {"batch_invariant", "true"},
+          {"batch_invariant", parts_.batch_invariant ? "true" : "false"},
           {"plan_hash", parts_.compiled->plan_hash()},
           {"weight_bytes", fmt::format("{}", parts_.compiled->weights()->total_bytes())}};
 }

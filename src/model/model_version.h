@@ -44,6 +44,7 @@ class ModelVersion {
     std::shared_ptr<telemetry::ModelMetrics> metrics;
     /// By output name: one label an element index; outputs without labels are absent.
     std::map<std::string, std::vector<std::string>> labels;
+    bool batch_invariant = true;  ///< promised: the load has checked what it can
   };
   explicit ModelVersion(Parts parts);
 

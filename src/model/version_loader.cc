@@ -9,6 +9,7 @@
 #include "config/complete.h"
 #include "config/parse.h"
 #include "onnx/loader.h"
+#include "plan/batch_invariance.h"
 #include "plan/lane.h"
 
 namespace hadron::model {
@@ -94,6 +95,7 @@ Status VersionLoader::WarmPlans(const ModelVersion& version, const std::string& 
   // have no sizes to prepare.
   const plan::CompiledModel& compiled = version.compiled();
   const std::vector<std::int64_t>& buckets = compiled.buckets();
+  const auto tuning = Tune();
   std::vector<std::shared_ptr<const plan::ExecutionPlan>> plans;
   for (const std::int64_t rows : buckets) {
     const bool end = rows == buckets.front() || rows == buckets.back();
@@ -110,11 +112,25 @@ Status VersionLoader::WarmPlans(const ModelVersion& version, const std::string& 
     version.plans().Insert(std::move(plan));
   }
   if (deps_.programs == nullptr) return {};
+  if (tuning != nullptr && !tuning->shapes().empty()) {
+    base::LogInfo("kernels tuned", {{"for", owner}, {"shapes", tuning->shapes().size()}});
+  }
   // Drivers compile a kernel when it first runs, which no request shall pay for; and memory or a
   // kernel that the driver refuses is to fail the load.
   HADRON_RETURN_IF_ERROR(Rehearse(version, plans, owner).With("the warm-up run"));
   deps_.programs->Keep();
   return {};
+}
+
+std::unique_ptr<backend::Tuning> VersionLoader::Tune() const {
+  if (deps_.programs == nullptr) return nullptr;
+  // Requests come first: from the first one on, the load takes what is known or built in.
+  telemetry::InflightMeter& meter = deps_.metrics->server().inflight;
+  const base::Clock& clock = *deps_.clock;
+  return deps_.programs->Tune([&meter, &clock, before = meter.Read(clock.Now()).started] {
+    const auto now = meter.Read(clock.Now());
+    return now.inflight == 0 && now.started == before;
+  });
 }
 
 std::uint64_t VersionLoader::Programs() const {
@@ -142,6 +158,41 @@ Status VersionLoader::Rehearse(const ModelVersion& version,
     // Zeros may be no input that the model takes; everything else is our trouble.
     if (status.code() != base::StatusCode::kInvalidArgument) HADRON_RETURN_IF_ERROR(status.Clone());
   }
+  return {};
+}
+
+Status VersionLoader::CheckRows(const ModelVersion& version, const std::string& owner) const {
+  if (!options_.batch_invariant) return {};
+  const plan::CompiledModel& compiled = version.compiled();
+  // The hash does not tell shapes and buckets; plans of other sizes may have other kernels.
+  std::string key = fmt::format("{} {}", compiled.plan_hash(), fmt::join(compiled.buckets(), ","));
+  for (const graph::ValueId id : compiled.graph().inputs()) {
+    key += " " + graph::ToShape(compiled.graph().value(id).shape).ToString();
+  }
+  {
+    const base::MutexLock lock(mutex_);
+    if (invariant_.contains(key)) return {};
+  }
+  const base::TimePoint began = deps_.clock->Now();
+  HADRON_ASSIGN_OR_RETURN(const plan::InvarianceOutcome outcome,
+                          plan::CheckBatchInvariance(
+                              {*deps_.device, *deps_.host, *deps_.lane, "batch check of " + owner},
+                              compiled, version.weights()));
+  if (!outcome.skipped.empty()) {
+    base::LogVerbose(
+        1, "batch invariance not checked",
+        {{"model", version.name()}, {"version", version.version()}, {"why", outcome.skipped}});
+    return {};
+  }
+  base::LogVerbose(
+      1, "batch invariance checked",
+      {{"model", version.name()},
+       {"version", version.version()},
+       {"rows", outcome.rows},
+       {"tensors", outcome.tensors},
+       {"ms", std::chrono::duration<double, std::milli>(deps_.clock->Now() - began).count()}});
+  const base::MutexLock lock(mutex_);
+  invariant_.insert(std::move(key));
   return {};
 }
 
@@ -184,9 +235,11 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
       plan::WeightBinding::Create(parts.compiled->weights(), *deps_.device, *deps_.lane, owner));
   parts.name = model.name;
   parts.version = number;
+  parts.batch_invariant = options_.batch_invariant;
   parts.metrics = deps_.metrics->AddModel(model.name, number);
   auto version = std::make_shared<const ModelVersion>(std::move(parts));
   HADRON_RETURN_IF_ERROR(WarmPlans(*version, owner));
+  HADRON_RETURN_IF_ERROR(CheckRows(*version, owner));
   version->metrics().load_seconds.store(
       std::chrono::duration<double>(deps_.clock->Now() - began).count());
   return ModelHandle(std::move(version));

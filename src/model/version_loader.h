@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "backend/kernel.h"
 #include "base/executor.h"
 #include "base/status.h"
+#include "base/sync.h"
 #include "config/raw_config.h"
 #include "device/device.h"
 #include "model/model_version.h"
@@ -18,7 +20,8 @@
 namespace hadron::model {
 
 /// Turns a version directory into a ModelVersion: configuration, ONNX file, passes, packed weights,
-/// first plans. Stateless but for its dependencies; thread-safe; blocks (load threads only).
+/// first plans. It remembers which plans have passed the check of batch invariance, nothing else.
+/// Thread-safe; blocks (load threads only).
 class VersionLoader {
  public:
   struct Options {
@@ -30,6 +33,7 @@ class VersionLoader {
     bool allow_cpu_fallback = false;
     int compute_threads = 1;
     std::vector<std::string> disabled_passes;
+    bool batch_invariant = true;  ///< refuse models whose rows depend on their batch
   };
   struct Dependencies {
     device::Device* device = nullptr;  ///< where models run
@@ -61,15 +65,21 @@ class VersionLoader {
   base::StatusOr<std::shared_ptr<const plan::CompiledModel>> Compile(
       graph::Graph graph, const config::ModelConfig& config, const std::string& owner) const;
   base::Status WarmPlans(const ModelVersion& version, const std::string& owner) const;
+  /// Lets the kernels that this thread makes be tuned until a request comes; null: no tuning.
+  std::unique_ptr<backend::Tuning> Tune() const;
   /// How many programs the device has got up to now.
   std::uint64_t Programs() const;
   /// Runs the plans on zeros.
   base::Status Rehearse(const ModelVersion& version,
                         std::span<const std::shared_ptr<const plan::ExecutionPlan>> plans,
                         const std::string& owner) const;
+  /// Refuses a model whose rows get other bytes in a batch than alone; equal plans are asked once.
+  base::Status CheckRows(const ModelVersion& version, const std::string& owner) const;
 
   const Options options_;
   const Dependencies deps_;
+  mutable base::Mutex mutex_;
+  mutable std::set<std::string> invariant_ HADRON_GUARDED_BY(mutex_);  ///< keys of plans
 };
 
 }  // namespace hadron::model

@@ -103,6 +103,7 @@ void Server::MakeServing() {
   loading.max_model_bytes = options_.Uint("max-model-bytes");
   loading.max_fold_bytes = options_.Uint("max-fold-bytes");
   loading.allow_cpu_fallback = options_.Bool("allow-cpu-fallback");
+  loading.batch_invariant = options_.Bool("batch-invariant");
   loading.compute_threads = static_cast<int>(ComputeThreads(options_));
   loader_ = std::make_unique<model::VersionLoader>(
       std::move(loading),
@@ -126,7 +127,7 @@ void Server::Start() {
   threads_.emplace_back([this] { lane_executor_.Run(); });
   threads_.emplace_back([this] { control_.Run(); });
   for (std::uint64_t i = 0; i < options_.Uint("model-load-thread-count"); ++i) {
-    threads_.emplace_back([this] { load_.Run(); });
+    load_threads_.emplace_back([this] { load_.Run(); });
   }
   device_thread_ = std::jthread([this] { scheduler_->Run(); });
   StartFrontends();
@@ -182,10 +183,11 @@ void Server::JoinThreads() {
   if (rest_) rest_->Stop();
   if (scrapes_) scrapes_->Stop();
   // Upstream first: the scheduler orders plans from `load` and runs on the lane, so it ends while
-  // both still work; `load` posts its results to `control`.
+  // both still work; `load` waits for runs on the lane and posts its results to `control`.
   if (device_thread_.joinable()) device_thread_.join();
-  lane_executor_.Stop();
   load_.Stop();
+  load_threads_.clear();
+  lane_executor_.Stop();
   control_.Stop();
   threads_.clear();
 }

@@ -85,7 +85,8 @@ class Server {
   std::unique_ptr<protocol::RpcFrontend> rpc_;          ///< null without --allow-grpc
   std::unique_ptr<protocol::MetricsFrontend> scrapes_;  ///< null without --allow-metrics
   std::jthread device_thread_;
-  std::vector<std::jthread> threads_;  ///< lane, control, load
+  std::vector<std::jthread> threads_;  ///< lane, control
+  std::vector<std::jthread> load_threads_;
 };
 
 }  // namespace hadron::server

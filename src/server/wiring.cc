@@ -73,6 +73,12 @@ StatusOr<backend::OpenClFamily> Family(const std::string& name) {
   if (name == "gpu") return backend::OpenClFamily::kGpu;
   return InvalidArgument(fmt::format("--opencl-family={}: expected auto, cpu or gpu", name));
 }
+
+StatusOr<backend::TuneMode> Tuning(const std::string& name) {
+  if (name == "off") return backend::TuneMode::kOff;
+  if (name == "fast") return backend::TuneMode::kFast;
+  return InvalidArgument(fmt::format("--tune={}: expected off or fast", name));
+}
 #endif
 
 }  // namespace
@@ -101,6 +107,7 @@ Status Server::MakeDevices() {
     backend::OpenClOptions kernels;
     kernels.kernel_dir = options_.Text("kernel-dir");
     HADRON_ASSIGN_OR_RETURN(kernels.family, Family(options_.Text("opencl-family")));
+    HADRON_ASSIGN_OR_RETURN(kernels.tune, Tuning(options_.Text("tune")));
     const CacheDirectory cache =
         FindCacheDirectory(options_.Text("cache-dir"), options_.Uint("cache-budget"));
     kernels.cache_dir = cache.path;

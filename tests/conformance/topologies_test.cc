@@ -19,6 +19,15 @@ TEST_P(Topology, AgreesWithOnnxRuntime) { ExpectAgreement(model_, TopologyDevice
 
 TEST_P(Topology, RowsDoNotDependOnTheirBatch) { ExpectBatchInvariance(model_, TopologyDevice()); }
 
+TEST_P(Topology, PassesTheCheckOfLoads) {
+  if (!TopologyDevice().starts_with("opencl")) {
+    return ExpectPassesLoadCheck(model_.path, TopologyDevice());
+  }
+  for (const char* const family : {"opencl-cpu", "opencl-gpu"}) {
+    ExpectPassesLoadCheck(model_.path, family);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Networks, Topology, ::testing::ValuesIn(Topologies()),
                          [](const auto& name) { return name.param; });
 

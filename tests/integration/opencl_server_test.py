@@ -33,12 +33,13 @@ class ProgramCache(unittest.TestCase):
         self.starts = 0
 
     def serve(self, cache=None, **options):
-        """Programs compiled and taken from the cache, and the bytes of an answer."""
+        """Programs compiled and taken from the cache, and the bytes of an answer; trials of tuning
+        would compile others."""
         self.starts += 1  # the driver's own cache is a new one each time
         environment = {"POCL_CACHE_DIR": str(self.dir / f"pocl{self.starts}"),
                        "POCL_MEMORY_LIMIT": "4"}
         with Server([self.repository], env=environment, device="opencl",
-                    cache_dir=cache or self.cache, **options) as server, \
+                    tune="off", cache_dir=cache or self.cache, **options) as server, \
                 rest.Client(server.http) as client:
             wait_until(lambda: rest.call(server.http, "GET", "/v2/health/ready").status == 200,
                        START_SECONDS, "not ready")

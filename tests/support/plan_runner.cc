@@ -107,4 +107,13 @@ StatusOr<std::vector<HostTensor>> PlanRunner::Run(const std::vector<HostTensor>&
   return bound->Collect(rows);
 }
 
+StatusOr<plan::InvarianceOutcome> PlanRunner::CheckBatchInvariance() {
+  const std::uint64_t on_host = host_->memory().reserved();
+  const std::uint64_t on_device = device().memory().reserved();
+  auto outcome = plan::CheckBatchInvariance({device(), *host_, lane_, "check"}, *model_, weights_);
+  HADRON_CHECK(host_->memory().reserved() == on_host);
+  HADRON_CHECK(device().memory().reserved() == on_device);
+  return outcome;
+}
+
 }  // namespace hadron::test

@@ -10,6 +10,7 @@
 #include "base/executor.h"
 #include "base/status.h"
 #include "device/device.h"
+#include "plan/batch_invariance.h"
 #include "plan/bound_plan.h"
 #include "plan/compiled_model.h"
 #include "tensor/host_tensor.h"
@@ -43,6 +44,8 @@ class PlanRunner {
   /// Inputs in the order of the graph, all with the same number of rows (dimension 0).
   base::StatusOr<std::vector<tensor::HostTensor>> Run(
       const std::vector<tensor::HostTensor>& inputs);
+  /// What the server's loads ask of every model. The ledgers end where they were.
+  base::StatusOr<plan::InvarianceOutcome> CheckBatchInvariance();
 
   const plan::CompiledModel& model() const { return *model_; }
 

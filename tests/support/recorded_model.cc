@@ -157,4 +157,17 @@ void ExpectBatchInvariance(const RecordedModel& model, const std::string& device
   }
 }
 
+void ExpectPassesLoadCheck(const std::string& path, const std::string& device) {
+  SCOPED_TRACE(path + " on " + device);
+  auto loaded = onnx::LoadOnnxFile(path, {});
+  ASSERT_TRUE(loaded.ok()) << loaded.message();
+  auto runner = PlanRunner::Create(std::move(loaded->graph), {.device = device});
+  ASSERT_TRUE(runner.ok()) << runner.message();
+  const auto outcome = (*runner)->CheckBatchInvariance();
+  ASSERT_TRUE(outcome.ok()) << outcome.message();
+  EXPECT_EQ(outcome->skipped, "");
+  EXPECT_GE(outcome->tensors, (*runner)->model().graph().outputs().size());
+  EXPECT_EQ(outcome->rows, kMaxBatch);
+}
+
 }  // namespace hadron::test

@@ -48,4 +48,7 @@ void ExpectAgreement(const RecordedModel& model, const std::string& device);
 /// 200 rows give the same bytes alone and in random batches.
 void ExpectBatchInvariance(const RecordedModel& model, const std::string& device);
 
+/// A load with --batch-invariant=on accepts the model file, having compared tensors.
+void ExpectPassesLoadCheck(const std::string& path, const std::string& device);
+
 }  // namespace hadron::test

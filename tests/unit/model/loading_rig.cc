@@ -48,6 +48,14 @@ std::string Bystander() {
   return w.Serialize();
 }
 
+std::string Smooth() {
+  OnnxWriter w;
+  w.Input("x", DataType::kFp32, {"batch", 24}).Output("y", DataType::kFp32, {"batch", 5});
+  w.Initializer("w", Weights({24, 5}, 0.4));
+  w.Node({"Softplus", {"x"}, {"s"}}).Node({"MatMul", {"s", "w"}, {"y"}});
+  return w.Serialize();
+}
+
 /// An encoder and a decoder with a skip, a head with a norm; CumSum is the host's.
 std::string Victim() {
   OnnxWriter w;
@@ -89,16 +97,18 @@ base::IoBuf InputBytes(const Shape& shape) {
 }  // namespace
 
 LoadingRig::LoadingRig(const std::string& device_name,
-                       [[maybe_unused]] const std::string& cache_dir)
+                       [[maybe_unused]] const std::string& cache_dir, const LoadingChanges& changes)
     : directory_(std::filesystem::temp_directory_path() /
                  ("hadron_loading_" + std::to_string(std::random_device{}()))),
       metrics_({}, clock_),
       lane_thread_([this] { lane_queue_.Run(); }) {
   WriteModel(directory_, "bystander", Bystander());
+  WriteModel(directory_, "smooth", Smooth());
   WriteModel(directory_, "victim", Victim());
   auto host = device::MakeHostDevice(kBudget);
   host_memory_ = &host->memory();
   host_ = std::make_unique<test::FaultyDevice>(std::move(host), faults_);
+  if (changes.kernels) changes.kernels(kernels_);
   backend::RegisterNativeKernels(kernels_);
 #ifdef HADRON_HAVE_OPENCL
   if (device_name != "cpu") {
@@ -116,6 +126,7 @@ LoadingRig::LoadingRig(const std::string& device_name,
   store_ = storage::OpenLocalStore(directory_.string()).value();
   VersionLoader::Options options;
   options.compute_threads = 2;
+  options.batch_invariant = changes.batch_invariant;
   loader_ = std::make_unique<VersionLoader>(
       options, VersionLoader::Dependencies{&device(), host_.get(), &kernels_, &lane_queue_,
                                            &metrics_, &clock_, programs_.get()});

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,14 +20,22 @@
 
 namespace hadron::model {
 
-/// Loads two models as the server does and asks them, on a device that can be told to fail:
-/// "bystander", two matrix products, and "victim", a small network with every family of kernels
-/// and a step that only the host has. Errors of the rig itself abort.
+/// What differs from the server's defaults.
+struct LoadingChanges {
+  bool batch_invariant = true;
+  /// Registers kernels in front of the native ones.
+  std::function<void(backend::KernelRegistry&)> kernels = {};
+};
+
+/// Loads models as the server does and asks them, on a device that can be told to fail:
+/// "bystander", two matrix products, "smooth", a Softplus before one, and "victim", a small network
+/// with every family of kernels and a step that only the host has. Errors of the rig itself abort.
 class LoadingRig {
  public:
   /// "cpu", or the first OpenCL device with the kernels of a family: "opencl-cpu", "opencl-gpu".
   /// `cache_dir`: where compiled programs are kept; "" for nowhere.
-  explicit LoadingRig(const std::string& device, const std::string& cache_dir = "");
+  explicit LoadingRig(const std::string& device, const std::string& cache_dir = "",
+                      const LoadingChanges& changes = {});
   ~LoadingRig();
   LoadingRig(const LoadingRig&) = delete;
   LoadingRig& operator=(const LoadingRig&) = delete;

@@ -15,6 +15,7 @@
 #include "graph/op_schema.h"
 #include "plan/compiled_model.h"
 #include "plan/lane.h"
+#include "support/recorded_model.h"
 
 namespace hadron::plan {
 namespace {
@@ -155,6 +156,15 @@ TEST_F(DevicePlan, RunsNodesInBothPlacesWithExplicitCopies) {
   }
   EXPECT_EQ(device_->memory().reserved(), 0U);
   EXPECT_EQ(host_->memory().reserved(), 0U);
+}
+
+TEST(DevicePlans, OfTheExamplesPassTheCheckOfLoads) {
+  const std::string root = HADRON_SOURCE_DIR;
+  for (const char* const device : {"opencl-cpu", "opencl-gpu"}) {
+    for (const char* const name : {"digits", "calo_gan", "jet_bdt", "simple"}) {
+      test::ExpectPassesLoadCheck(root + "/model_repo/" + name + "/1/model.onnx", device);
+    }
+  }
 }
 
 TEST_F(DevicePlan, AnswersWhenNothingHoldsTheWeightsButTheLane) {
