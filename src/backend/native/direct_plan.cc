@@ -97,6 +97,14 @@ void DirectPlan::MarkValidTaps(std::int64_t in_size, Phase& phase) {
       phase.all_valid = phase.all_valid && inside;
     }
   }
+  // Windows move one way: the outputs with all taps are neighbours.
+  const std::size_t taps = phase.positions.size();
+  const std::uint64_t all = taps == 0 ? 0 : ~std::uint64_t{0} >> (64 - taps);
+  const auto full = [all](std::uint64_t valid) { return valid == all; };
+  const auto first = std::ranges::find_if(phase.valid, full);
+  const auto last = std::find_if_not(first, phase.valid.end(), full);
+  phase.axis.full_begin = static_cast<std::int32_t>(first - phase.valid.begin());
+  phase.axis.full_end = static_cast<std::int32_t>(last - phase.valid.begin());
 }
 
 void DirectPlan::BuildPhases() {
@@ -260,6 +268,8 @@ void DirectPlan::Finish() {
       taps *= phases[i]->axis.taps;
     }
     grid.tiles = Ceil(grid.pixels, problem_.tile_rows);
+    grid.tile_pixels = grid.tiles == 0 ? 0 : grid.pixels / grid.tiles;
+    grid.longer_tiles = grid.pixels - grid.tiles * grid.tile_pixels;
     grid.weights = packed_floats_;
     grid.first_item = problem_.items;
     problem_.items += grid.tiles * problem_.blocks * groups;

@@ -78,6 +78,8 @@ struct DirectAxis {
   std::int32_t taps = 1;
   const std::int32_t* tap_offsets = nullptr;  ///< by tap, in floats, ascending
   const std::uint64_t* valid = nullptr;       ///< by output: bit t = tap t lies inside
+  std::int32_t full_begin = 0;                ///< outputs [full_begin, full_end) have all taps
+  std::int32_t full_end = 0;
 };
 
 /// One convolution of unit structure: all of Conv, or one phase of ConvTranspose.
@@ -85,6 +87,8 @@ struct DirectGrid {
   DirectAxis axes[3];
   std::int64_t pixels = 0;      ///< product of the counts and of a block's images
   std::int64_t tiles = 0;       ///< tiles of at most `tile_rows` pixels, of a block
+  std::int64_t tile_pixels = 0;  ///< of a tile; the first `longer_tiles` have one more
+  std::int64_t longer_tiles = 0;
   std::int64_t weights = 0;     ///< where its packed weights start, in floats
   std::int64_t first_item = 0;  ///< items of the grids before it
   bool all_valid = false;       ///< no tap ever lies outside
