@@ -249,6 +249,15 @@ std::int32_t DirectPlan::ItemPanels() const {
   return std::clamp(static_cast<std::int32_t>(kCachedFloats / floats), 1, panels);
 }
 
+/// Lines pay where three taps lie side by side; tiles that fill most lines of the usual widths.
+std::int32_t DirectPlan::LineRows() const {
+  const graph::WindowAxis& w = shape_.axes[2];
+  const bool lines = kind_ == Kind::kDepthwise && !shape_.transposed && w.kernel == 3 &&
+                     w.dilation == 1 && w.stride <= 2;
+  if (!lines) return 0;
+  return w.output % 7 == 0 && w.output % 8 != 0 ? 7 : 8;
+}
+
 void DirectPlan::Finish() {
   problem_.block_images = static_cast<std::int32_t>(BlockImages());
   problem_.blocks = shape_.images / problem_.block_images;
@@ -281,6 +290,10 @@ void DirectPlan::Finish() {
     nanoseconds_ += static_cast<double>(taps * shape_.in_channels * columns) * pixels / rate;
     nanoseconds_ += static_cast<double>(grid.tiles * problem_.blocks) *
                     static_cast<double>(panels_.size()) * (40 + static_cast<double>(taps) * 8);
+  }
+  problem_.line_rows = LineRows();
+  if (problem_.line_rows > 0) {
+    problem_.items = shape_.images * shape_.axes[0].output * shape_.axes[1].output;
   }
   problem_.grids = grids_.data();
   problem_.grid_count = static_cast<std::int32_t>(grids_.size());

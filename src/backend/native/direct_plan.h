@@ -87,6 +87,7 @@ class DirectPlan {
   void ChooseKernel();
   std::int64_t BlockImages() const;
   std::int32_t ItemPanels() const;
+  std::int32_t LineRows() const;
   void Finish();
   void PackGrid(const DirectGrid& grid, std::size_t index, const WeightStrides& strides,
                 const float* from, float* to) const;

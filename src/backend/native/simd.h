@@ -33,6 +33,8 @@ typedef float UnalignedV __attribute__((vector_size(kWidth * 4), aligned(4), may
 #define HADRON_OPAQUE(value) asm("" : "+w"(value))
 #endif
 
+#define HADRON_OPAQUE_POINTER(value) asm("" : "+r"(value))
+
 HADRON_INLINE V Set(float value) { return value - V{}; }
 HADRON_INLINE I SetInt(std::int32_t value) { return I{} + value; }
 HADRON_INLINE V Load(const float* p) { return *reinterpret_cast<const UnalignedV*>(p); }

@@ -85,8 +85,8 @@ struct DirectAxis {
 /// One convolution of unit structure: all of Conv, or one phase of ConvTranspose.
 struct DirectGrid {
   DirectAxis axes[3];
-  std::int64_t pixels = 0;      ///< product of the counts and of a block's images
-  std::int64_t tiles = 0;       ///< tiles of at most `tile_rows` pixels, of a block
+  std::int64_t pixels = 0;       ///< product of the counts and of a block's images
+  std::int64_t tiles = 0;        ///< tiles of at most `tile_rows` pixels, of a block
   std::int64_t tile_pixels = 0;  ///< of a tile; the first `longer_tiles` have one more
   std::int64_t longer_tiles = 0;
   std::int64_t weights = 0;     ///< where its packed weights start, in floats
@@ -118,6 +118,9 @@ struct DirectProblem {
   std::int32_t merged_taps = 1;    ///< innermost taps that read adjacent memory: all or 1
   std::int32_t in_stride[3] = {};  ///< floats from one position to the next, by axis
   std::int32_t out_stride[3] = {};
+  /// Depthwise with three innermost taps side by side: items are lines of all panels, cut into
+  /// tiles of so many pixels; 0 for others.
+  std::int32_t line_rows = 0;
   std::int64_t in_image = 0;  ///< floats of an input image
   std::int64_t out_image = 0;
 };

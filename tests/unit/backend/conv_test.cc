@@ -36,6 +36,57 @@ INSTANTIATE_TEST_SUITE_P(Directions, RandomConv, testing::Bool(), [](const auto&
   return chosen.param ? std::string("Transposed") : std::string("Forward");
 });
 
+/// Channels around multiples of vectors and panels; lines shorter and longer than a tile.
+std::vector<ConvCase> DepthwiseCases() {
+  std::vector<ConvCase> cases;
+  for (const std::int64_t channels : {2, 7, 16, 17, 31, 32, 33, 48, 70}) {
+    for (const std::int64_t width : {1, 2, 3, 6, 7, 8, 9, 14, 15, 23}) {
+      for (const std::int64_t stride : {1, 2, 3}) {
+        const std::int64_t pad = (width + channels) % 3;
+        cases.push_back(
+            {2, channels, 1, 1, {4, width}, {3, 3}, {1, stride}, {1, 1}, {1, pad, 1, 2 - pad / 2}});
+      }
+    }
+    cases.push_back({2, channels, 1, 1, {11}, {3}, {1}, {1}, {1, 1}});
+    cases.push_back({2, channels, 1, 1, {9}, {3}, {1}, {2}, {2, 2}});
+    cases.push_back(
+        {1, channels, 1, 1, {3, 4, 9}, {2, 3, 3}, {2, 1, 2}, {1, 1, 1}, {0, 1, 1, 1, 1, 1}});
+    cases.push_back({1, channels, 1, 1, {5, 5}, {5, 5}, {1, 1}, {1, 1}, {2, 2, 2, 2}});
+    cases.push_back({1, channels, 1, 1, {4, 5}, {3, 3}, {2, 2}, {1, 1}, {1, 1, 1, 1}, true});
+  }
+  return cases;
+}
+
+TEST(Depthwise, AgreesAroundTheWidthOfVectorsAndTiles) {
+  std::mt19937 random(37);
+  for (const ConvCase& p : DepthwiseCases()) {
+    SCOPED_TRACE(Describe(p));
+    ExpectAgrees(Build(random, p), 1e-6);
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
+TEST(Depthwise, AppliesPostOpsAtTheEndOfALine) {
+  std::mt19937 random(41);
+  for (const auto& first : AllPostOps()) {
+    for (const auto& second : AllPostOps()) {
+      NodeCase c = Build(random, {2, 37, 1, 1, {3, 11}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}});
+      Append(random, first, c);
+      Append(random, second, c);
+      ExpectAgrees(c, 1e-6);
+      ASSERT_FALSE(HasFailure());
+    }
+  }
+}
+
+TEST(Depthwise, GivesEachRowTheSameBytesInAnyBatch) {
+  std::mt19937 random(43);
+  for (const std::int64_t stride : {1, 2, 3}) {
+    ExpectBatchInvariant(
+        Build(random, {8, 40, 1, 1, {7, 9}, {3, 3}, {stride, stride}, {1, 1}, {1, 1, 1, 1}}));
+  }
+}
+
 TEST(ConvPostOps, EveryCombinationUpToThreeAgrees) {
   std::mt19937 random(3);
   // One shape for vectors over channels (with a partial one), one for vectors over inputs.
