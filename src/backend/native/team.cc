@@ -69,6 +69,7 @@ void Team::Run(int threads, std::int64_t items, Body body, const void* context) 
   body_.store(body, std::memory_order_relaxed);
   context_.store(context, std::memory_order_relaxed);
   items_.store(items, std::memory_order_relaxed);
+  chunks_.store(chunks, std::memory_order_relaxed);
   helpers_.store(threads - 1, std::memory_order_relaxed);
   finished_.store(0, std::memory_order_relaxed);
   const std::uint32_t number = number_.load(std::memory_order_relaxed) + 1;
@@ -77,20 +78,23 @@ void Team::Run(int threads, std::int64_t items, Body body, const void* context) 
   number_.store(number);
   number_.notify_all();
   std::uint32_t own = 0;
-  while (TakeChunk(number)) ++own;
+  while (TakeChunk(number, false)) ++own;
   AwaitHelpers(static_cast<std::uint32_t>(chunks) - own);
 }
 
-bool Team::TakeChunk(std::uint32_t number) {
+bool Team::TakeChunk(std::uint32_t number, bool from_back) {
   Job job{ticket_.load(std::memory_order_acquire)};
   while (job.Number() == number && !job.Empty()) {
     const Body body = body_.load(std::memory_order_relaxed);
     const void* context = context_.load(std::memory_order_relaxed);
     const std::int64_t items = items_.load(std::memory_order_relaxed);
-    if (!ticket_.compare_exchange_weak(job.ticket, job.ticket + 1, std::memory_order_acq_rel)) {
+    const std::int64_t chunks = chunks_.load(std::memory_order_relaxed);
+    const std::int64_t chunk = job.Chunk(from_back);
+    if (!ticket_.compare_exchange_weak(job.ticket, job.WithoutIt(from_back),
+                                       std::memory_order_acq_rel)) {
       continue;
     }
-    body(context, items * job.Next() / job.Chunks(), items * (job.Next() + 1) / job.Chunks());
+    body(context, items * chunk / chunks, items * (chunk + 1) / chunks);
     return true;
   }
   return false;
@@ -112,7 +116,7 @@ void Team::Help(int index) {
     if (!Watch(changed)) number_.wait(seen);
     seen = number_.load(std::memory_order_acquire);
     if (index >= helpers_.load(std::memory_order_relaxed)) continue;
-    while (TakeChunk(seen)) {
+    while (TakeChunk(seen, index % 2 == 0)) {
       finished_.fetch_add(1, std::memory_order_acq_rel);
       finished_.notify_one();
     }
