@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "backend/native/host_kernel.h"
+#include "backend/native/isa.h"
+#include "backend/native/parallel.h"
 #include "backend/native/strided.h"
 
 namespace hadron::backend {
@@ -26,6 +29,31 @@ std::unique_ptr<Kernel> MakeCopy(std::uint64_t bytes) {
   return MakeHostKernel(std::move(parts));
 }
 
+/// Images of few channels, as models of pictures get them: a part of the pixels for each thread.
+std::unique_ptr<Kernel> MakeInterleave(std::int64_t images, std::int64_t channels,
+                                       std::int64_t pixels, int threads) {
+  constexpr std::int64_t kPart = 1024;
+  const std::int64_t parts = (pixels + kPart - 1) / kPart;
+  const double work = static_cast<double>(images * channels * pixels) * 0.2;
+  HostKernelParts host;
+  host.description = "native to channels-last";
+  host.bind = [=, team = native::ThreadsFor(work, threads)](const KernelArgs& args) {
+    return MakeLaunch(
+        [=, from = native::Floats(args.inputs[0]), to = native::MutableFloats(args.outputs[0])] {
+          native::ParallelFor(team, images * parts, [&](std::int64_t first, std::int64_t last) {
+            for (std::int64_t item = first; item < last; ++item) {
+              const std::int64_t image = item / parts * channels * pixels;
+              const std::int64_t pixel = item % parts * kPart;
+              native::Vector().interleave(from + image + pixel, pixels, static_cast<int>(channels),
+                                          to + image + pixel * channels,
+                                          native::Size(std::min(kPart, pixels - pixel)));
+            }
+          });
+        });
+  };
+  return MakeHostKernel(std::move(host));
+}
+
 }  // namespace
 
 base::StatusOr<std::unique_ptr<Kernel>> MakeReorderKernel(const TensorSpec& from,
@@ -41,8 +69,11 @@ base::StatusOr<std::unique_ptr<Kernel>> MakeReorderKernel(const TensorSpec& from
   const std::int64_t channels = from.shape[1];
   const std::int64_t image = images == 0 ? 0 : from.shape.elements() / images;
   const std::int64_t pixels = channels == 0 ? 0 : image / channels;
-  // Loops in the order of the target, whose innermost is contiguous.
   const bool to_last = to.layout == Layout::kChannelsLast;
+  if (to_last && element == sizeof(float) && channels >= 2 && channels <= 4) {
+    return MakeInterleave(images, channels, pixels, threads);
+  }
+  // Loops in the order of the target, whose innermost is contiguous.
   const auto copy =
       std::make_shared<const StridedCopy>(to_last ? native::StridedLoop{{{images, image, image},
                                                                          {pixels, 1, channels},

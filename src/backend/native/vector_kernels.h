@@ -200,6 +200,9 @@ struct VectorKernels {
   /// One row of LayerNormalization; `bias` may be null.
   void (*normalise)(const float* x, const float* scale, const float* bias, float epsilon, float* y,
                     std::size_t count);
+  /// Pixels of 2 to 4 channels from planes that lie `plane` floats apart.
+  void (*interleave)(const float* planes, std::int64_t plane, int channels, float* y,
+                     std::size_t pixels);
   /// Sum of a row in a fixed order.
   float (*sum)(const float* x, std::size_t count);
 };

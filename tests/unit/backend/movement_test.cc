@@ -176,7 +176,8 @@ std::vector<std::byte> Reorder(const TensorSpec& from, const TensorSpec& to,
 TEST(Reorder, MovesEveryElementAndComesBack) {
   for (const DataType type : kTypes) {
     for (const Shape& shape : {Shape{2, 3, 4}, Shape{1, 64, 16, 16}, Shape{3, 17, 3, 5, 7},
-                               Shape{2, 1, 9}, Shape{2, 9, 1}, Shape{0, 3, 4}}) {
+                               Shape{2, 1, 9}, Shape{2, 9, 1}, Shape{0, 3, 4}, Shape{2, 3, 40, 40},
+                               Shape{1, 4, 5}, Shape{3, 2, 1025}, Shape{2, 0, 4}, Shape{1, 3, 0}}) {
       const TensorSpec plain{type, shape, Layout::kPlain};
       const TensorSpec last{type, shape, Layout::kChannelsLast};
       const HostTensor x = Counting(type, shape);
