@@ -95,6 +95,7 @@ std::vector<OpCase> ResizeCases() {
       Refused("scale NaN", {}, Scales({NAN}), None(), "a scale of nan"),
       Refused("huge scale", {}, Scales({1e30}), None(), "is too large"),
       Refused("size 0", {}, None(), Ints({0}), "a size of 0"),
+      Refused("a table for every element", {}, None(), Ints({2e6}), "at most 1048576 are"),
       Refused("terabytes", {}, None(), Ints({9e15}), "too large"),
       Refused("both", {}, Scales({1}), Ints({2}), "exactly one of"),
       Refused("neither", {}, None(), None(), "exactly one of"),

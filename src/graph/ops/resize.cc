@@ -14,6 +14,10 @@ using base::Status;
 using base::StatusOr;
 using tensor::DataType;
 
+/// Kernels keep where each element of an axis comes from: a table that a model file must not make
+/// larger than its tensors ever are.
+constexpr std::int64_t kLargestAxis = std::int64_t{1} << 20;
+
 Status RequireOneOf(const InferContext& c, std::string_view name, std::string_view missing,
                     std::initializer_list<std::string_view> legal,
                     std::initializer_list<std::string_view> supported) {
@@ -104,6 +108,11 @@ Status InferResize(InferContext& c) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
     const bool from_nothing = dims[i] == Dim(0) && sizes[i].known() && sizes[i] != Dim(0);
     if (from_nothing) return c.Invalid("a dimension of 0 elements cannot be enlarged");
+    if (sizes[i].known() && sizes[i] != dims[i] && sizes[i].value() > kLargestAxis) {
+      return c.Invalid(
+          fmt::format("a dimension of {} elements is too large, at most {} are allowed",
+                      sizes[i].value(), kLargestAxis));
+    }
     y[static_cast<std::size_t>(axes[i])] = sizes[i];
   }
   return SetOutput(c, 0, c.type(0), std::move(y));
