@@ -40,6 +40,9 @@ std::map<std::string, std::string> ModelVersion::properties() const {
           {"precision", "fp32"},
           {"batch_invariant", parts_.batch_invariant ? "true" : "false"},
           {"plan_hash", parts_.compiled->plan_hash()},
+          {"steps_on_device", fmt::format("{}", parts_.compiled->placement().device)},
+          {"steps_on_host", fmt::format("{}", parts_.compiled->placement().host)},
+          {"steps_of_copying", fmt::format("{}", parts_.compiled->placement().copies)},
           {"weight_bytes", fmt::format("{}", parts_.compiled->weights()->total_bytes())}};
 }
 

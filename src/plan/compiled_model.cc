@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <variant>
 
 #include "backend/reference_executor.h"
 #include "base/bytes.h"
@@ -88,6 +89,38 @@ void HashText(base::Sha256& hash, std::string_view text) {
   hash.Update(std::array{std::byte{0}});
 }
 
+/// An attribute as text that tells different values apart.
+struct AttributeText {
+  std::string operator()(std::int64_t value) const { return fmt::format("i{}", value); }
+  std::string operator()(float value) const { return fmt::format("f{:a}", value); }
+  std::string operator()(const std::string& value) const { return "s" + value; }
+  std::string operator()(const graph::ConstantRef& value) const {
+    const auto tensor = value->Evaluate();
+    return fmt::format("{}{}:{}", tensor::DataTypeName(value->type()), value->shape().ToString(),
+                       tensor.ok() ? tensor->bytes.ToString() : "");
+  }
+  std::string operator()(const std::shared_ptr<const graph::Graph>&) const { return "graph"; }
+  std::string operator()(const graph::OtherAttribute& value) const { return value.kind; }
+  template <typename T>
+  std::string operator()(const std::vector<T>& values) const {
+    std::string text = fmt::format("{}[", values.size());
+    for (const T& value : values) text += (*this)(value) + ",";
+    return text;
+  }
+};
+
+PlacementCounts Count(const ExecutionPlan& plan) {
+  PlacementCounts counts;
+  for (const PlanStep& step : plan.steps) {
+    if (step.kind != PlanStep::Kind::kKernel) {
+      ++counts.copies;
+    } else {
+      ++(step.kernel->on_device() ? counts.device : counts.host);
+    }
+  }
+  return counts;
+}
+
 std::string PlanHash(const graph::Graph& graph, const WeightImage& weights,
                      const std::string& device_class) {
   base::Sha256 hash;
@@ -95,6 +128,9 @@ std::string PlanHash(const graph::Graph& graph, const WeightImage& weights,
   for (const graph::Node& node : graph.nodes()) {
     HashText(hash, fmt::format("{}.{}:{} {} -> {}", node.domain, node.op_type, node.since_version,
                                fmt::join(node.inputs, ","), fmt::join(node.outputs, ",")));
+    for (const auto& [name, value] : node.attributes.all()) {
+      HashText(hash, fmt::format("{}={}", name, std::visit(AttributeText(), value)));
+    }
     for (const graph::PostOp& op : node.post_ops) {
       HashText(hash, fmt::format("{} {} {}", static_cast<int>(op.kind), op.a, op.b));
     }
@@ -124,7 +160,8 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   HADRON_ASSIGN_OR_RETURN(const auto shapes, model->RepresentativeShapes());
   PlanBuilder builder(model->graph_, {&kernels, model->on_device_, model->options_.reference_only,
                                       model->options_.threads, model->winograd_, nullptr});
-  HADRON_ASSIGN_OR_RETURN(const ExecutionPlan unused, builder.Build(shapes));
+  HADRON_ASSIGN_OR_RETURN(const ExecutionPlan representative, builder.Build(shapes));
+  model->placement_ = Count(representative);
   HADRON_ASSIGN_OR_RETURN(model->weights_,
                           WeightImage::Pack(model->graph_, std::move(builder.discovered()), host,
                                             model->options_.owner));

@@ -29,6 +29,13 @@ struct CompileOptions {
   std::string owner = "model";  ///< in the memory ledgers
 };
 
+/// Where the steps of a plan run. On the host device everything runs on the host.
+struct PlacementCounts {
+  int device = 0;
+  int host = 0;
+  int copies = 0;  ///< between the two, or to outputs
+};
+
 /// A model optimised and packed for one device: everything but the addresses. Plans for concrete
 /// input shapes are made on demand (load threads) and kept in a PlanCache.
 /// Immutable, thread-safe. Errors: UNIMPLEMENTED names the operators no backend takes.
@@ -52,6 +59,8 @@ class CompiledModel {
   /// Hash of what was compiled (graph, passes, weights, device class): equal hashes, equal bytes.
   const std::string& plan_hash() const { return plan_hash_; }
   const std::string& device_class() const { return device_class_; }
+  /// Of the plan for the largest batch.
+  const PlacementCounts& placement() const { return placement_; }
 
  private:
   CompiledModel() = default;
@@ -64,6 +73,7 @@ class CompiledModel {
   bool on_device_ = false;
   std::vector<std::int64_t> buckets_;
   std::shared_ptr<const WeightImage> weights_;
+  PlacementCounts placement_;
   std::string plan_hash_;
   std::string device_class_;
 };

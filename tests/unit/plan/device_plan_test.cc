@@ -136,6 +136,9 @@ TEST_F(DevicePlan, RunsNodesInBothPlacesWithExplicitCopies) {
     EXPECT_EQ(on_device, 5) << (*plan)->Listing();  // Add, Exp, MatMul, Sigmoid, Add
     EXPECT_EQ(on_host, 1) << (*plan)->Listing();    // CumSum
     EXPECT_EQ(copies, 4) << (*plan)->Listing();     // x up, MatMul down, CumSum up, y down
+    EXPECT_EQ((*model)->placement().device, on_device);
+    EXPECT_EQ((*model)->placement().host, on_host);
+    EXPECT_EQ((*model)->placement().copies, copies);
 
     auto lane = Lane::Create(*device_, *host_, lane_thread_, "lane 0");
     ASSERT_TRUE(lane.ok()) << lane.message();

@@ -7,6 +7,8 @@
 
 #include "backend/reference_executor.h"
 #include "device/host/factory.h"
+#include "graph/infer.h"
+#include "graph/op_schema.h"
 #include "onnx/loader.h"
 #include "plan/lane.h"
 #include "support/onnx_writer.h"
@@ -124,6 +126,32 @@ TEST(Plan, RunsWithNothingButAnEmptyTensorInTheArena) {
     EXPECT_EQ(result.outputs[0].bytes.ToString(), "0123456789abcdef");
   }
   queue.Stop();
+}
+
+TEST(Plan, HashTellsAttributesApart) {
+  auto host = device::MakeHostDevice(kBudget);
+  backend::KernelRegistry kernels;
+  backend::RegisterNativeKernels(kernels);
+  const auto hash = [&](float alpha) {
+    graph::Graph graph;
+    const graph::ValueId x = graph.AddInput("x", tensor::DataType::kFp32, {graph::Dim(4)});
+    graph::Node node;
+    node.name = "n";
+    node.op_type = "LeakyRelu";
+    node.schema = graph::OpRegistry::Get().Find("", node.op_type);
+    node.since_version = node.schema->versions.back();
+    node.attributes.Set("alpha", alpha);
+    node.inputs = {x};
+    node.outputs = {graph.AddValue("y")};
+    graph.nodes().push_back(std::move(node));
+    graph.AddOutput("y", graph.nodes().back().outputs[0]);
+    EXPECT_TRUE(graph::InferShapes(graph).ok());
+    auto model = CompiledModel::Compile(std::move(graph), {}, kernels, *host, *host);
+    EXPECT_TRUE(model.ok()) << model.message();
+    return (*model)->plan_hash();
+  };
+  EXPECT_EQ(hash(0.1F), hash(0.1F));
+  EXPECT_NE(hash(0.1F), hash(0.2F));
 }
 
 TEST(Plan, GivesAllMemoryBack) {
