@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,6 +21,7 @@ enum class RowFault : std::uint8_t {
   kPosition,   ///< adds the row's number
   kOrder,      ///< adds the row's sum: forwards for a row alone, backwards in a batch
   kNeighbour,  ///< adds the largest value of the batch
+  kNan,        ///< adds NaN whose payload is the row's number: no fault, NaN is NaN
 };
 
 /// Takes the place of an operator with one input and one output of its shape: computes Relu and
@@ -70,6 +72,8 @@ class RowDependentKernel final : public backend::Kernel {
         return 0;
       case RowFault::kPosition:
         return static_cast<float>(row);
+      case RowFault::kNan:
+        return std::bit_cast<float>(0x7fc00001U + static_cast<std::uint32_t>(row));
       case RowFault::kNeighbour:
         return *std::ranges::max_element(all);
       case RowFault::kOrder:

@@ -107,6 +107,12 @@ INSTANTIATE_TEST_SUITE_P(Kinds, PlantedFault,
                          testing::Values(RowFault::kPosition, RowFault::kOrder,
                                          RowFault::kNeighbour));
 
+TEST_F(BatchInvariance, TakesOneNanForAnother) {
+  test::PlantRowDependentKernel(kernels_, "Relu", RowFault::kNan);
+  const auto outcome = Check(Network(), 8);
+  EXPECT_TRUE(outcome.ok()) << outcome.message();
+}
+
 TEST_F(BatchInvariance, RefusesAModelThatCombinesTheRowsOfABatch) {
   OnnxWriter w;
   w.Input("x", DataType::kFp32, {"batch", 8}).Output("y", DataType::kFp32, {"batch", 8});
