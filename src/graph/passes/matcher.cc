@@ -44,6 +44,13 @@ std::vector<ValueId> Matcher::Factors(const Node& node) const {
   return factors;
 }
 
+ValueId Matcher::PlusNumber(ValueId value, double number) const {
+  const Node* sum = Producer(value, "Add");
+  if (sum == nullptr) return kNoValue;
+  if (IsScalar(sum->inputs[0], number)) return sum->inputs[1];
+  return IsScalar(sum->inputs[1], number) ? sum->inputs[0] : kNoValue;
+}
+
 bool Matcher::SameShape(ValueId a, ValueId b) const {
   return graph_.value(a).shape == graph_.value(b).shape;
 }

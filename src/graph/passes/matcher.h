@@ -26,6 +26,27 @@ class Matcher {
   static ValueId Other(const Node& node, ValueId value);
   /// The factors of a product of up to three, however it is bracketed.
   std::vector<ValueId> Factors(const Node& node) const;
+  /// The x of x + number, in either order; kNoValue for anything else.
+  ValueId PlusNumber(ValueId value, double number) const;
+  /// The x of x * gate(x) * number, its factors in any order; a number of 1 is not written.
+  /// `gate`: the x inside a factor, kNoValue if the factor is no gate.
+  template <typename Gate>
+  ValueId Gated(const std::vector<ValueId>& factors, double number, const Gate& gate) const {
+    ValueId x = kNoValue;
+    std::vector<ValueId> rest;
+    bool scaled = number == 1;
+    for (const ValueId factor : factors) {
+      const ValueId inner = x == kNoValue ? gate(factor) : kNoValue;
+      if (inner != kNoValue) {
+        x = inner;
+      } else if (!scaled && IsScalar(factor, number)) {
+        scaled = true;
+      } else {
+        rest.push_back(factor);
+      }
+    }
+    return scaled && rest.size() == 1 && rest[0] == x ? x : kNoValue;
+  }
   bool SameShape(ValueId a, ValueId b) const;
   /// Makes the node, whose outputs stay, the newest version of another operator.
   static void Become(Node& node, std::string op_type, std::vector<ValueId> inputs);

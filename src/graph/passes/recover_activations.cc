@@ -1,4 +1,4 @@
-// Activations that exporters write out: Swish (SiLU), HardSwish, and Gelu in its tanh form.
+// Activations that exporters write out: Swish (SiLU), HardSwish, and Gelu in both its forms.
 #include <cmath>
 
 #include "graph/passes.h"
@@ -17,7 +17,7 @@ class ActivationFinder : Matcher {
     for (Node& node : graph().nodes()) {
       if (!node.domain.empty() || !node.post_ops.empty() || node.outputs.empty()) continue;
       if (graph().value(node.outputs[0]).type != DataType::kFp32) continue;
-      if (node.op_type == "Mul" && !FindSwish(node) && !FindHardSwish(node)) FindTanhGelu(node);
+      if (node.op_type == "Mul" && !FindSwish(node) && !FindHardSwish(node)) FindGelu(node);
       if (node.op_type == "Div") FindDividedHardSwish(node);
     }
   }
@@ -45,11 +45,8 @@ class ActivationFinder : Matcher {
     const Node* clip = Producer(value, "Clip");
     if (clip == nullptr || !clip->HasInput(1) || !clip->HasInput(2)) return kNoValue;
     const auto low = Scalar(clip->inputs[1]);
-    const Node* sum = Producer(clip->inputs[0], "Add");
-    if (!low || *low != 0 || !IsScalar(clip->inputs[2], 6) || sum == nullptr) return kNoValue;
-    const bool first = IsScalar(sum->inputs[0], 3);
-    if (!first && !IsScalar(sum->inputs[1], 3)) return kNoValue;
-    return sum->inputs[first ? 1 : 0];
+    const bool bounds = low && *low == 0 && IsScalar(clip->inputs[2], 6);
+    return bounds ? PlusNumber(clip->inputs[0], 3) : kNoValue;
   }
 
   /// x * hardsigmoid(x), or x * clip(x + 3, 0, 6) * (1 / 6) bracketed in any way.
@@ -62,36 +59,20 @@ class ActivationFinder : Matcher {
       if (std::abs(alpha - 1.0 / 6) > 1e-6 || beta != 0.5) continue;
       return Replace(node, "HardSwish", sigmoid->inputs[0]);
     }
-    const std::vector<ValueId> factors = Factors(node);
-    return factors.size() == 3 && IsHardSwish(factors, 1.0 / 6, node);
+    return IsHardSwish(Factors(node), 1.0 / 6, node);
   }
 
-  /// x * clip(x + 3, 0, 6) / 6, the quotient taken of any factor.
+  /// x * clip(x + 3, 0, 6) / 6
   void FindDividedHardSwish(Node& node) {
     if (!IsScalar(node.inputs[1], 6)) return;
     const Node* product = Producer(node.inputs[0], "Mul");
-    if (product == nullptr) return;
-    std::vector<ValueId> factors = product->inputs;
-    IsHardSwish(factors, 1, node);
+    if (product != nullptr) IsHardSwish(product->inputs, 1, node);
   }
 
-  /// The factors are x, its clipped term, and, unless it is 1, this number.
   bool IsHardSwish(const std::vector<ValueId>& factors, double number, Node& node) {
-    ValueId x = kNoValue;
-    std::vector<ValueId> rest;
-    bool scaled = number == 1;
-    for (const ValueId factor : factors) {
-      const ValueId inner = x == kNoValue ? ClippedTerm(factor) : kNoValue;
-      if (inner != kNoValue) {
-        x = inner;
-      } else if (!scaled && IsScalar(factor, number)) {
-        scaled = true;
-      } else {
-        rest.push_back(factor);
-      }
-    }
-    if (x == kNoValue || !scaled || rest.size() != 1 || rest[0] != x) return false;
-    return Replace(node, "HardSwish", x);
+    const auto gate = [this](ValueId factor) { return ClippedTerm(factor); };
+    const ValueId x = Gated(factors, number, gate);
+    return x != kNoValue && Replace(node, "HardSwish", x);
   }
 
   /// x + 0.044715 * x^3: the x.
@@ -116,13 +97,9 @@ class ActivationFinder : Matcher {
     return product != nullptr && Factors(*product) == std::vector<ValueId>{x, x, x};
   }
 
-  /// 1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)): the x.
-  ValueId TanhTerm(ValueId value) const {
-    const Node* sum = Producer(value, "Add");
-    if (sum == nullptr) return kNoValue;
-    const bool first = IsScalar(sum->inputs[0], 1);
-    if (!first && !IsScalar(sum->inputs[1], 1)) return kNoValue;
-    const Node* tanh = Producer(sum->inputs[first ? 1 : 0], "Tanh");
+  /// tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)): the x.
+  ValueId TanhOf(ValueId value) const {
+    const Node* tanh = Producer(value, "Tanh");
     const Node* product = tanh == nullptr ? nullptr : Producer(tanh->inputs[0], "Mul");
     if (product == nullptr) return kNoValue;
     for (const ValueId cubic : product->inputs) {
@@ -131,25 +108,35 @@ class ActivationFinder : Matcher {
     return kNoValue;
   }
 
-  /// 0.5 * x * (1 + tanh(...)), bracketed in any way.
-  void FindTanhGelu(Node& node) {
-    ValueId x = kNoValue;
-    bool half = false;
-    std::vector<ValueId> rest;
-    const std::vector<ValueId> factors = Factors(node);
-    if (factors.size() != 3) return;
-    for (const ValueId factor : factors) {
-      const ValueId inner = x == kNoValue ? TanhTerm(factor) : kNoValue;
-      if (inner != kNoValue) {
-        x = inner;
-      } else if (!half && IsScalar(factor, 0.5)) {
-        half = true;
-      } else {
-        rest.push_back(factor);
-      }
+  /// erf(x / sqrt(2)): the x.
+  ValueId ErfOf(ValueId value) const {
+    const Node* erf = Producer(value, "Erf");
+    if (erf == nullptr) return kNoValue;
+    if (const Node* quotient = Producer(erf->inputs[0], "Div")) {
+      return IsScalar(quotient->inputs[1], std::sqrt(2.0)) ? quotient->inputs[0] : kNoValue;
     }
-    if (x == kNoValue || !half || rest.size() != 1 || rest[0] != x) return;
-    if (Replace(node, "Gelu", x)) node.attributes.Set("approximate", std::string("tanh"));
+    const Node* product = Producer(erf->inputs[0], "Mul");
+    if (product == nullptr) return kNoValue;
+    for (const ValueId x : product->inputs) {
+      if (IsScalar(Other(*product, x), std::sqrt(0.5))) return x;
+    }
+    return kNoValue;
+  }
+
+  /// 0.5 * x * (1 + erf(...)), or with tanh, bracketed in any way.
+  void FindGelu(Node& node) {
+    const std::vector<ValueId> factors = Factors(node);
+    const auto erf = [this](ValueId factor) { return ErfOf(PlusNumber(factor, 1)); };
+    const ValueId exact = Gated(factors, 0.5, erf);
+    if (exact != kNoValue) {
+      Replace(node, "Gelu", exact);
+      return;
+    }
+    const auto tanh = [this](ValueId factor) { return TanhOf(PlusNumber(factor, 1)); };
+    const ValueId x = Gated(factors, 0.5, tanh);
+    if (x != kNoValue && Replace(node, "Gelu", x)) {
+      node.attributes.Set("approximate", std::string("tanh"));
+    }
   }
 };
 

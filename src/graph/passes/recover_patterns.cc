@@ -1,5 +1,5 @@
 // Exporters write some operators as chains of smaller ones. What the chains mean is found again
-// here: LayerNormalization, Gelu, squares and square roots written as Pow.
+// here: LayerNormalization, squares and square roots written as Pow.
 #include <cmath>
 #include <optional>
 
@@ -21,7 +21,6 @@ class Recoverer : Matcher {
       if (graph().value(node.outputs[0]).type != DataType::kFp32) continue;
       if (node.op_type == "Pow") SimplifyPow(node);
       if (node.op_type == "Add") RecoverLayerNorm(node);
-      if (node.op_type == "Mul") RecoverGelu(node);
     }
   }
 
@@ -103,46 +102,6 @@ class Recoverer : Matcher {
         return;
       }
     }
-  }
-
-  /// 1 + erf(x / sqrt(2)): the x.
-  ValueId ErfTerm(ValueId value) const {
-    const Node* sum = Producer(value, "Add");
-    if (sum == nullptr) return kNoValue;
-    const bool first = IsScalar(sum->inputs[0], 1);
-    if (!first && !IsScalar(sum->inputs[1], 1)) return kNoValue;
-    const Node* erf = Producer(sum->inputs[first ? 1 : 0], "Erf");
-    if (erf == nullptr) return kNoValue;
-    if (const Node* quotient = Producer(erf->inputs[0], "Div")) {
-      return IsScalar(quotient->inputs[1], std::sqrt(2.0)) ? quotient->inputs[0] : kNoValue;
-    }
-    const Node* product = Producer(erf->inputs[0], "Mul");
-    if (product == nullptr) return kNoValue;
-    for (const ValueId x : product->inputs) {
-      if (IsScalar(Other(*product, x), std::sqrt(0.5))) return x;
-    }
-    return kNoValue;
-  }
-
-  /// 0.5 * x * (1 + erf(x / sqrt(2))), bracketed in any way.
-  void RecoverGelu(Node& node) {
-    ValueId x = kNoValue;
-    bool half = false;
-    std::vector<ValueId> rest;
-    const std::vector<ValueId> factors = Factors(node);
-    if (factors.size() != 3) return;
-    for (const ValueId factor : factors) {
-      const ValueId inner = x == kNoValue ? ErfTerm(factor) : kNoValue;
-      if (inner != kNoValue) {
-        x = inner;
-      } else if (!half && IsScalar(factor, 0.5)) {
-        half = true;
-      } else {
-        rest.push_back(factor);
-      }
-    }
-    if (x == kNoValue || !half || rest.size() != 1 || rest[0] != x) return;
-    if (graph().value(x).shape == graph().value(node.outputs[0]).shape) Become(node, "Gelu", {x});
   }
 };
 

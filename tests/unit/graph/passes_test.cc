@@ -254,7 +254,7 @@ ValueId ErfTerm(Graph& graph, ValueId x, bool divide) {
   return AddNode(graph, "Add", {AddNode(graph, "Erf", {inner}), Number(graph, 1)});
 }
 
-TEST(RecoverPatterns, FindsGeluHoweverItIsBracketed) {
+TEST(RecoverActivations, FindsGeluHoweverItIsBracketed) {
   for (int form = 0; form < 3; ++form) {
     Graph graph;
     const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 2, 4});
@@ -264,7 +264,7 @@ TEST(RecoverPatterns, FindsGeluHoweverItIsBracketed) {
     graph.AddOutput("y", form == 0   ? mul(mul(x, term), half)
                          : form == 1 ? mul(mul(x, half), term)
                                      : mul(x, mul(half, term)));
-    ExpectSameAfter(graph, RecoverPatterns, 1, kRows);
+    ExpectSameAfter(graph, RecoverActivations, 1, kRows);
     EXPECT_EQ(graph.nodes()[0].op_type, "Gelu");
   }
 }
@@ -353,14 +353,14 @@ TEST(RecoverActivations, LeavesWhatOnlyLooksAlike) {
          4);
 }
 
-TEST(RecoverPatterns, TakesNoOtherProductForGelu) {
+TEST(RecoverActivations, TakesNoOtherProductForGelu) {
   Graph graph;
   const ValueId x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 2, 4});
   const ValueId term = ErfTerm(graph, x, true);
   const ValueId other = AddNode(graph, "Exp", {x});
   const ValueId product = AddNode(graph, "Mul", {other, term});
   graph.AddOutput("y", AddNode(graph, "Mul", {product, Number(graph, 0.5F)}));
-  ExpectSameAfter(graph, RecoverPatterns, 6, kRows);
+  ExpectSameAfter(graph, RecoverActivations, 6, kRows);
 }
 
 TEST(FusePostOps, TakesTheRowBehindAProductAsItsBias) {
