@@ -21,9 +21,8 @@ class WarmLoad : public ::testing::Test {
  protected:
   void SetUp() override {
     name_ = FindTopology("resnet50");
-    if (name_.empty() || !TopologyDevice().starts_with("opencl")) {
-      GTEST_SKIP() << "for ResNet-50 on an OpenCL device";
-    }
+    if (!TopologyDevice().starts_with("opencl")) GTEST_SKIP() << "of OpenCL devices";
+    ASSERT_FALSE(name_.empty()) << "no resnet50 among the networks";
     cache_ = std::filesystem::temp_directory_path() /
              ("hadron_warm_" + std::to_string(std::random_device{}()));
     lane_thread_ = std::jthread([this] { lane_.Run(); });
