@@ -10,8 +10,8 @@ namespace {
 
 using graph::PostOp;
 
-/// Looser than for direct kernels: the transforms cost some bits.
-constexpr double kBound = 5e-6;
+/// That of direct kernels.
+constexpr double kBound = 1e-6;
 
 ConvCase Layer(std::int64_t batch, std::int64_t in, std::int64_t out,
                std::vector<std::int64_t> size, std::vector<std::int64_t> pads = {1, 1, 1, 1}) {
