@@ -84,6 +84,7 @@ StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
   options.disabled_passes = options_.disabled_passes;
   options.max_fold_bytes = options_.max_fold_bytes;
   options.threads = options_.compute_threads;
+  options.split_rows = options_.batch_invariant;
   options.owner = owner;
   return plan::CompiledModel::Compile(std::move(graph), std::move(options), *deps_.kernels,
                                       *deps_.device, *deps_.host);

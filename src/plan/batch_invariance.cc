@@ -262,7 +262,7 @@ StatusOr<std::vector<Digests>> Comparison::Trace(bool together, std::vector<RunI
   std::vector<Digests> digests(rows.size(), Digests(probes_.size()));
   stream_->Host([&bound, inputs = std::move(inputs)] { return bound.Gather(inputs); });
   for (std::size_t i = 0; i < bound.plan().steps.size(); ++i) {
-    bound.EnqueueStep(i, *stream_);
+    bound.EnqueueStep(0, i, *stream_);
     for (std::size_t p = 0; p < probes_.size(); ++p) {
       if (probes_[p].step[side] != i) continue;
       const PlanTensor& tensor = bound.plan().tensors[probes_[p].tensor[side]];
@@ -343,9 +343,9 @@ StatusOr<Pair> MakePair(const CompiledModel& model) {
   const std::size_t tries = HasFreeDimensions(model) ? kSizes.size() : 1;
   Status refused;
   for (const std::int64_t size : std::span(kSizes).first(tries)) {
-    auto together = model.Specialise(InputShapes(model, rows, size));
+    auto together = model.SpecialiseWhole(InputShapes(model, rows, size));
     if (together.ok()) {
-      HADRON_ASSIGN_OR_RETURN(auto alone, model.Specialise(InputShapes(model, 1, size)));
+      HADRON_ASSIGN_OR_RETURN(auto alone, model.SpecialiseWhole(InputShapes(model, 1, size)));
       return Pair{std::move(alone), std::move(together).value()};
     }
     refused = std::move(together).status();

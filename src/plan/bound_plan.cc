@@ -33,20 +33,22 @@ StatusOr<std::unique_ptr<BoundPlan>> BoundPlan::Bind(std::shared_ptr<const Execu
   for (const auto& [slot, strings] : bound->plan_->string_constants) {
     bound->strings_[slot] = strings;
   }
-  for (const PlanStep& step : bound->plan_->steps) {
-    HADRON_RETURN_IF_ERROR(bound->BindStep(step));
+  for (std::int64_t piece = 0; piece < bound->plan_->pieces; ++piece) {
+    for (const PlanStep& step : bound->plan_->steps) {
+      HADRON_RETURN_IF_ERROR(bound->BindStep(step, static_cast<std::uint64_t>(piece)));
+    }
   }
   return bound;
 }
 
-BufferView BoundPlan::View(std::uint32_t index) {
+BufferView BoundPlan::View(std::uint32_t index, std::uint64_t piece) {
   const PlanTensor& tensor = plan_->tensors[index];
   const std::uint64_t bytes = tensor.spec.bytes();
   switch (tensor.space) {
     case Space::kNone:
       return {};
     case Space::kIo:
-      return Range(memory_.io, tensor.offset, bytes);
+      return Range(memory_.io, tensor.offset + piece * tensor.piece_bytes, bytes);
     case Space::kHostArena:
       return Range(memory_.host_arena, tensor.offset, bytes);
     case Space::kDeviceArena:
@@ -68,10 +70,10 @@ BufferView BoundPlan::View(std::uint32_t index) {
   return {};
 }
 
-Status BoundPlan::BindStep(const PlanStep& step) {
+Status BoundPlan::BindStep(const PlanStep& step, std::uint64_t piece) {
   backend::KernelArgs args;
-  for (const std::uint32_t t : step.inputs) args.inputs.push_back(View(t));
-  for (const std::uint32_t t : step.outputs) args.outputs.push_back(View(t));
+  for (const std::uint32_t t : step.inputs) args.inputs.push_back(View(t, piece));
+  for (const std::uint32_t t : step.outputs) args.outputs.push_back(View(t, piece));
   std::unique_ptr<backend::Launch> launch;
   if (step.kind == PlanStep::Kind::kKernel) {
     if (step.kernel->scratch_bytes() > 0) {
@@ -85,16 +87,20 @@ Status BoundPlan::BindStep(const PlanStep& step) {
   return {};
 }
 
-bool BoundPlan::IsHostStep(std::size_t index) const {
-  const PlanStep& step = plan_->steps[index];
+const PlanStep& BoundPlan::StepOf(std::size_t run) const {
+  return plan_->steps[run % plan_->steps.size()];
+}
+
+bool BoundPlan::IsHostStep(std::size_t run) const {
+  const PlanStep& step = StepOf(run);
   if (step.kind == PlanStep::Kind::kKernel) return !step.kernel->on_device();
   return step.kind == PlanStep::Kind::kCopy;
 }
 
-Status BoundPlan::RunHostStep(std::size_t index) {
-  if (launches_[index] != nullptr) return launches_[index]->Run();
-  const BufferView& from = views_[index].inputs[0];
-  const BufferView& to = views_[index].outputs[0];
+Status BoundPlan::RunHostStep(std::size_t run) {
+  if (launches_[run] != nullptr) return launches_[run]->Run();
+  const BufferView& from = views_[run].inputs[0];
+  const BufferView& to = views_[run].outputs[0];
   if (from.bytes > 0) std::memcpy(to.host, from.host, from.bytes);
   return {};
 }
@@ -102,14 +108,14 @@ Status BoundPlan::RunHostStep(std::size_t index) {
 Status BoundPlan::RunHost(std::size_t begin, std::size_t end) {
   for (std::size_t i = begin; i < end; ++i) {
     Status status = RunHostStep(i);
-    if (!status.ok()) return std::move(status).With(plan_->steps[i].label);
+    if (!status.ok()) return std::move(status).With(StepOf(i).label);
   }
   return {};
 }
 
-void BoundPlan::EnqueueDeviceStep(std::size_t index, device::Stream& stream) {
-  const backend::KernelArgs& args = views_[index];
-  switch (plan_->steps[index].kind) {
+void BoundPlan::EnqueueDeviceStep(std::size_t run, device::Stream& stream) {
+  const backend::KernelArgs& args = views_[run];
+  switch (StepOf(run).kind) {
     case PlanStep::Kind::kUpload:
       stream.Upload({args.inputs[0].host, args.inputs[0].bytes}, *args.outputs[0].buffer,
                     args.outputs[0].offset);
@@ -121,19 +127,22 @@ void BoundPlan::EnqueueDeviceStep(std::size_t index, device::Stream& stream) {
     default:
       break;
   }
-  Status status = launches_[index]->Enqueue(stream);
+  Status status = launches_[run]->Enqueue(stream);
   if (status.ok()) return;
   // The stream carries the failure to the run's Record.
   stream.Host([failure = std::make_shared<Status>(std::move(status))] { return failure->Clone(); });
 }
 
-void BoundPlan::EnqueueStep(std::size_t index, device::Stream& stream) {
-  if (!IsHostStep(index)) return EnqueueDeviceStep(index, stream);
-  stream.Host([this, index] { return RunHost(index, index + 1); });
+void BoundPlan::EnqueueStep(std::size_t piece, std::size_t index, device::Stream& stream) {
+  const std::size_t run = piece * plan_->steps.size() + index;
+  if (!IsHostStep(run)) return EnqueueDeviceStep(run, stream);
+  stream.Host([this, run] { return RunHost(run, run + 1); });
 }
 
-void BoundPlan::Enqueue(device::Stream& stream) {
-  const std::size_t count = plan_->steps.size();
+void BoundPlan::Enqueue(device::Stream& stream, std::int64_t rows) {
+  const std::int64_t piece_rows = plan_->rows / plan_->pieces;
+  const std::int64_t pieces = (rows + piece_rows - 1) / piece_rows;
+  const std::size_t count = plan_->steps.size() * static_cast<std::size_t>(pieces);
   for (std::size_t i = 0; i < count;) {
     if (!IsHostStep(i)) {
       EnqueueDeviceStep(i++, stream);
@@ -154,7 +163,6 @@ Status BoundPlan::GatherStrings(const RunInput& input, std::uint32_t index) {
     HADRON_ASSIGN_OR_RETURN(auto part, tensor::DecodeStrings(input.parts[i], input.elements[i]));
     std::move(part.begin(), part.end(), std::back_inserter(slot));
   }
-  // Padding repeats the last row: a step must not fail for rows that nobody sent.
   const auto all = static_cast<std::size_t>(tensor.spec.shape.elements());
   const std::size_t row = all / static_cast<std::size_t>(plan_->rows);
   while (slot.size() < all && slot.size() >= row) slot.push_back(slot[slot.size() - row]);
@@ -164,19 +172,20 @@ Status BoundPlan::GatherStrings(const RunInput& input, std::uint32_t index) {
 
 void BoundPlan::GatherBytes(const RunInput& input, std::uint32_t index) const {
   const PlanTensor& tensor = plan_->tensors[index];
+  const auto pieces = static_cast<std::uint64_t>(plan_->pieces);
+  const std::uint64_t piece = tensor.spec.bytes();
   std::byte* const begin = memory_.io->host() + tensor.offset;
   std::uint64_t at = 0;
   for (const base::IoBuf& part : input.parts) {
-    HADRON_CHECK(at + part.size() <= tensor.spec.bytes());
+    HADRON_CHECK(at + part.size() <= piece * pieces);
     part.CopyTo({begin + at, part.size()});
     at += part.size();
   }
-  // Padding repeats the last row: a step must not fail (divide by zero, ...) for rows nobody sent.
-  const std::uint64_t row = tensor.spec.bytes() / static_cast<std::uint64_t>(plan_->rows);
-  for (; at < tensor.spec.bytes() && at >= row && row > 0; at += row) {
-    std::memcpy(begin + at, begin + at - row, row);
-  }
-  if (at < tensor.spec.bytes()) std::memset(begin + at, 0, tensor.spec.bytes() - at);
+  const std::uint64_t row = piece * pieces / static_cast<std::uint64_t>(plan_->rows);
+  if (row == 0) return;
+  const std::uint64_t end = (at + piece - 1) / piece * piece;
+  for (; at < end && at >= row; at += row) std::memcpy(begin + at, begin + at - row, row);
+  if (at < end) std::memset(begin + at, 0, end - at);
 }
 
 Status BoundPlan::Gather(std::span<const RunInput> inputs) {
@@ -196,7 +205,7 @@ StatusOr<std::vector<HostTensor>> BoundPlan::Collect(std::int64_t rows) const {
   for (const std::uint32_t t : plan_->outputs) {
     const PlanTensor& tensor = plan_->tensors[t];
     HostTensor out{{"", tensor.spec.type, tensor.spec.shape}, {}};
-    if (rows != plan_->rows) out.desc.shape[0] = rows;
+    if (rows != plan_->rows || plan_->pieces > 1) out.desc.shape[0] = rows;
     if (tensor.spec.type == DataType::kString) {
       const auto count = static_cast<std::size_t>(out.desc.shape.elements());
       out.bytes = tensor::EncodeStrings(std::span(strings_[tensor.offset]).first(count));

@@ -36,12 +36,15 @@ class BoundPlan {
       std::shared_ptr<const ExecutionPlan> plan, std::shared_ptr<const WeightBinding> weights,
       const LaneMemory& memory);
 
-  /// Copies the inputs into the I/O region; rows beyond the given ones are zero.
+  /// Copies the inputs into the I/O region. What is left of the last piece repeats the last row:
+  /// a step must not fail (divide by zero, ...) for rows that nobody sent.
   base::Status Gather(std::span<const RunInput> inputs);
-  /// Enqueues all steps; consecutive host steps become one host task.
-  void Enqueue(device::Stream& stream);
-  /// Enqueues one step, for profiles: in order, each makes what the later ones read.
-  void EnqueueStep(std::size_t index, device::Stream& stream);
+  /// Enqueues all steps for the pieces that hold the first `rows` rows; consecutive host steps
+  /// become one host task.
+  void Enqueue(device::Stream& stream, std::int64_t rows);
+  /// Enqueues one step of one piece, for profiles: all steps of a piece in order, each makes what
+  /// the later ones read, then those of the next piece.
+  void EnqueueStep(std::size_t piece, std::size_t index, device::Stream& stream);
   /// The first `rows` rows of every output, copied out of the I/O region.
   base::StatusOr<std::vector<tensor::HostTensor>> Collect(std::int64_t rows) const;
 
@@ -50,12 +53,14 @@ class BoundPlan {
 
  private:
   BoundPlan() = default;
+  /// Runs are steps of pieces: run `piece * steps + step`.
   base::Status RunHost(std::size_t begin, std::size_t end);
-  base::Status RunHostStep(std::size_t index);
-  void EnqueueDeviceStep(std::size_t index, device::Stream& stream);
-  bool IsHostStep(std::size_t index) const;
-  base::Status BindStep(const PlanStep& step);
-  backend::BufferView View(std::uint32_t tensor);
+  base::Status RunHostStep(std::size_t run);
+  void EnqueueDeviceStep(std::size_t run, device::Stream& stream);
+  const PlanStep& StepOf(std::size_t run) const;
+  bool IsHostStep(std::size_t run) const;
+  base::Status BindStep(const PlanStep& step, std::uint64_t piece);
+  backend::BufferView View(std::uint32_t tensor, std::uint64_t piece);
   base::Status GatherStrings(const RunInput& input, std::uint32_t tensor);
   void GatherBytes(const RunInput& input, std::uint32_t tensor) const;
 
@@ -64,8 +69,8 @@ class BoundPlan {
   LaneMemory memory_;
   std::vector<std::byte> constants_;                        ///< Space::kConstant
   std::vector<std::vector<std::string>> strings_;           ///< by slot
-  std::vector<std::unique_ptr<backend::Launch>> launches_;  ///< by step; null for copies
-  std::vector<backend::KernelArgs> views_;                  ///< by step
+  std::vector<std::unique_ptr<backend::Launch>> launches_;  ///< by run; null for copies
+  std::vector<backend::KernelArgs> views_;                  ///< by run
 };
 
 }  // namespace hadron::plan

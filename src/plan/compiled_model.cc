@@ -13,6 +13,7 @@
 #include "graph/infer.h"
 #include "graph/passes.h"
 #include "plan/plan_builder.h"
+#include "plan/row_split.h"
 
 namespace hadron::plan {
 namespace {
@@ -192,16 +193,37 @@ StatusOr<std::vector<tensor::Shape>> CompiledModel::RepresentativeShapes() const
   return std::move(last).With("no input shape was found that the model accepts");
 }
 
-StatusOr<std::shared_ptr<const ExecutionPlan>> CompiledModel::Specialise(
+StatusOr<ExecutionPlan> CompiledModel::Build(std::span<const tensor::Shape> shapes,
+                                             std::int64_t pieces) const {
+  std::vector<tensor::Shape> piece(shapes.begin(), shapes.end());
+  for (tensor::Shape& shape : piece) {
+    if (pieces > 1) shape[0] /= pieces;
+  }
+  PlanBuilder builder(graph_, {kernels_, on_device_, options_.reference_only, options_.threads,
+                               winograd_, weights_.get(), pieces});
+  HADRON_ASSIGN_OR_RETURN(ExecutionPlan plan, builder.Build(piece));
+  plan.input_shapes.assign(shapes.begin(), shapes.end());
+  if (options_.max_batch > 0 && !shapes.empty()) plan.rows = shapes[0][0];
+  plan.pieces = pieces;
+  return plan;
+}
+
+StatusOr<std::shared_ptr<const ExecutionPlan>> CompiledModel::SpecialiseWhole(
     std::span<const tensor::Shape> input_shapes) const {
   if (input_shapes.size() != graph_.inputs().size()) {
     return base::InvalidArgument(fmt::format("the model has {} inputs, {} shapes were given",
                                              graph_.inputs().size(), input_shapes.size()));
   }
-  PlanBuilder builder(graph_, {kernels_, on_device_, options_.reference_only, options_.threads,
-                               winograd_, weights_.get()});
-  HADRON_ASSIGN_OR_RETURN(ExecutionPlan plan, builder.Build(input_shapes));
-  if (options_.max_batch > 0 && !input_shapes.empty()) plan.rows = input_shapes[0][0];
+  HADRON_ASSIGN_OR_RETURN(ExecutionPlan plan, Build(input_shapes, 1));
+  return std::make_shared<const ExecutionPlan>(std::move(plan));
+}
+
+StatusOr<std::shared_ptr<const ExecutionPlan>> CompiledModel::Specialise(
+    std::span<const tensor::Shape> input_shapes) const {
+  HADRON_ASSIGN_OR_RETURN(auto whole, SpecialiseWhole(input_shapes));
+  const std::int64_t pieces = options_.split_rows ? ChoosePieces(*whole) : 1;
+  if (pieces == 1) return whole;
+  HADRON_ASSIGN_OR_RETURN(ExecutionPlan plan, Build(input_shapes, pieces));
   return std::make_shared<const ExecutionPlan>(std::move(plan));
 }
 

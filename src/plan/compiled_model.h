@@ -24,6 +24,9 @@ struct CompileOptions {
   /// Constants larger than this are never computed at load time.
   std::uint64_t max_fold_bytes = std::uint64_t{64} << 20U;
   int threads = 1;
+  /// Large batches may run in pieces of rows, one after the other: right for models whose rows do
+  /// not depend on each other, as those that batch promise.
+  bool split_rows = true;
   /// Skip every backend but the reference: the oracle of tests.
   bool reference_only = false;
   std::string owner = "model";  ///< in the memory ledgers
@@ -49,6 +52,9 @@ class CompiledModel {
   /// take them. May take milliseconds: primitives are compiled.
   base::StatusOr<std::shared_ptr<const ExecutionPlan>> Specialise(
       std::span<const tensor::Shape> input_shapes) const;
+  /// The same in one piece.
+  base::StatusOr<std::shared_ptr<const ExecutionPlan>> SpecialiseWhole(
+      std::span<const tensor::Shape> input_shapes) const;
   /// Smallest bucket of at least `rows` (1 for models that do not batch).
   std::int64_t BucketFor(std::int64_t rows) const;
 
@@ -65,6 +71,8 @@ class CompiledModel {
  private:
   CompiledModel() = default;
   base::StatusOr<std::vector<tensor::Shape>> RepresentativeShapes() const;
+  base::StatusOr<ExecutionPlan> Build(std::span<const tensor::Shape> shapes,
+                                      std::int64_t pieces) const;
 
   graph::Graph graph_;
   CompileOptions options_;

@@ -28,6 +28,9 @@ struct PlanTensor {
   backend::TensorSpec spec;
   Space space = Space::kNone;
   std::uint64_t offset = 0;  ///< in its space; number of the slot for strings
+  /// In Space::kIo, from one piece of the rows to the next: inputs and outputs hold all rows. 0 in
+  /// memory that pieces use one after the other.
+  std::uint64_t piece_bytes = 0;
   WeightRef weight;
 };
 
@@ -55,6 +58,9 @@ struct PlanStep {
 struct ExecutionPlan {
   std::vector<tensor::Shape> input_shapes;
   std::int64_t rows = 1;  ///< batch bucket; 1 for models that do not batch
+  /// The steps run once for each of so many equal pieces of the rows, one after the other in the
+  /// same arena: tensors, steps and arena are those of one piece, inputs and outputs hold them all.
+  std::int64_t pieces = 1;
   std::vector<PlanTensor> tensors;
   std::vector<PlanStep> steps;
   std::vector<std::uint32_t> inputs;   ///< by graph input: tensor

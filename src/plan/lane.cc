@@ -123,7 +123,8 @@ Status Lane::Submit(RunRequest& request) {
     marks->gathered = std::chrono::steady_clock::now();
     return status;
   });
-  if (request.rows > 0) bound->Enqueue(*stream_);  // of no rows there is nothing to compute
+  if (request.rows > 0)
+    bound->Enqueue(*stream_, request.rows);  // of no rows there is nothing to compute
   stream_->Host([bound, marks, result, rows = request.rows]() -> Status {
     marks->computed = std::chrono::steady_clock::now();
     HADRON_ASSIGN_OR_RETURN(result->outputs, bound->Collect(rows));

@@ -120,10 +120,12 @@ TensorSpec PlanBuilder::SpecOf(ValueId value) const {
   return {facts_[value].type, graph::ToShape(facts_[value].shape), Layout::kPlain};
 }
 
-std::uint64_t PlanBuilder::AddIo(std::uint64_t bytes) {
-  const std::uint64_t offset = plan_.io_bytes;
+void PlanBuilder::PlaceInIo(PlanTensor& tensor) {
+  tensor.space = Space::kIo;
+  tensor.offset = plan_.io_bytes;
+  tensor.piece_bytes = tensor.spec.bytes();
+  const std::uint64_t bytes = tensor.piece_bytes * static_cast<std::uint64_t>(options_.pieces);
   plan_.io_bytes += base::AlignUp(std::max<std::uint64_t>(bytes, 1), kIoAlignment);
-  return offset;
 }
 
 std::uint32_t PlanBuilder::AddTensor(ValueId value, TensorSpec spec, Home home) {
@@ -170,10 +172,7 @@ void PlanBuilder::AddInputs(std::span<const tensor::Shape> input_shapes) {
     const ValueId value = graph_.inputs()[i];
     const std::uint32_t t = AddTensor(value, SpecOf(value), Home::kHost);
     PlanTensor& tensor = plan_.tensors[t];
-    if (tensor.space != Space::kStrings) {
-      tensor.space = Space::kIo;
-      tensor.offset = AddIo(tensor.spec.bytes());
-    }
+    if (tensor.space != Space::kStrings) PlaceInIo(tensor);
     plan_.inputs.push_back(t);
   }
 }
@@ -481,13 +480,11 @@ Status PlanBuilder::AddOutputs() {
       plan_.outputs.push_back(t);  // slots are read where they are
     } else if (owner.space == Space::kHostArena && !taken[root]) {
       taken[root] = true;
-      owner.space = Space::kIo;
-      owner.offset = AddIo(owner.spec.bytes());
+      PlaceInIo(owner);
       plan_.outputs.push_back(t);
     } else {
       const std::uint32_t copy = AddTensor(kNoValue, plan_.tensors[t].spec, Home::kHost);
-      plan_.tensors[copy].space = Space::kIo;
-      plan_.tensors[copy].offset = AddIo(plan_.tensors[copy].spec.bytes());
+      PlaceInIo(plan_.tensors[copy]);
       PlanStep step;
       step.kind = PlanStep::Kind::kCopy;
       step.inputs = {t};
@@ -554,6 +551,7 @@ Status PlanBuilder::AssignMemory() {
     if (root == t) continue;
     plan_.tensors[t].space = plan_.tensors[root].space;
     plan_.tensors[t].offset = plan_.tensors[root].offset;
+    plan_.tensors[t].piece_bytes = plan_.tensors[root].piece_bytes;
   }
   return {};
 }

@@ -30,6 +30,7 @@ class PlanBuilder {
     /// The packed weights; null while it is not known yet what to pack: then `discovered` collects
     /// what the plan would need.
     const WeightImage* weights = nullptr;
+    std::int64_t pieces = 1;  ///< runs of the steps that the I/O regions have room for
   };
   PlanBuilder(const graph::Graph& graph, Options options);
 
@@ -88,7 +89,7 @@ class PlanBuilder {
                                                backend::Layout layout);
   std::uint32_t Move(graph::ValueId value, std::uint32_t from, Home home);
   void AddStep(PlanStep step);
-  std::uint64_t AddIo(std::uint64_t bytes);
+  void PlaceInIo(PlanTensor& tensor);
 
   const graph::Graph& graph_;
   const Options options_;

@@ -55,7 +55,7 @@ void SinglePlan::Gather(std::vector<RunInput> inputs) {
 
 void SinglePlan::Start(std::vector<RunInput> inputs, device::StreamCallback done) {
   Gather(std::move(inputs));
-  bound_->Enqueue(*stream_);
+  bound_->Enqueue(*stream_, plan_->rows);
   stream_->Host([this] {
     const auto elapsed = std::chrono::steady_clock::now() - begin_;
     last_run_us_ = std::chrono::duration<double, std::micro>(elapsed).count();

@@ -10,11 +10,14 @@ void StepProfile::EnqueueRun(BoundPlan& plan, device::Stream& stream) {
     last_ = std::chrono::steady_clock::now();
     return base::OkStatus();
   });
-  for (std::size_t i = 0; i < times_.size(); ++i) {
-    plan.EnqueueStep(i, stream);
-    stream.Host([this, i] {
+  const auto pieces = static_cast<std::size_t>(plan.plan().pieces);
+  for (std::size_t run = 0; run < pieces * times_.size(); ++run) {
+    const std::size_t step = run % times_.size();
+    plan.EnqueueStep(run / times_.size(), step, stream);
+    stream.Host([this, step, first = run == step] {
       const base::TimePoint now = std::chrono::steady_clock::now();
-      times_[i].push_back(std::chrono::duration<double, std::micro>(now - last_).count());
+      if (first) times_[step].push_back(0);
+      times_[step].back() += std::chrono::duration<double, std::micro>(now - last_).count();
       last_ = std::chrono::steady_clock::now();
       return base::OkStatus();
     });

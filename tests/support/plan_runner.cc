@@ -99,7 +99,7 @@ StatusOr<std::vector<HostTensor>> PlanRunner::Run(const std::vector<HostTensor>&
       const auto bound,
       plan::BoundPlan::Bind(plan, weights_, {io.get(), host_arena.get(), device_arena.get()}));
   HADRON_RETURN_IF_ERROR(bound->Gather(run_inputs));
-  bound->Enqueue(*stream_);
+  bound->Enqueue(*stream_, plan->rows);
   std::promise<Status> finished;
   stream_->Record([&finished](Status status) { finished.set_value(std::move(status)); });
   stream_->Flush();

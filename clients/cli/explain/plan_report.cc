@@ -193,6 +193,7 @@ void DescribePlan(const plan::CompiledModel& model, const ExecutionPlan& plan,
                   const std::vector<plan::StepTime>& times, PlanReport& report) {
   report.ops = CountOps(model.graph());
   report.weight_bytes = model.weights()->total_bytes();
+  report.pieces = plan.pieces;
   report.host_arena_bytes = plan.host_arena_bytes;
   report.device_arena_bytes = plan.device_arena_bytes;
   report.io_bytes = plan.io_bytes;

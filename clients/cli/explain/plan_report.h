@@ -57,6 +57,7 @@ struct PlanReport {
   std::string file;
   std::string device;  ///< id, name and class
   std::int64_t batch = 1;
+  std::int64_t pieces = 1;  ///< of the batch that run one after the other; times are of all
   int threads = 1;
   int runs = 0;
   std::vector<std::string> disabled_passes;

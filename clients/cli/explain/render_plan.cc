@@ -81,7 +81,9 @@ std::vector<std::string> Head(const PlanReport& report) {
   const std::string off =
       report.disabled_passes.empty() ? "" : ", without " + base::Join(report.disabled_passes, ", ");
   const plan::StepTime total = report.total();
-  return {fmt::format("{}, batch {}", Printable(report.model), report.batch),
+  const std::string pieces =
+      report.pieces == 1 ? "" : fmt::format(" in {} pieces, one after the other", report.pieces);
+  return {fmt::format("{}, batch {}{}", Printable(report.model), report.batch, pieces),
           fmt::format("{} on {}, {} threads{}", Printable(report.file), Printable(report.device),
                       report.threads, off),
           fmt::format("{} nodes in the file, {} after the passes: {}", Sum(report.file_ops),
@@ -191,16 +193,16 @@ std::string PlanJson(const PlanReport& report) {
   std::vector<std::string> entries;
   for (const Entry& entry : report.entries) entries.push_back(EntryJson(entry));
   return fmt::format(
-      R"({{"model":{},"file":{},"device":{},"batch":{},"threads":{},"runs":{},)"
+      R"({{"model":{},"file":{},"device":{},"batch":{},"pieces":{},"threads":{},"runs":{},)"
       R"("disabled_passes":{},"file_nodes":{},"nodes":{},"weight_bytes":{},"host_arena_bytes":{},)"
       R"("device_arena_bytes":{},"io_bytes":{},"run_microseconds":{},"steps_microseconds":{},)"
       R"("plan":[{}]}})"
       "\n",
       JsonQuote(report.model), JsonQuote(report.file), JsonQuote(report.device), report.batch,
-      report.threads, report.runs, TextsJson(report.disabled_passes), CountsJson(report.file_ops),
-      CountsJson(report.ops), report.weight_bytes, report.host_arena_bytes,
-      report.device_arena_bytes, report.io_bytes, TimeJson(report.run), TimeJson(report.total()),
-      base::Join(entries, ","));
+      report.pieces, report.threads, report.runs, TextsJson(report.disabled_passes),
+      CountsJson(report.file_ops), CountsJson(report.ops), report.weight_bytes,
+      report.host_arena_bytes, report.device_arena_bytes, report.io_bytes, TimeJson(report.run),
+      TimeJson(report.total()), base::Join(entries, ","));
 }
 
 std::string PlanPicture(const PlanReport& report) {
