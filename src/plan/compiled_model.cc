@@ -153,14 +153,14 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   const graph::PassContext context = MakePassContext(options, kernels, model->on_device_);
   std::vector<std::string> disabled = options.disabled_passes;
   model->winograd_ = std::erase(disabled, "winograd") == 0;
+  model->alias_parts_ = std::erase(disabled, "alias_parts") == 0;
   HADRON_RETURN_IF_ERROR(graph::RunPasses(graph, context, disabled));
   HADRON_RETURN_IF_ERROR(graph::InferShapes(graph));
   model->graph_ = std::move(graph);
   model->options_ = std::move(options);
 
   HADRON_ASSIGN_OR_RETURN(const auto shapes, model->RepresentativeShapes());
-  PlanBuilder builder(model->graph_, {&kernels, model->on_device_, model->options_.reference_only,
-                                      model->options_.threads, model->winograd_, nullptr});
+  PlanBuilder builder(model->graph_, model->BuilderOptions());
   HADRON_ASSIGN_OR_RETURN(const ExecutionPlan representative, builder.Build(shapes));
   model->placement_ = Count(representative);
   HADRON_ASSIGN_OR_RETURN(model->weights_,
@@ -169,6 +169,16 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   DropConstants(model->graph_);
   model->plan_hash_ = PlanHash(model->graph_, *model->weights_, model->device_class_);
   return std::shared_ptr<const CompiledModel>(std::move(model));
+}
+
+PlanBuilder::Options CompiledModel::BuilderOptions() const {
+  return {.kernels = kernels_,
+          .on_device = on_device_,
+          .reference_only = options_.reference_only,
+          .threads = options_.threads,
+          .winograd = winograd_,
+          .alias_parts = alias_parts_,
+          .weights = weights_.get()};
 }
 
 StatusOr<std::vector<tensor::Shape>> CompiledModel::RepresentativeShapes() const {
@@ -199,8 +209,9 @@ StatusOr<ExecutionPlan> CompiledModel::Build(std::span<const tensor::Shape> shap
   for (tensor::Shape& shape : piece) {
     if (pieces > 1) shape[0] /= pieces;
   }
-  PlanBuilder builder(graph_, {kernels_, on_device_, options_.reference_only, options_.threads,
-                               winograd_, weights_.get(), pieces});
+  PlanBuilder::Options options = BuilderOptions();
+  options.pieces = pieces;
+  PlanBuilder builder(graph_, options);
   HADRON_ASSIGN_OR_RETURN(ExecutionPlan plan, builder.Build(piece));
   plan.input_shapes.assign(shapes.begin(), shapes.end());
   if (options_.max_batch > 0 && !shapes.empty()) plan.rows = shapes[0][0];

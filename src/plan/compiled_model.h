@@ -11,6 +11,7 @@
 #include "device/device.h"
 #include "graph/graph.h"
 #include "plan/execution_plan.h"
+#include "plan/plan_builder.h"
 #include "plan/weight_image.h"
 
 namespace hadron::plan {
@@ -19,7 +20,8 @@ struct CompileOptions {
   /// Largest batch of the model, 0 = dimension 0 is no batch dimension.
   std::int64_t max_batch = 0;
   std::vector<std::int64_t> preferred_batches;
-  /// Names of passes to leave out (graph/passes.h), and "winograd": that algorithm.
+  /// Names of passes to leave out (graph/passes.h), and what plans are built without: "winograd",
+  /// that algorithm, and "alias_parts", parts of tensors that are not copied.
   std::vector<std::string> disabled_passes;
   /// Constants larger than this are never computed at load time.
   std::uint64_t max_fold_bytes = std::uint64_t{64} << 20U;
@@ -73,11 +75,13 @@ class CompiledModel {
   base::StatusOr<std::vector<tensor::Shape>> RepresentativeShapes() const;
   base::StatusOr<ExecutionPlan> Build(std::span<const tensor::Shape> shapes,
                                       std::int64_t pieces) const;
+  PlanBuilder::Options BuilderOptions() const;
 
   graph::Graph graph_;
   CompileOptions options_;
   const backend::KernelRegistry* kernels_ = nullptr;
   bool winograd_ = true;
+  bool alias_parts_ = true;
   bool on_device_ = false;
   std::vector<std::int64_t> buckets_;
   std::shared_ptr<const WeightImage> weights_;

@@ -9,7 +9,7 @@
 #include "backend/reorder.h"
 #include "base/bytes.h"
 #include "base/checked.h"
-#include "plan/memory_planner.h"
+#include "plan/range_view.h"
 #include "tensor/string_tensor.h"
 
 namespace hadron::plan {
@@ -28,7 +28,12 @@ using graph::ValueId;
 using tensor::DataType;
 
 constexpr std::uint64_t kIoAlignment = 64;
-constexpr std::uint64_t kArenaAlignment = 256;
+constexpr std::uint64_t kFewNumbers = 256;
+
+/// What kernels may count on: the start of every tensor in a memory is a multiple of it.
+std::uint64_t AlignmentAt(Home home) {
+  return home == Home::kHost ? kIoAlignment : PlanBuilder::kArenaAlignment;
+}
 
 /// Operators whose output is input 0 with another shape: no work, only another description.
 bool IsView(const Node& node) {
@@ -139,17 +144,19 @@ std::uint32_t PlanBuilder::AddTensor(ValueId value, TensorSpec spec, Home home) 
   tensor.spec = std::move(spec);
   plan_.tensors.push_back(std::move(tensor));
   const int now = static_cast<int>(plan_.steps.size());
-  extras_.push_back({index, home, now, now});
+  extras_.push_back({index, 0, home, now, now});
   if (value != kNoValue) variants_[value].push_back(index);
   return index;
 }
 
-std::uint32_t PlanBuilder::AddAlias(ValueId value, TensorSpec spec, std::uint32_t of) {
+std::uint32_t PlanBuilder::AddAlias(ValueId value, TensorSpec spec, std::uint32_t of,
+                                    std::uint64_t within) {
   const auto index = static_cast<std::uint32_t>(plan_.tensors.size());
   PlanTensor tensor = plan_.tensors[of];
   tensor.spec = std::move(spec);
   plan_.tensors.push_back(std::move(tensor));
   extras_.push_back(extras_[of]);
+  extras_.back().within += within;
   if (value != kNoValue) variants_[value].push_back(index);
   return index;
 }
@@ -197,6 +204,41 @@ bool PlanBuilder::EmitView(const Node& node) {
   if (!plain.ok()) return false;
   AddAlias(to, SpecOf(to), *plain);
   return true;
+}
+
+bool PlanBuilder::EmitParts(const Node& node, const Candidate& candidate) {
+  if (!options_.alias_parts || !node.HasInput(0) || ConstantOf(node.inputs[0]) != nullptr) {
+    return false;
+  }
+  std::vector<graph::ConstantRef> constants;
+  for (const ValueId id : node.inputs) constants.push_back(ConstantOf(id));
+  const auto starts = RangesOf(node, candidate.inputs, candidate.outputs, constants);
+  if (!starts) return false;
+  bool done = false;
+  const std::vector<std::uint32_t> sources = variants_[node.inputs[0]];
+  for (const std::uint32_t source : sources) {
+    const TensorSpec& spec = plan_.tensors[source].spec;
+    const auto aligned = [&, home = extras_[source].home](std::uint64_t start) {
+      return (extras_[source].within + start) % AlignmentAt(home) == 0;
+    };
+    if (!backend::SameOrder(spec.layout, Layout::kPlain, spec.shape)) continue;
+    if (!std::ranges::all_of(*starts, aligned)) continue;
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      AddAlias(node.outputs[i], candidate.outputs[i], source, (*starts)[i]);
+    }
+    done = true;
+  }
+  for (const ValueId id : node.inputs) {
+    if (done && id != kNoValue && graph_.value(id).constant != nullptr) DiscoverPlain(id);
+  }
+  return done;
+}
+
+void PlanBuilder::DiscoverPlain(ValueId value) {
+  if (options_.weights != nullptr) return;
+  if (graph_.value(value).constant->byte_size() > kFewNumbers) return;
+  discovered_.push_back({value, Home::kHost, {}});
+  if (options_.on_device) discovered_.push_back({value, Home::kDevice, {}});
 }
 
 bool PlanBuilder::HasVariant(ValueId value, Layout layout) const {
@@ -292,7 +334,7 @@ Status PlanBuilder::EmitNode(const Node& node) {
   Candidate candidate;
   for (const ValueId id : Operands(node)) candidate.inputs.push_back(SpecOf(id));
   for (const ValueId id : node.outputs) candidate.outputs.push_back(SpecOf(id));
-  if (EmitEmpty(node, candidate)) return {};
+  if (EmitEmpty(node, candidate) || EmitParts(node, candidate)) return {};
   Status refused;
   for (const BackendId backend : BackendOrder()) {
     auto kernel = TryBackend(node, backend, candidate);
@@ -331,6 +373,7 @@ StatusOr<std::uint32_t> PlanBuilder::ConstantTensor(ValueId value, const backend
     tensor.space = Space::kWeight;
     if (options_.weights == nullptr) {
       discovered_.push_back({value, home, packing});
+      if (packing.key.empty()) DiscoverPlain(value);
     } else {
       const WeightRef* ref = options_.weights->Find(value, home, packing.key);
       if (ref == nullptr) {
@@ -342,7 +385,7 @@ StatusOr<std::uint32_t> PlanBuilder::ConstantTensor(ValueId value, const backend
   }
   plan_.tensors.push_back(std::move(tensor));
   const auto index = static_cast<std::uint32_t>(plan_.tensors.size() - 1);
-  extras_.push_back({index, home, 0, 0});
+  extras_.push_back({index, 0, home, 0, 0});
   return index;
 }
 
@@ -356,7 +399,7 @@ Status PlanBuilder::EmitKernel(const Node& node, std::unique_ptr<Kernel> kernel,
     if (operands[i] == kNoValue) {
       plan_.tensors.emplace_back();
       const auto index = static_cast<std::uint32_t>(plan_.tensors.size() - 1);
-      extras_.push_back({index, home, 0, 0});
+      extras_.push_back({index, 0, home, 0, 0});
       step.inputs.push_back(index);
     } else if (ConstantOf(operands[i]) != nullptr) {
       const backend::Packing packing = i < packings.size() ? packings[i] : backend::Packing{};
@@ -478,7 +521,7 @@ Status PlanBuilder::AddOutputs() {
     PlanTensor& owner = plan_.tensors[root];
     if (plan_.tensors[t].space == Space::kStrings) {
       plan_.outputs.push_back(t);  // slots are read where they are
-    } else if (owner.space == Space::kHostArena && !taken[root]) {
+    } else if (owner.space == Space::kHostArena && !taken[root] && IsWhole(t)) {
       taken[root] = true;
       PlaceInIo(owner);
       plan_.outputs.push_back(t);
@@ -493,65 +536,6 @@ Status PlanBuilder::AddOutputs() {
       AddStep(std::move(step));
       plan_.outputs.push_back(copy);
     }
-  }
-  return {};
-}
-
-void PlanBuilder::ShareInPlace() {
-  for (std::size_t i = 0; i < plan_.steps.size(); ++i) {
-    const PlanStep& step = plan_.steps[i];
-    if (step.kernel == nullptr || step.outputs.empty()) continue;
-    for (const std::size_t input : step.kernel->in_place_inputs()) {
-      if (TakeOver(static_cast<int>(i), step, input)) break;
-    }
-  }
-}
-
-bool PlanBuilder::TakeOver(int now, const PlanStep& step, std::size_t input) {
-  const std::uint32_t output = step.outputs[0];
-  const std::uint32_t root = extras_[step.inputs[input]].root;
-  const Space space = plan_.tensors[root].space;
-  const bool arena = space == Space::kHostArena || space == Space::kDeviceArena;
-  const bool dies = extras_[root].last == now;
-  const bool same = plan_.tensors[output].space == space && extras_[output].root == output &&
-                    plan_.tensors[root].spec.bytes() == plan_.tensors[output].spec.bytes();
-  if (!arena || !dies || !same) return false;
-  const auto reads =
-      std::ranges::count_if(step.inputs, [&](std::uint32_t t) { return extras_[t].root == root; });
-  if (reads != 1) return false;
-  extras_[root].last = extras_[output].last;
-  for (Extra& extra : extras_) {
-    if (extra.root == output) extra.root = root;
-  }
-  return true;
-}
-
-Status PlanBuilder::AssignMemory() {
-  ShareInPlace();
-  for (const Space space : {Space::kHostArena, Space::kDeviceArena}) {
-    std::vector<Interval> intervals;
-    std::vector<std::uint32_t> owners;
-    for (std::uint32_t t = 0; t < plan_.tensors.size(); ++t) {
-      if (extras_[t].root != t || plan_.tensors[t].space != space) continue;
-      intervals.push_back({plan_.tensors[t].spec.bytes(), extras_[t].first, extras_[t].last});
-      owners.push_back(t);
-    }
-    const MemoryPlan placed = PlanMemory(intervals, kArenaAlignment);
-    for (std::size_t i = 0; i < owners.size(); ++i) {
-      plan_.tensors[owners[i]].offset = placed.offsets[i];
-    }
-    // Empty tensors are bound like any other: an arena of nothing would leave them without a
-    // buffer.
-    const std::uint64_t least = owners.empty() ? 0 : kArenaAlignment;
-    (space == Space::kHostArena ? plan_.host_arena_bytes : plan_.device_arena_bytes) =
-        std::max(placed.arena_bytes, least);
-  }
-  for (std::uint32_t t = 0; t < plan_.tensors.size(); ++t) {
-    const std::uint32_t root = extras_[t].root;
-    if (root == t) continue;
-    plan_.tensors[t].space = plan_.tensors[root].space;
-    plan_.tensors[t].offset = plan_.tensors[root].offset;
-    plan_.tensors[t].piece_bytes = plan_.tensors[root].piece_bytes;
   }
   return {};
 }

@@ -26,12 +26,15 @@ class PlanBuilder {
     bool on_device = false;  ///< prefer device kernels
     bool reference_only = false;
     int threads = 1;
-    bool winograd = true;  ///< see KernelRequest
+    bool winograd = true;     ///< see KernelRequest
+    bool alias_parts = true;  ///< see EmitParts
     /// The packed weights; null while it is not known yet what to pack: then `discovered` collects
     /// what the plan would need.
     const WeightImage* weights = nullptr;
     std::int64_t pieces = 1;  ///< runs of the steps that the I/O regions have room for
   };
+  static constexpr std::uint64_t kArenaAlignment = 256;  ///< of the tensors in an arena
+
   PlanBuilder(const graph::Graph& graph, Options options);
 
   base::StatusOr<ExecutionPlan> Build(std::span<const tensor::Shape> input_shapes);
@@ -41,6 +44,7 @@ class PlanBuilder {
   /// What the plan does not need to keep of a tensor.
   struct Extra {
     std::uint32_t root;  ///< the tensor whose memory this one shares (itself if it has its own)
+    std::uint64_t within = 0;  ///< where it starts in the root's memory
     Home home = Home::kHost;
     int first = 0;
     int last = 0;
@@ -54,6 +58,12 @@ class PlanBuilder {
   void AddInputs(std::span<const tensor::Shape> input_shapes);
   base::Status EmitNode(const graph::Node& node);
   bool EmitView(const graph::Node& node);
+  /// Outputs that are a part of an input in one piece (range_view.h) are described, not copied,
+  /// where their start is aligned as kernels need it.
+  bool EmitParts(const graph::Node& node, const Candidate& candidate);
+  /// A few numbers (axes, bounds, ...) for kernels of either side: which one a node gets, or
+  /// whether it is a view, may depend on the batch, and what is packed is decided once.
+  void DiscoverPlain(graph::ValueId value);
   /// Nodes whose outputs have no element: a launch over nothing is an error on devices.
   bool EmitEmpty(const graph::Node& node, const Candidate& candidate);
   std::vector<backend::BackendId> BackendOrder() const;
@@ -66,6 +76,8 @@ class PlanBuilder {
   base::Status AssignMemory();
   /// Lets outputs take the memory of inputs that die where the kernel allows it.
   void ShareInPlace();
+  /// True unless the tensor is a part of another.
+  bool IsWhole(std::uint32_t t) const;
   bool TakeOver(int now, const PlanStep& step, std::size_t input);
 
   std::vector<graph::ValueId> Operands(const graph::Node& node) const;
@@ -77,7 +89,8 @@ class PlanBuilder {
   backend::TensorSpec SpecOf(graph::ValueId value) const;
 
   std::uint32_t AddTensor(graph::ValueId value, backend::TensorSpec spec, Home home);
-  std::uint32_t AddAlias(graph::ValueId value, backend::TensorSpec spec, std::uint32_t of);
+  std::uint32_t AddAlias(graph::ValueId value, backend::TensorSpec spec, std::uint32_t of,
+                         std::uint64_t within = 0);
   base::StatusOr<std::uint32_t> ConstantTensor(graph::ValueId value,
                                                const backend::Packing& packing, Home home);
   /// A tensor with the value in this place and layout; inserts the steps that bring it there.

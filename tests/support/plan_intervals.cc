@@ -23,6 +23,27 @@ bool WritesInPlace(const plan::ExecutionPlan& plan, const plan::PlanStep& step,
   });
 }
 
+/// The interval that holds the tensor: views are a part of it. Null if there is none.
+PlacedInterval* HolderOf(const plan::PlanTensor& tensor,
+                         const std::map<std::uint64_t, std::size_t>& at,
+                         std::vector<PlacedInterval>& found) {
+  const auto behind = at.upper_bound(tensor.offset);
+  if (behind == at.begin()) return nullptr;
+  PlacedInterval& holder = found[std::prev(behind)->second];
+  const bool inside = tensor.offset + tensor.spec.bytes() <= holder.offset + holder.interval.bytes;
+  return inside ? &holder : nullptr;
+}
+
+/// Of what lay where this interval is written now, nothing can be read any more.
+void Overwrite(const PlacedInterval& written, std::map<std::uint64_t, std::size_t>& at,
+               const std::vector<PlacedInterval>& found) {
+  std::erase_if(at, [&](const auto& entry) {
+    const PlacedInterval& old = found[entry.second];
+    return old.offset < written.offset + written.interval.bytes &&
+           written.offset < old.offset + old.interval.bytes;
+  });
+}
+
 }  // namespace
 
 std::vector<PlacedInterval> ArenaIntervals(const plan::ExecutionPlan& plan, plan::Space arena) {
@@ -33,16 +54,17 @@ std::vector<PlacedInterval> ArenaIntervals(const plan::ExecutionPlan& plan, plan
     for (const std::uint32_t t : plan.steps[i].inputs) {
       const plan::PlanTensor& tensor = plan.tensors[t];
       if (tensor.space != arena || tensor.spec.bytes() == 0) continue;
-      const auto read = at.find(tensor.offset);
-      EXPECT_NE(read, at.end()) << plan.steps[i].label << " reads what no step wrote";
-      if (read != at.end()) found[read->second].interval.last = now;
+      PlacedInterval* const read = HolderOf(tensor, at, found);
+      EXPECT_NE(read, nullptr) << plan.steps[i].label << " reads what no step wrote";
+      if (read != nullptr) read->interval.last = now;
     }
     for (const std::uint32_t t : plan.steps[i].outputs) {
       const plan::PlanTensor& tensor = plan.tensors[t];
       if (tensor.space != arena || tensor.spec.bytes() == 0) continue;
       if (WritesInPlace(plan, plan.steps[i], tensor)) continue;  // the interval goes on
-      at[tensor.offset] = found.size();
       found.push_back({{base::AlignUp(tensor.spec.bytes(), kAlignment), now, now}, tensor.offset});
+      Overwrite(found.back(), at, found);
+      at[tensor.offset] = found.size() - 1;
     }
   }
   return found;

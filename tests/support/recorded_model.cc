@@ -89,7 +89,8 @@ std::vector<HostTensor> RecordedModel::Inputs(const graph::Graph& graph, std::in
 std::vector<std::string> AllPassNames() {
   std::vector<std::string> names;
   for (const graph::Pass& pass : graph::AllPasses()) names.emplace_back(pass.name);
-  names.emplace_back("winograd");  // an algorithm, switched like a pass
+  names.emplace_back("winograd");     // an algorithm and
+  names.emplace_back("alias_parts");  // views in plans, switched like a pass
   return names;
 }
 

@@ -130,6 +130,10 @@ class Describer {
 
  private:
   using Place = std::tuple<Space, std::uint64_t>;
+  struct Maker {
+    std::uint64_t end = 0;  ///< of what it made
+    int entry = 0;
+  };
 
   void AddStepInput(std::uint32_t t, Entry& entry) const {
     const PlanTensor& tensor = plan_.tensors[t];
@@ -148,22 +152,41 @@ class Describer {
     entry.output_bytes += tensor.spec.bytes();
     // Empty tensors have no place of their own.
     if (tensor.space != Space::kStrings && tensor.spec.bytes() == 0) return;
-    makers_[{tensor.space, tensor.offset}] = static_cast<int>(entries_.size());
+    Forget(tensor);
+    makers_[{tensor.space, tensor.offset}] = {tensor.offset + tensor.spec.bytes(),
+                                              static_cast<int>(entries_.size())};
   }
 
-  /// The entry that wrote a place last made what is read there now: views share their origin's.
+  /// What lay where the tensor is written now.
+  void Forget(const PlanTensor& tensor) {
+    const std::uint64_t end = tensor.offset + tensor.spec.bytes();
+    std::erase_if(makers_, [&](const auto& maker) {
+      const auto& [space, begin] = maker.first;
+      return space == tensor.space && begin < end && tensor.offset < maker.second.end;
+    });
+  }
+
+  /// The entry that wrote a place last made what is read there now: views share their origin's, or
+  /// a part of it.
+  int MakerOf(const PlanTensor& tensor) const {
+    const auto behind = makers_.upper_bound({tensor.space, tensor.offset});
+    if (behind == makers_.begin()) return Flow::kConstant;
+    const auto& [place, maker] = *std::prev(behind);
+    const auto& [space, begin] = place;
+    const bool inside = begin == tensor.offset || tensor.offset < maker.end;
+    return space == tensor.space && inside ? maker.entry : Flow::kConstant;
+  }
+
   Flow FlowOf(std::uint32_t t) const {
     const PlanTensor& tensor = plan_.tensors[t];
-    const auto maker = makers_.find({tensor.space, tensor.offset});
-    return {maker == makers_.end() ? Flow::kConstant : maker->second,
-            std::string(tensor::DataTypeName(tensor.spec.type)), tensor.spec.shape,
+    return {MakerOf(tensor), std::string(tensor::DataTypeName(tensor.spec.type)), tensor.spec.shape,
             LayoutName(tensor.spec), tensor.spec.bytes()};
   }
 
   const graph::Graph& graph_;
   const ExecutionPlan& plan_;
   std::vector<Entry>& entries_;
-  std::map<Place, int> makers_;
+  std::map<Place, Maker> makers_;
 };
 
 }  // namespace

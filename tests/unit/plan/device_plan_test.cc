@@ -13,6 +13,7 @@
 #include "device/opencl/factory.h"
 #include "graph/infer.h"
 #include "graph/op_schema.h"
+#include "parts_cases.h"
 #include "plan/compiled_model.h"
 #include "plan/lane.h"
 #include "support/recorded_model.h"
@@ -168,6 +169,10 @@ TEST(DevicePlans, OfTheExamplesPassTheCheckOfLoads) {
       test::ExpectPassesLoadCheck(root + "/model_repo/" + name + "/1/model.onnx", device);
     }
   }
+}
+
+TEST(DevicePlans, DescribePartsInsteadOfCopyingThem) {
+  for (const char* const device : {"opencl-cpu", "opencl-gpu"}) ExpectPartsNeedNoCopies(device);
 }
 
 TEST_F(DevicePlan, AnswersWhenNothingHoldsTheWeightsButTheLane) {
