@@ -21,10 +21,11 @@ uint2 operands_of(uint index, Stack stack) {
   return found;
 }
 
-// Group (row tile, BLOCKS panels, matrix). `panel_floats`: of one packed panel.
+// Group (row tile, BLOCKS panels, matrix). `panel_floats`: of one packed panel. `row_floats`: from
+// a right matrix's operands per channel to the next one's.
 TILE_KERNEL void product(__global const float* a, ulong a_at, __global const float* b, ulong b_at,
                          __global float* y, ulong y_at, uint rows, uint columns, uint depth,
-                         uint panel_floats, Stack stack POST_PARAMETERS) {
+                         uint panel_floats, uint row_floats, Stack stack POST_PARAMETERS) {
   const uint first = get_group_id(0) * ROWS;
   const uint column = get_group_id(1) * BLOCKS * PANEL;
   const uint2 operand = operands_of(get_group_id(2), stack);
@@ -32,6 +33,7 @@ TILE_KERNEL void product(__global const float* a, ulong a_at, __global const flo
   a += a_at + operand.s0 * rows * depth;
   b += b_at + ((ulong)operand.s1 * panels + get_group_id(1) * BLOCKS) * panel_floats;
   y += y_at;
+  const uint channel = operand.s1 * row_floats;
   const uint matrix = get_group_id(2) * rows * columns;
 #ifdef HADRON_CPU
   __global const float* line[ROWS];
@@ -46,7 +48,7 @@ TILE_KERNEL void product(__global const float* a, ulong a_at, __global const flo
     const uint row = first + i / VECTORS;
     const uint c = column + i % VECTORS * SPAN;
     if (row < rows && c < columns) {
-      finish_sums(done[i], y, matrix + row * columns + c, c, columns - c POST_ARGUMENTS);
+      finish_sums(done[i], y, matrix + row * columns + c, channel + c, columns - c POST_ARGUMENTS);
     }
   }
 #else
@@ -77,7 +79,7 @@ TILE_KERNEL void product(__global const float* a, ulong a_at, __global const flo
     const uint row = first + SUM_ROW(item, i / BLOCKS);
     const uint c = column + SUM_COLUMN(item, i % BLOCKS);
     if (row < rows && c < columns) {
-      finish(done[i], y, matrix + row * columns + c, c, columns - c POST_ARGUMENTS);
+      finish(done[i], y, matrix + row * columns + c, channel + c, columns - c POST_ARGUMENTS);
     }
   }
 #endif

@@ -42,4 +42,13 @@ const KernelEntry* KernelRegistry::Find(BackendId backend, std::string_view doma
   return nullptr;
 }
 
+bool MeetsAllMatrices(const tensor::Shape& a, const tensor::Shape& b, const tensor::Shape& y) {
+  if (b.rank() < 3 || a.rank() < 2 || y.rank() != b.rank()) return false;
+  const std::int64_t n = b[b.rank() - 1];
+  const std::int64_t k = b[b.rank() - 2];
+  const bool stack = b.elements() > 0 && b.elements() == b[0] * k * n;
+  const bool shared = a.rank() < b.rank() || a[0] == 1;
+  return stack && shared && y.elements() == b[0] * (a.elements() / k) * n;
+}
+
 }  // namespace hadron::backend

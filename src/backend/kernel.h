@@ -86,6 +86,10 @@ class Launch {
   virtual base::Status Enqueue(device::Stream& stream);
 };
 
+/// True for a product y = a * b whose right side is a stack [S, 1, ..., 1, K, N] that meets all of
+/// the left side: S products with all rows of a, one behind the other in y.
+bool MeetsAllMatrices(const tensor::Shape& a, const tensor::Shape& b, const tensor::Shape& y);
+
 /// Implementation of one node for one set of shapes on one backend. Immutable, thread-safe; shared
 /// by all lanes.
 class Kernel {

@@ -107,8 +107,11 @@ void ApplyPostOp(const graph::Node& node, const PostOp& op, const RefTensor* ope
       inner *= static_cast<std::size_t>(y.shape[axis]);
     }
     const bool whole = op.kind == PostOp::Kind::kAdd;
+    const bool rows = !values.empty() && graph::IsRowPerMatrix(operand->shape, y.shape);
+    const std::size_t channels = rows ? static_cast<std::size_t>(y.shape[rank - 1]) : other.size();
+    const std::size_t matrix = rows ? values.size() / (other.size() / channels) : values.size();
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const double v = other[whole ? i : i / inner % other.size()];
+      const double v = other[whole ? i : i / matrix * channels + i / inner % channels];
       values[i] = op.kind == PostOp::Kind::kScale ? values[i] * v : values[i] + v;
     }
   }

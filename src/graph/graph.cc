@@ -35,6 +35,13 @@ std::size_t ChannelAxis(const Node& node, std::size_t rank) {
   return product && rank > 0 ? rank - 1 : 1;
 }
 
+bool IsRowPerMatrix(const tensor::Shape& operand, const tensor::Shape& result) {
+  const std::size_t rank = result.rank();
+  if (rank < 3 || operand.rank() != rank || operand[0] != result[0]) return false;
+  return operand[rank - 1] == result[rank - 1] &&
+         operand.elements() == operand[0] * operand[rank - 1];
+}
+
 ValueId Graph::AddValue(std::string name, tensor::DataType type, SymbolicShape shape) {
   values_.push_back({std::move(name), type, std::move(shape), nullptr});
   return static_cast<ValueId>(values_.size() - 1);

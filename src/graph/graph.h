@@ -81,6 +81,11 @@ struct Node {
 /// Axis of the channels in a result of this rank, for post-ops that have an operand per channel.
 std::size_t ChannelAxis(const Node& node, std::size_t rank);
 
+/// True when a post-op's operand per channel has one row for each matrix of a stack of products:
+/// [S, 1, ..., 1, N] behind a result [S, ..., N], with a value for each of the S matrices and N
+/// columns.
+bool IsRowPerMatrix(const tensor::Shape& operand, const tensor::Shape& result);
+
 /// A named end of the graph: outputs keep their name when passes replace the value behind them.
 struct GraphOutput {
   std::string name;

@@ -50,6 +50,7 @@ base::Status RecoverPatterns(Graph& graph, const PassContext& context);
 base::Status RecoverPools(Graph& graph, const PassContext& context);
 base::Status FoldBatchNorm(Graph& graph, const PassContext& context);
 base::Status FusePostOps(Graph& graph, const PassContext& context);
+base::Status MergeProducts(Graph& graph, const PassContext& context);
 base::Status MergeDuplicates(Graph& graph, const PassContext& context);
 base::Status EliminateDead(Graph& graph, const PassContext& context);
 

@@ -97,21 +97,27 @@ TEST(GoldenPlan, MobileNetV2IsItsConvolutionsAndTwoMore) {
   EXPECT_LE(counts.outer_reorders, 1) << "the input's";
 }
 
-/// Upper bounds of what plans launch now: lower them when a pass learns more. Nine a layer of a
-/// transformer are possible: attention as one kernel, no copies between its products.
+/// Upper bounds of what plans launch now: lower them when a pass learns more. Seven a layer of a
+/// transformer are possible, with attention as one kernel.
 TEST(GoldenPlan, TransformersLaunchNoMoreThanToday) {
-  const std::vector<std::pair<std::string, int>> bounds = {
-      {"bert_layer", 16}, {"encoder_post", 72}, {"encoder_pre", 73}};
+  struct Bound {
+    const char* stem;
+    int kernels;
+    int layers;
+  };
   int found = 0;
-  for (const auto& [stem, bound] : bounds) {
-    const std::string name = FindTopology(stem);
+  for (const Bound& bound :
+       {Bound{"bert_layer", 14, 1}, Bound{"encoder_post", 60, 4}, Bound{"encoder_pre", 61, 4}}) {
+    const std::string name = FindTopology(bound.stem);
     if (name.empty()) continue;
     ++found;
     const Counts counts = CountsOf(name);
-    EXPECT_LE(counts.all, bound) << name;
+    // Query, key and value of small networks begin where kernels cannot read: a copy a layer.
+    const int copies = name == bound.stem ? 0 : bound.layers;
+    EXPECT_LE(counts.all, bound.kernels + copies) << name;
     EXPECT_EQ(counts.body_reorders, 0) << name;
   }
-  EXPECT_EQ(found, static_cast<int>(bounds.size())) << "transformers among the networks";
+  EXPECT_EQ(found, 3) << "transformers among the networks";
 }
 
 class Arena : public ::testing::TestWithParam<std::string> {};

@@ -365,22 +365,30 @@ void DirectPlan::Pack(const WeightStrides& strides, const float* from, float* to
   for (std::size_t i = 0; i < grids_.size(); ++i) PackGrid(grids_[i], i, strides, from, to);
 }
 
-void DirectPlan::Run(const DirectMemory& memory, int threads) const {
+void DirectPlan::Run(std::span<const DirectMemory> memories, int threads) const {
   const VectorKernels& vector = Vector();
   const bool panels = kind_ == Kind::kPanels;
   const auto kernel = panels                ? vector.direct
                       : kind_ == Kind::kDot ? vector.direct_dot
                                             : vector.direct_depthwise;
-  ParallelFor(
-      ThreadsFor(nanoseconds_, threads), problem_.items,
-      [&](std::int64_t first, std::int64_t last) { kernel(problem_, memory, first, last); });
+  const auto count = static_cast<std::int64_t>(memories.size());
+  ParallelFor(ThreadsFor(nanoseconds_ * static_cast<double>(count), threads),
+              problem_.items * count, [&](std::int64_t first, std::int64_t last) {
+                while (first < last) {
+                  const std::int64_t index = first / problem_.items;
+                  const std::int64_t start = index * problem_.items;
+                  const std::int64_t end = std::min(last, start + problem_.items);
+                  kernel(problem_, memories[Size(index)], first - start, end - start);
+                  first = end;
+                }
+              });
 }
 
 namespace {
 
 struct DirectRun {
   std::shared_ptr<const DirectPlan> plan;
-  DirectMemory memory;
+  std::vector<DirectMemory> memories;
   int threads;
   // Set when the weights are computed: they are packed before every run.
   const float* plain = nullptr;
@@ -389,25 +397,44 @@ struct DirectRun {
 
   void operator()() const {
     if (plain != nullptr) plan->Pack(strides, plain, packed);
-    plan->Run(memory, threads);
+    plan->Run(memories, threads);
   }
 };
 
+/// The memory of matrix `index` of a stack.
+DirectMemory OfMatrix(const DirectKernelParts& parts, std::int64_t index, DirectMemory memory) {
+  const DirectProblem& problem = parts.plan->problem();
+  const std::int64_t columns = problem.out_stride[2];
+  const std::int64_t size = problem.out_image;
+  memory.weights += index * parts.plan->packed_floats();
+  memory.y += index * size;
+  for (std::size_t i = 0; i < parts.steps.size(); ++i) {
+    const bool whole = parts.steps[i].step.kind == StepKind::kAdd;
+    if (whole) memory.steps.steps[i].operand += index * size;
+    if (parts.steps[i].row_per_matrix) memory.steps.steps[i].operand += index * columns;
+  }
+  return memory;
+}
+
 std::unique_ptr<Launch> BindDirect(const DirectKernelParts& parts, const KernelArgs& args) {
   DirectRun run{parts.plan, {}, parts.threads, nullptr, nullptr, parts.strides};
-  run.memory.x = Floats(args.inputs[0]);
-  run.memory.weights = Floats(args.inputs[1]);
+  DirectMemory memory;
+  memory.x = Floats(args.inputs[0]);
+  memory.weights = Floats(args.inputs[1]);
   if (!parts.constant_weights) {
-    run.plain = run.memory.weights;
+    run.plain = memory.weights;
     run.packed = MutableFloats(args.scratch);
-    run.memory.weights = run.packed;
+    memory.weights = run.packed;
   }
   if (parts.bias_input >= 0) {
-    run.memory.bias = Floats(args.inputs[static_cast<std::size_t>(parts.bias_input)]);
+    memory.bias = Floats(args.inputs[static_cast<std::size_t>(parts.bias_input)]);
   }
-  run.memory.y = MutableFloats(args.outputs[0]);
-  run.memory.zeros = parts.plan->zeros();
-  run.memory.steps = BindSteps(parts.steps, args);
+  memory.y = MutableFloats(args.outputs[0]);
+  memory.zeros = parts.plan->zeros();
+  memory.steps = BindSteps(parts.steps, args);
+  for (std::int64_t i = 0; i < parts.matrices; ++i) {
+    run.memories.push_back(OfMatrix(parts, i, memory));
+  }
   return MakeLaunch(std::move(run));
 }
 
@@ -418,13 +445,17 @@ std::unique_ptr<Kernel> MakeDirectKernel(DirectKernelParts parts) {
   HostKernelParts host;
   host.description = fmt::format("native {}:{}", plan->kernel_name(), Vector().isa);
   host.in_place = AddedInPlace(parts.steps);
-  const auto bytes = static_cast<std::uint64_t>(plan->packed_floats()) * sizeof(float);
+  const auto bytes = Size(plan->packed_floats() * parts.matrices) * sizeof(float);
   if (parts.constant_weights) {
-    const auto pack = [plan, strides = parts.strides](const tensor::HostTensor& from,
-                                                      std::span<std::byte> to) {
+    const auto pack = [plan, strides = parts.strides, count = parts.matrices](
+                          const tensor::HostTensor& from, std::span<std::byte> to) {
       const base::IoBuf flat = from.bytes.Flatten();
-      plan->Pack(strides, reinterpret_cast<const float*>(flat.bytes().data()),
-                 reinterpret_cast<float*>(to.data()));
+      const float* matrix = reinterpret_cast<const float*>(flat.bytes().data());
+      const std::int64_t size = from.desc.shape.elements() / count;
+      for (std::int64_t i = 0; i < count; ++i) {
+        plan->Pack(strides, matrix + i * size,
+                   reinterpret_cast<float*>(to.data()) + i * plan->packed_floats());
+      }
       return base::Status();
     };
     host.packings = {{}, {plan->key() + parts.strides_key, bytes, pack}};

@@ -50,7 +50,9 @@ class DirectPlan {
   std::string key() const;
   void Pack(const WeightStrides& strides, const float* from, float* to) const;
   /// Computes; uses up to `threads` threads if the work is worth it.
-  void Run(const DirectMemory& memory, int threads) const;
+  void Run(const DirectMemory& memory, int threads) const { Run(std::span(&memory, 1), threads); }
+  /// The same several times, as one piece of work.
+  void Run(std::span<const DirectMemory> memories, int threads) const;
   /// Zeros that edge pixels read; any DirectMemory of this plan may point here.
   const float* zeros() const { return zeros_.data(); }
   /// Estimate of a run on one thread.
@@ -111,6 +113,9 @@ struct DirectKernelParts {
   WeightStrides strides;
   std::string strides_key;       ///< tells packings of the same plan with other strides apart
   bool constant_weights = true;  ///< else they are packed into scratch at every run
+  /// A stack of constant matrices, one behind the other, that all meet the same input: results lie
+  /// one behind the other as well. Only of matrix products.
+  std::int64_t matrices = 1;
   int bias_input = -1;
   std::vector<PlannedStep> steps;
   int threads = 1;

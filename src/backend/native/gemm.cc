@@ -1,6 +1,8 @@
 // MatMul and Gemm: a matrix product is the direct kernel with one tap and a pixel per row.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "backend/native/direct_plan.h"
 #include "backend/native/operators.h"
 #include "backend/native/parallel.h"
@@ -141,6 +143,9 @@ std::vector<std::int64_t> StackOffsets(const Shape& operand, const Shape& y) {
 
 StatusOr<std::unique_ptr<Kernel>> CreateStack(const KernelRequest& request,
                                               std::vector<PlannedStep> steps) {
+  if (std::ranges::any_of(steps, &PlannedStep::row_per_matrix)) {
+    return NotHere(request, "rows for matrices of a stack that is computed");
+  }
   const Shape& a = request.inputs[0].shape;
   const Shape& b = request.inputs[1].shape;
   const Shape& y = request.outputs[0].shape;
@@ -181,19 +186,22 @@ StatusOr<std::unique_ptr<Kernel>> CreateMatMul(const KernelRequest& request) {
   const Shape& a = request.inputs[0].shape;
   const Shape& b = request.inputs[1].shape;
   HADRON_ASSIGN_OR_RETURN(auto steps, PlanSteps(request));
-  if (b.rank() > 2) {
+  const bool all_meet =
+      request.constants[1] != nullptr && MeetsAllMatrices(a, b, request.outputs[0].shape);
+  if (b.rank() > 2 && !all_meet) {
     if (a.rank() < 2) return NotHere(request, "a vector times a stack of matrices");
     return CreateStack(request, std::move(steps));
   }
-  // One matrix on the right: all rows of the left side at once.
-  const std::int64_t k = b[0];
-  const std::int64_t n = b.rank() == 1 ? 1 : b[1];
+  // All rows of the left side at once.
+  const std::int64_t k = b[b.rank() == 1 ? 0 : b.rank() - 2];
+  const std::int64_t n = b.rank() == 1 ? 1 : b[b.rank() - 1];
   DirectKernelParts parts;
   parts.steps = std::move(steps);
   parts.plan = ProductPlan(a.elements() / k, n, k);
   if (parts.plan == nullptr) return NotHere(request, "sizes beyond the native product");
   parts.strides = {0, 1, n, 1};
-  parts.strides_key = ":KN:1";
+  parts.matrices = all_meet ? b[0] : 1;
+  parts.strides_key = all_meet ? fmt::format(":KN:1:{}", parts.matrices) : ":KN:1";
   parts.constant_weights = request.constants[1] != nullptr;
   parts.threads = request.threads;
   return MakeDirectKernel(std::move(parts));

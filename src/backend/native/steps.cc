@@ -29,7 +29,8 @@ Status CheckOperand(const KernelRequest& request, const PostOp& op, const Tensor
   }
   const std::size_t rank = y.shape.rank();
   const bool fits =
-      rank >= 2 && operand.shape.elements() == y.shape[graph::ChannelAxis(request.node, rank)];
+      rank >= 2 && (operand.shape.elements() == y.shape[graph::ChannelAxis(request.node, rank)] ||
+                    graph::IsRowPerMatrix(operand.shape, y.shape));
   return fits ? Status() : NotHere(request, "a fused operand does not have a value per channel");
 }
 
@@ -44,8 +45,10 @@ StatusOr<std::vector<PlannedStep>> PlanSteps(const KernelRequest& request) {
   for (const PostOp& op : request.node.post_ops) {
     PlannedStep planned{{KindOf(op.kind), op.a, op.b}, -1};
     if (op.operand != graph::kNoValue) {
-      HADRON_RETURN_IF_ERROR(
-          CheckOperand(request, op, request.inputs[static_cast<std::size_t>(input)]));
+      const TensorSpec& operand = request.inputs[static_cast<std::size_t>(input)];
+      HADRON_RETURN_IF_ERROR(CheckOperand(request, op, operand));
+      planned.row_per_matrix = op.kind != PostOp::Kind::kAdd &&
+                               graph::IsRowPerMatrix(operand.shape, request.outputs[0].shape);
       planned.input = input++;
     }
     steps.push_back(planned);

@@ -13,6 +13,7 @@ namespace hadron::backend::native {
 struct PlannedStep {
   Step step;
   int input = -1;
+  bool row_per_matrix = false;  ///< see graph::IsRowPerMatrix
 };
 
 /// A node's post-ops as steps. UNIMPLEMENTED when there are too many or an operand's shape or

@@ -45,7 +45,8 @@ Status CheckOperand(const KernelRequest& request, Kind kind, const TensorSpec& o
   const std::size_t rank = y.shape.rank();
   const std::size_t axis = graph::ChannelAxis(request.node, rank);
   const bool innermost = axis + 1 == rank || y.layout == Layout::kChannelsLast;
-  const bool fits = innermost && operand.shape.elements() == y.shape[axis];
+  const bool fits = innermost && (operand.shape.elements() == y.shape[axis] ||
+                                  graph::IsRowPerMatrix(operand.shape, y.shape));
   return fits ? Status() : NotHere(request, "a fused operand without a value per channel");
 }
 
@@ -58,11 +59,20 @@ base::StatusOr<Epilogue> Epilogue::Plan(const KernelRequest& request, std::optio
     epilogue.steps_.push_back({{bias->kind}, bias->input});
   }
   std::size_t input = request.node.inputs.size();
+  bool one_row = false;
   for (const graph::PostOp& op : request.node.post_ops) {
     Step& step = epilogue.steps_.emplace_back(Step{op, std::nullopt});
     if (op.operand == graph::kNoValue) continue;
     HADRON_RETURN_IF_ERROR(CheckOperand(request, op.kind, request.inputs[input]));
+    if (op.kind != Kind::kAdd) {
+      const tensor::Shape& row = request.inputs[input].shape;
+      const bool per_matrix = graph::IsRowPerMatrix(row, request.outputs[0].shape);
+      (per_matrix ? epilogue.row_per_matrix_ : one_row) = true;
+    }
     step.input = input++;
+  }
+  if (epilogue.row_per_matrix_ && one_row) {
+    return NotHere(request, "one row for all matrices beside one for each");
   }
   return epilogue;
 }

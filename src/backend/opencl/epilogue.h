@@ -36,6 +36,9 @@ class Epilogue {
   /// `value` of type T, whose (first) element is of that channel and is stored at out[place].
   /// LOAD(pointer) reads a T. Functions are those of kernels/activation.clh.
   std::string source() const;
+  /// True when operands per channel have a row for each matrix of a stack (graph::IsRowPerMatrix):
+  /// the kernel's `channel` must then count on through the matrices.
+  bool has_row_per_matrix() const { return row_per_matrix_; }
   /// Inputs that are added element by element: see Kernel::in_place_inputs.
   std::vector<std::size_t> AddedInPlace() const;
   void Bind(const KernelArgs& args, ArgumentWriter& arguments) const;
@@ -46,6 +49,7 @@ class Epilogue {
     std::optional<std::size_t> input;
   };
   std::vector<Step> steps_;
+  bool row_per_matrix_ = false;
 };
 
 /// For KernelEntry::fuses: the epilogue knows every post-op.

@@ -58,21 +58,23 @@ StatusOr<std::unique_ptr<Kernel>> CreateGemm(ProgramLibrary& library,
   return MakeProductKernel(library, std::move(parts));
 }
 
-/// The dimensions in front of the matrices, as a tensor of one element a matrix.
-TensorSpec StackSpec(const Shape& shape) {
+/// The dimensions in front of the matrices.
+Shape StackOf(const Shape& shape) {
   std::vector<std::int64_t> dims;
   for (std::size_t i = 0; i + 2 < shape.rank(); ++i) dims.push_back(shape[i]);
-  return {tensor::DataType::kFp32, Shape(dims), Layout::kPlain};
+  return Shape(dims);
 }
 
-Status PlanStack(const KernelRequest& request, ProductParts& parts) {
-  const TensorSpec a = StackSpec(request.inputs[0].shape);
-  const TensorSpec b = StackSpec(request.inputs[1].shape);
-  const TensorSpec y = StackSpec(request.outputs[0].shape);
-  HADRON_ASSIGN_OR_RETURN(parts.stack, PlanBroadcast(a, b, y));
+/// Which matrices of the two stacks meet; a stack is a shape of one element a matrix.
+Status PlanStack(const KernelRequest& request, const Shape& a, const Shape& b, const Shape& y,
+                 ProductParts& parts) {
+  const auto spec = [](const Shape& shape) {
+    return TensorSpec{tensor::DataType::kFp32, shape, Layout::kPlain};
+  };
+  HADRON_ASSIGN_OR_RETURN(parts.stack, PlanBroadcast(spec(a), spec(b), spec(y)));
   if (parts.stack.rank > kMaxStackAxes) return NotHere(request, "a stack of so many axes");
-  parts.matrices = y.shape.elements();
-  parts.right_matrices = b.shape.elements();
+  parts.matrices = y.elements();
+  parts.right_matrices = b.elements();
   return {};
 }
 
@@ -85,11 +87,19 @@ StatusOr<std::unique_ptr<Kernel>> CreateMatMul(ProgramLibrary& library,
   HADRON_ASSIGN_OR_RETURN(parts.epilogue, Epilogue::Plan(request));
   parts.depth = a[a.rank() - 1];
   parts.columns = b.rank() == 1 ? 1 : b[b.rank() - 1];
-  // One matrix on the right: all rows of the left side at once.
-  parts.rows = b.rank() <= 2 ? a.elements() / parts.depth : a.rank() == 1 ? 1 : a[a.rank() - 2];
-  if (b.rank() > 2) {
+  const bool all_meet = MeetsAllMatrices(a, b, request.outputs[0].shape);
+  // All rows of the left side at once if they can be.
+  const bool at_once = b.rank() <= 2 || all_meet;
+  parts.rows = at_once ? a.elements() / parts.depth : a.rank() == 1 ? 1 : a[a.rank() - 2];
+  if (all_meet) {
+    HADRON_RETURN_IF_ERROR(PlanStack(request, Shape{1}, Shape{b[0]}, Shape{b[0]}, parts));
+  } else if (b.rank() > 2) {
     if (a.rank() == 1) return NotHere(request, "a vector times a stack of matrices");
-    HADRON_RETURN_IF_ERROR(PlanStack(request, parts));
+    HADRON_RETURN_IF_ERROR(
+        PlanStack(request, StackOf(a), StackOf(b), StackOf(request.outputs[0].shape), parts));
+  }
+  if (parts.epilogue.has_row_per_matrix() && !all_meet) {
+    return NotHere(request, "rows for matrices of a stack that meets another");
   }
   parts.right = {parts.columns, 1, 1};
   parts.right_key = ":KN:1";

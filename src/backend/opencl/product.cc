@@ -79,6 +79,7 @@ class ProductKernel final : public Kernel {
         .Scalar(Narrow(parts_.columns))
         .Scalar(Narrow(parts_.depth))
         .Scalar(Narrow(tile_.panel_floats(parts_.depth)))
+        .Scalar(Narrow(parts_.epilogue.has_row_per_matrix() ? parts_.columns : 0))
         .Scalar(StackOf(parts_.stack));
     parts_.epilogue.Bind(args, arguments);
     HADRON_RETURN_IF_ERROR(arguments.Finish());

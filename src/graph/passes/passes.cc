@@ -21,6 +21,7 @@ std::span<const Pass> AllPasses() {
       Pass{"recover_pools", RecoverPools},
       Pass{"fold_batch_norm", FoldBatchNorm},
       Pass{"fuse_post_ops", FusePostOps},
+      Pass{"merge_products", MergeProducts},
       Pass{"eliminate_dead", EliminateDead},
   };
   return kPasses;

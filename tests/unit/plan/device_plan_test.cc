@@ -175,6 +175,12 @@ TEST(DevicePlans, DescribePartsInsteadOfCopyingThem) {
   for (const char* const device : {"opencl-cpu", "opencl-gpu"}) ExpectPartsNeedNoCopies(device);
 }
 
+TEST(DevicePlans, MergeProductsWithoutChangingAByte) {
+  for (const char* const device : {"opencl-cpu", "opencl-gpu"}) {
+    ExpectMergedProductsGiveTheSameBytes(device);
+  }
+}
+
 TEST_F(DevicePlan, AnswersWhenNothingHoldsTheWeightsButTheLane) {
   CompileOptions options;
   options.max_batch = 4;

@@ -9,4 +9,8 @@ namespace hadron::plan {
 /// that views suit and others; tensors that are alive together lie apart. Some steps are saved.
 void ExpectPartsNeedNoCopies(const std::string& device);
 
+/// Products of one input, three of a kind, behind one another: the same bytes with and without
+/// merging them, for inputs of two and three dimensions and any batch; some steps are saved.
+void ExpectMergedProductsGiveTheSameBytes(const std::string& device);
+
 }  // namespace hadron::plan

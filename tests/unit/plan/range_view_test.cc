@@ -88,5 +88,7 @@ TEST(RangesOf, LeavesWhatLiesApart) {
 
 TEST(Plan, DescribesPartsInsteadOfCopyingThem) { ExpectPartsNeedNoCopies("cpu"); }
 
+TEST(Plan, MergesProductsWithoutChangingAByte) { ExpectMergedProductsGiveTheSameBytes("cpu"); }
+
 }  // namespace
 }  // namespace hadron::plan
