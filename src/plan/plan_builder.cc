@@ -236,7 +236,6 @@ bool PlanBuilder::EmitParts(const Node& node, const Candidate& candidate) {
 
 void PlanBuilder::DiscoverPlain(ValueId value) {
   if (options_.weights != nullptr) return;
-  if (graph_.value(value).constant->byte_size() > kFewNumbers) return;
   discovered_.push_back({value, Home::kHost, {}});
   if (options_.on_device) discovered_.push_back({value, Home::kDevice, {}});
 }
@@ -373,7 +372,8 @@ StatusOr<std::uint32_t> PlanBuilder::ConstantTensor(ValueId value, const backend
     tensor.space = Space::kWeight;
     if (options_.weights == nullptr) {
       discovered_.push_back({value, home, packing});
-      if (packing.key.empty()) DiscoverPlain(value);
+      const bool few = graph_.value(value).constant->byte_size() <= kFewNumbers;
+      if (few && packing.key.empty()) DiscoverPlain(value);
     } else {
       const WeightRef* ref = options_.weights->Find(value, home, packing.key);
       if (ref == nullptr) {

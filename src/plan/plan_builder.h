@@ -61,8 +61,8 @@ class PlanBuilder {
   /// Outputs that are a part of an input in one piece (range_view.h) are described, not copied,
   /// where their start is aligned as kernels need it.
   bool EmitParts(const graph::Node& node, const Candidate& candidate);
-  /// A few numbers (axes, bounds, ...) for kernels of either side: which one a node gets, or
-  /// whether it is a view, may depend on the batch, and what is packed is decided once.
+  /// Numbers (axes, bounds, ...) for kernels of either side: which one a node gets, or whether it
+  /// is a view, may depend on the batch, and what is packed is decided once.
   void DiscoverPlain(graph::ValueId value);
   /// Nodes whose outputs have no element: a launch over nothing is an error on devices.
   bool EmitEmpty(const graph::Node& node, const Candidate& candidate);

@@ -123,6 +123,12 @@ struct Row {
 constexpr Row kRows[] = {
     {"Slice", OfSlice}, {"Split", OfSplit}, {"Gather", OfGather}, {"Transpose", OfTranspose}};
 
+std::int64_t Elements(const Block& block) {
+  std::int64_t elements = 1;
+  for (const Range& range : block) elements *= range.count;
+  return elements;
+}
+
 /// Where the block starts, in elements, if it lies in one piece: one element of every axis in front
 /// of one range, all of the axes behind it.
 std::optional<std::int64_t> StartOf(const Block& block, const Shape& shape) {
@@ -150,9 +156,9 @@ std::optional<std::vector<std::uint64_t>> RangesOf(const Node& node,
   const auto blocks = row->blocks({node, inputs, outputs, constants});
   if (!blocks) return std::nullopt;
   std::vector<std::uint64_t> starts;
-  for (const Block& block : *blocks) {
-    const auto start = StartOf(block, inputs[0].shape);
-    if (!start) return std::nullopt;
+  for (std::size_t i = 0; i < blocks->size(); ++i) {
+    const auto start = StartOf((*blocks)[i], inputs[0].shape);
+    if (!start || Elements((*blocks)[i]) != outputs[i].shape.elements()) return std::nullopt;
     starts.push_back(static_cast<std::uint64_t>(*start) * size);
   }
   return starts;

@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <bit>
 #include <map>
 #include <optional>
+#include <span>
+#include <tuple>
+#include <vector>
 
 #include "base/bytes.h"
 #include "graph/infer.h"
@@ -26,6 +29,10 @@ using tensor::Shape;
 
 /// All results of a stack are there until the last is read.
 constexpr std::size_t kMostMerged = 4;
+/// Blocks of columns that become a stack.
+constexpr std::int64_t kMostBlocks = 16;
+/// Walks over the whole graph; networks have one a layer.
+constexpr int kMostSearches = 500;
 /// Narrower blocks would change kernels, and with them how sums are rounded.
 constexpr std::int64_t kLeastBlock = 16;
 
@@ -90,12 +97,17 @@ std::optional<Product> ProductAt(const Graph& graph, std::size_t index) {
   return product;
 }
 
-bool Alike(const Product& a, const Product& b) {
-  const auto same = [](const PostOp& p, const PostOp& q) {
-    return p.kind == q.kind && p.a == q.a && p.b == q.b;
-  };
-  return a.depth == b.depth && a.columns == b.columns &&
-         std::ranges::equal(a.post_ops, b.post_ops, same);
+/// Equal for products that may be merged: of one input, alike in size and post-ops.
+using Key = std::tuple<ValueId, std::int64_t, std::int64_t,
+                       std::vector<std::tuple<PostOp::Kind, std::uint32_t, std::uint32_t>>>;
+
+Key KeyOf(const Product& product, ValueId input) {
+  Key key{input, product.depth, product.columns, {}};
+  for (const PostOp& op : product.post_ops) {
+    std::get<3>(key).emplace_back(op.kind, std::bit_cast<std::uint32_t>(op.a),
+                                  std::bit_cast<std::uint32_t>(op.b));
+  }
+  return key;
 }
 
 /// [blocks, 1, ..., 1, last two...]: what meets an input of this rank as a stack.
@@ -189,44 +201,44 @@ class Merger {
       : graph_(graph),
         context_(context),
         facts_(std::move(facts)),
-        dead_(graph.nodes().size(), false) {}
+        uses_(graph.UseCounts()),
+        dead_(graph.nodes().size(), false) {
+    for (std::size_t i = 0; i < graph.nodes().size(); ++i) {
+      const Node& node = graph.nodes()[i];
+      if (node.op_type == "Slice" && node.HasInput(0)) slices_[node.inputs[0]].push_back(i);
+    }
+  }
 
   void Run() {
-    std::map<ValueId, std::vector<Product>> open;  // by input: products that wait for others
+    std::map<Key, std::vector<Product>> open;  // products that wait for others
     for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
       auto product = ProductAt(graph_, i);
       if (!product) continue;
       if (auto stack = CutStack(*product)) {
         Plan(std::move(*stack));
       } else {
-        open[graph_.nodes()[i].inputs[0]].push_back(std::move(*product));
+        open[KeyOf(*product, graph_.nodes()[i].inputs[0])].push_back(std::move(*product));
       }
     }
-    for (auto& [input, products] : open) MergeAlike(std::move(products));
+    for (auto& [key, products] : open) MergeAlike(products);
     if (!stacks_.empty()) Rewrite();
   }
 
  private:
-  void MergeAlike(std::vector<Product> products) {
-    while (products.size() > 1) {
+  void MergeAlike(std::span<Product> products) {
+    for (; products.size() > 1;
+         products = products.subspan(std::min(products.size(), kMostMerged))) {
       Stack stack{.columns = products[0].columns};
-      std::vector<Product> rest;
-      for (Product& product : products) {
-        const bool joins = stack.products.empty() || Alike(stack.products[0], product);
-        if (joins && stack.products.size() < kMostMerged) {
-          stack.blocks.push_back({stack.products.size(), 0});
-          stack.results.push_back(graph_.nodes()[product.node].outputs[0]);
-          stack.products.push_back(std::move(product));
-        } else {
-          rest.push_back(std::move(product));
-        }
+      for (Product& product : products.first(std::min(products.size(), kMostMerged))) {
+        stack.blocks.push_back({stack.products.size(), 0});
+        stack.results.push_back(graph_.nodes()[product.node].outputs[0]);
+        stack.products.push_back(std::move(product));
       }
-      if (stack.products.size() > 1) Plan(std::move(stack));
-      products = std::move(rest);
+      Plan(std::move(stack));
     }
   }
 
-  /// The numbers of a small integer value, when they are known.
+  /// The number of a small integer value, when it is known.
   std::optional<std::int64_t> Number(const Node& node, std::size_t i) const {
     const auto& elements = facts_[node.inputs[i]].elements;
     const bool known = elements && elements->size() == 1 && (*elements)[0].known();
@@ -249,11 +261,14 @@ class Merger {
   }
 
   /// The stack of a product that is only read as equal blocks of its columns, by a Slice each.
-  std::optional<Stack> CutStack(const Product& product) const {
+  std::optional<Stack> CutStack(const Product& product) {
     const ValueId y = graph_.nodes()[product.node].outputs[0];
-    const std::vector<std::size_t> slices = SlicesOf(y);
+    const auto found = slices_.find(y);
+    if (found == slices_.end()) return std::nullopt;
+    const std::vector<std::size_t>& slices = found->second;
     const auto count = static_cast<std::int64_t>(slices.size());
-    if (count < 2 || product.columns % (count * kLeastBlock) != 0) return std::nullopt;
+    if (count < 2 || count > kMostBlocks || product.columns % (count * kLeastBlock) != 0)
+      return std::nullopt;
     Stack stack{.products = {product}, .columns = product.columns / count};
     stack.results.assign(slices.size(), kNoValue);
     for (std::int64_t i = 0; i < count; ++i) stack.blocks.push_back({0, i * stack.columns});
@@ -268,18 +283,11 @@ class Merger {
     return all && IsDeadWithout(slices, y) ? std::optional(std::move(stack)) : std::nullopt;
   }
 
-  std::vector<std::size_t> SlicesOf(ValueId value) const {
-    std::vector<std::size_t> slices;
-    for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
-      const Node& node = graph_.nodes()[i];
-      if (node.op_type == "Slice" && node.inputs[0] == value) slices.push_back(i);
-    }
-    return slices;
-  }
-
   /// True when nobody needs the value once these readers are gone: exporters compute bounds from
   /// its shape.
-  bool IsDeadWithout(const std::vector<std::size_t>& readers, ValueId value) const {
+  bool IsDeadWithout(const std::vector<std::size_t>& readers, ValueId value) {
+    if (uses_[value] == std::ssize(readers)) return true;
+    if (searches_++ == kMostSearches) return false;
     std::vector<bool> live(graph_.value_count(), false);
     for (const GraphOutput& output : graph_.outputs()) live[output.value] = true;
     for (std::size_t i = graph_.nodes().size(); i-- > 0;) {
@@ -306,7 +314,7 @@ class Merger {
     }
     for (const Product& member : stack.products) dead_[member.node] = true;
     if (stack.products.size() == 1) {
-      for (const std::size_t slice : SlicesOf(graph_.nodes()[first.node].outputs[0])) {
+      for (const std::size_t slice : slices_[graph_.nodes()[first.node].outputs[0]]) {
         dead_[slice] = true;
       }
     }
@@ -362,6 +370,9 @@ class Merger {
   Graph& graph_;
   const PassContext& context_;
   const std::vector<ValueFacts> facts_;
+  const std::vector<int> uses_;
+  std::map<ValueId, std::vector<std::size_t>> slices_;  ///< by what they read
+  int searches_ = 0;
   std::map<std::size_t, Stack> stacks_;  ///< by the node in whose place they come
   std::vector<bool> dead_;
 };
