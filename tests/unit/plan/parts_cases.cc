@@ -20,8 +20,8 @@ using tensor::HostTensor;
 
 constexpr std::int64_t kParts = 6;
 
-std::vector<ValueId> AddNode(graph::Graph& graph, const std::string& op,
-                             std::vector<ValueId> inputs, int outputs = 1) {
+std::vector<ValueId> AppendNode(graph::Graph& graph, const std::string& op,
+                                std::vector<ValueId> inputs, int outputs = 1) {
   graph::Node node;
   node.name = op + std::to_string(graph.nodes().size());
   node.op_type = op;
@@ -55,7 +55,7 @@ class PartsNetwork {
 
  private:
   std::vector<ValueId> Node(const std::string& op, std::vector<ValueId> inputs, int outputs = 1) {
-    return AddNode(graph_, op, std::move(inputs), outputs);
+    return AppendNode(graph_, op, std::move(inputs), outputs);
   }
 
   template <typename T>
@@ -141,18 +141,18 @@ graph::Graph ProductsNetwork(std::mt19937& random, tensor::Shape row, std::int64
     return graph.AddConstant(name, graph::Constant::FromTensor(std::move(tensor)));
   };
   const auto linear = [&](ValueId from, std::int64_t n, bool bias) {
-    const ValueId y = AddNode(graph, "MatMul", {from, weights({depth, n})})[0];
-    return bias ? AddNode(graph, "Add", {y, weights({n})})[0] : y;
+    const ValueId y = AppendNode(graph, "MatMul", {from, weights({depth, n})})[0];
+    return bias ? AppendNode(graph, "Add", {y, weights({n})})[0] : y;
   };
-  const ValueId a = AddNode(graph, "Relu", {linear(x, depth, true)})[0];
+  const ValueId a = AppendNode(graph, "Relu", {linear(x, depth, true)})[0];
   const ValueId b = linear(x, depth, true);
   const ValueId c = linear(x, depth, true);
-  const ValueId gated = AddNode(graph, "Mul", {b, AddNode(graph, "Tanh", {c})[0]})[0];
-  const ValueId sum = AddNode(graph, "Add", {a, gated})[0];
+  const ValueId gated = AppendNode(graph, "Mul", {b, AppendNode(graph, "Tanh", {c})[0]})[0];
+  const ValueId sum = AppendNode(graph, "Add", {a, gated})[0];
   std::vector<ValueId> last;
   for (int i = 0; i < 3; ++i) last.push_back(linear(sum, columns, false));
   for (const ValueId y : last) graph.AddOutput("y" + std::to_string(y), y);
-  graph.AddOutput("max", AddNode(graph, "Max", last)[0]);
+  graph.AddOutput("max", AppendNode(graph, "Max", last)[0]);
   EXPECT_TRUE(graph::InferShapes(graph).ok());
   return graph;
 }
@@ -165,9 +165,9 @@ graph::Graph LongPick(std::int64_t columns) {
   std::iota(indices.begin(), indices.end(), 16);
   const auto count = static_cast<std::int64_t>(indices.size());
   const ValueId list = graph.AddConstant("i", graph::Constant::FromInts("i", indices, {count}));
-  const ValueId turned = AddNode(graph, "Transpose", {x})[0];
-  const ValueId part = AddNode(graph, "Neg", AddNode(graph, "Gather", {turned, list}))[0];
-  graph.AddOutput("y", AddNode(graph, "Transpose", {part})[0]);
+  const ValueId turned = AppendNode(graph, "Transpose", {x})[0];
+  const ValueId part = AppendNode(graph, "Neg", AppendNode(graph, "Gather", {turned, list}))[0];
+  graph.AddOutput("y", AppendNode(graph, "Transpose", {part})[0]);
   EXPECT_TRUE(graph::InferShapes(graph).ok());
   return graph;
 }
