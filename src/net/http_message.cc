@@ -48,6 +48,14 @@ void HttpResponder::SendMade(ResponseMaker make) && {
   if (sink != nullptr) sink->RespondWith(std::move(make));
 }
 
+void HttpResponder::Then(base::UniqueFunction<void(HttpResponder)> next) && {
+  const std::shared_ptr<ResponseSink> sink = sink_;
+  if (sink == nullptr) return;
+  sink->Continue([next = std::move(next), responder = std::move(*this)]() mutable {
+    next(std::move(responder));
+  });
+}
+
 std::optional<HttpResponse> HttpHandler::Refuse(const HttpRequest& head) {
   static_cast<void>(head);
   return std::nullopt;

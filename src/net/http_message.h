@@ -78,6 +78,8 @@ class ResponseSink {
   virtual void Respond(HttpResponse response) = 0;
   /// The same with an answer that is still to be made, on the sink's own thread.
   virtual void RespondWith(ResponseMaker make) { Respond(make()); }
+  /// Runs work of the request on the sink's own thread; dropped when nobody waits any more.
+  virtual void Continue(base::UniqueFunction<void()> work) { work(); }
 };
 
 /// The duty to answer one request. Any thread may fulfil it, once; dropped without an answer it
@@ -100,6 +102,9 @@ class HttpResponder {
   /// Has the answer made on the connection's io thread: for threads that have no time to encode
   /// one.
   void SendMade(ResponseMaker make) &&;
+  /// Goes on with the request on the connection's io thread, for threads that have no time for it:
+  /// `next` gets the responder back.
+  void Then(base::UniqueFunction<void(HttpResponder)> next) &&;
 
  private:
   std::shared_ptr<ResponseSink> sink_;

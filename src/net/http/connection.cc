@@ -332,6 +332,19 @@ void Connection::RespondWith(ResponseMaker make) {
                  });
 }
 
+void Connection::Continue(base::UniqueFunction<void()> work) {
+  if (closed_.load()) return;
+  asio::dispatch(socket_.get_executor(),
+                 [self = shared_from_this(), work = std::move(work)]() mutable {
+                   if (self->state_ != State::kAnswering) return;
+                   try {
+                     work();
+                   } catch (const std::exception& e) {
+                     base::LogError("request handler failed", {{"error", e.what()}});
+                   }
+                 });
+}
+
 void Connection::Answer(HttpResponse response) {
   if (state_ != State::kAnswering) return;
   const bool close = response.close || !keep_alive_ || host_->draining.load();

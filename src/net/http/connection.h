@@ -49,6 +49,7 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   void Abort();
   void Respond(HttpResponse response) override;
   void RespondWith(ResponseMaker make) override;
+  void Continue(base::UniqueFunction<void()> work) override;
 
  private:
   /// kHeader -> kSizedBody or kChunkedBody -> kAnswering -> kWriting -> kHeader; any reading state
