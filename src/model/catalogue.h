@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "model/model_version.h"
 
 namespace hadron::model {
@@ -14,7 +15,9 @@ namespace hadron::model {
 struct VersionEntry {
   VersionState state = VersionState::kUnknown;
   std::string reason;  ///< why it is not READY; empty otherwise
-  ModelHandle handle;  ///< set while READY
+  /// Set while the version is loaded and READY. In control mode `demand` a READY version may have
+  /// none: its first use loads it.
+  ModelHandle handle;
 };
 
 /// One model of the repositories, loaded or not.
@@ -23,7 +26,11 @@ struct ModelEntry {
   /// Why the model as a whole cannot be used (bad configuration, two repositories); then it has
   /// no versions.
   std::string reason;
-  std::map<std::int64_t, VersionEntry> versions;
+  std::map<std::int64_t, VersionEntry> versions = {};
+  bool asked = true;  ///< the server was asked to serve it; others do not count for readiness
+  /// Mode `demand`: how the last load failed, and when a request may bring about the next attempt.
+  std::string failure = {};
+  base::TimePoint retry_at = {};
 };
 
 /// Everything the repositories hold and the state of it: an immutable snapshot, replaced as a
@@ -32,7 +39,7 @@ struct Catalogue {
   std::map<std::string, ModelEntry, std::less<>> models;
   bool loaded = false;  ///< the start-up loads have all ended, well or not
   /// Every version the server was asked to serve is READY (a model with no usable version spoils
-  /// it, one that was unloaded on purpose does not).
+  /// it, one that was unloaded on purpose does not). Always true in mode `demand`.
   bool all_ready = false;
 };
 

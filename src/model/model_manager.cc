@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -11,154 +13,377 @@ namespace hadron::model {
 namespace {
 
 using base::Status;
+using base::StatusCode;
 using base::StatusOr;
 
-bool Usable(const ModelEntry& model) {
-  return std::ranges::all_of(model.versions, [](const auto& item) {
-    return item.second.state == VersionState::kReady || item.second.reason == "unloaded";
-  });
+Status Exiting() { return base::Unavailable("Server exiting", base::RefusalCause::kDraining); }
+
+Status Newer(const std::string& name) {
+  return base::Unavailable(
+      fmt::format("load failed for model '{}': Newer operation has been applied to the model",
+                  base::EscapeControl(name)));
+}
+
+/// What is wrong with a model is the caller's affair, whatever part of it found that out; what time
+/// or memory would heal is not.
+StatusCode LoadFailureCode(StatusCode cause) {
+  const bool passing = cause == StatusCode::kResourceExhausted || cause == StatusCode::kUnavailable;
+  return passing ? cause : StatusCode::kInvalidArgument;
+}
+
+Status LoadFailure(const std::string& name, const Status& cause) {
+  if (cause.code() == StatusCode::kNotFound) return cause.Clone();
+  return {LoadFailureCode(cause.code()),
+          fmt::format("load failed for model '{}': {}", name, cause.message()), cause.cause()};
+}
+
+/// One failure of those of a load's versions.
+Status LoadFailure(const std::string& name, const LoadOperation::Results& results) {
+  std::string text = fmt::format("load failed for model '{}':", name);
+  StatusCode code = StatusCode::kInvalidArgument;
+  base::RefusalCause refusal = base::RefusalCause::kNone;
+  for (const auto& [version, result] : results) {
+    if (result.ok()) continue;
+    text += fmt::format(" version {} is at UNAVAILABLE state: {};", version, result.message());
+    if (LoadFailureCode(result.code()) == StatusCode::kInvalidArgument) continue;
+    code = result.code();
+    refusal = result.CloneStatus().cause();
+  }
+  return {code, std::move(text), refusal};
+}
+
+std::string Unknown(std::string_view name) {
+  return fmt::format("Request for unknown model: '{}'", base::EscapeControl(name));
+}
+
+ModelManager::Dependencies Complete(ModelManager::Dependencies dependencies) {
+  HADRON_CHECK(dependencies.loader != nullptr && dependencies.control != nullptr &&
+               dependencies.load != nullptr && dependencies.clock != nullptr &&
+               dependencies.metrics != nullptr);
+  return dependencies;
 }
 
 }  // namespace
 
-/// The start-up loads: what is to be loaded, and how much of it is still out. `sources` and
-/// `failures` are written by the scan, then by the control thread only.
-struct ModelManager::Startup {
-  base::UniqueFunction<void(Status)> done;
-  Status scan;
-  std::map<std::string, StatusOr<VersionLoader::Source>> sources;
-  std::size_t outstanding = 0;
-  std::vector<std::string> failures;
+/// What a load does once its versions are built.
+struct ModelManager::Commit {
+  LoadPlan plan;
+  std::vector<std::int64_t> wanted;
+  std::map<std::int64_t, VersionContent> contents;
+  std::shared_ptr<const LoadOverride> override_;
 };
 
 ModelManager::ModelManager(Options options, Dependencies dependencies, Observer& observer)
     : options_(std::move(options)),
-      deps_(std::move(dependencies)),
-      observer_(observer),
-      catalogue_(std::make_shared<const Catalogue>()) {}
+      deps_(Complete(std::move(dependencies))),
+      watch_({deps_.stores, deps_.loader, deps_.control, deps_.load, deps_.open_directory},
+             {.model_config_name = options_.model_config_name}),
+      table_({deps_.control, deps_.load, deps_.metrics, &observer}, options_.control_mode) {}
 
-void ModelManager::Update(const std::function<void(Catalogue&)>& change) {
-  auto next = std::make_shared<Catalogue>(*catalogue_.Load());
-  change(*next);
-  next->all_ready = std::ranges::all_of(next->models, [](const auto& item) {
-    return item.second.reason.empty() && Usable(item.second);
+void ModelManager::Stop() {
+  deps_.control->Post([this] {
+    stopping_ = true;
+    for (auto& [name, record] : table_.records()) {
+      Supersede(record, Exiting());
+      record.when_idle.clear();
+    }
+    for (Acquirer& acquirer : waiting_.TakeAll()) acquirer.done(Exiting());
   });
-  catalogue_.Store(std::move(next));
 }
 
-void ModelManager::Start(base::UniqueFunction<void(Status)> done) {
-  auto startup = std::make_shared<Startup>();
-  startup->done = std::move(done);
-  deps_.load->Post([this, startup] { Scan(startup); });
-}
+// ---- calls --------------------------------------------------------------------------------------
 
-void ModelManager::Scan(const std::shared_ptr<Startup>& startup) {
-  auto scan = model::Scan(deps_.stores, {.model_config_name = options_.model_config_name});
-  if (!scan.ok()) {
-    startup->scan = std::move(scan).status();
-  } else {
-    for (const auto& [name, model] : scan->models) {
-      for (const std::string& directory : model.skipped_directories) {
-        base::LogWarning("not a version directory, skipped",
-                         {{"model", name}, {"directory", directory}});
-      }
-      startup->sources.emplace(name, deps_.loader->Identify(model));
-    }
+Status ModelManager::CheckChangesAllowed() const {
+  if (options_.control_mode == ControlMode::kExplicit ||
+      options_.control_mode == ControlMode::kDemand) {
+    return {};
   }
-  deps_.control->Post([this, startup] { Announce(startup); });
+  return base::Unavailable(
+      "explicit model load / unload is not allowed if polling is enabled; start the server with "
+      "--model-control-mode=explicit or demand");
 }
 
-void ModelManager::Announce(const std::shared_ptr<Startup>& startup) {
-  Update([&](Catalogue& catalogue) {
-    for (auto& [name, source] : startup->sources) {
-      ModelEntry& entry = catalogue.models[name];
-      entry.name = name;
-      if (!source.ok()) {
-        entry.reason = source.message();
-        startup->failures.push_back(fmt::format("model '{}': {}", name, entry.reason));
-        base::LogError("model cannot be loaded", {{"model", name}, {"reason", entry.reason}});
-        continue;
-      }
-      for (const std::int64_t version : source->versions) {
-        entry.versions[version].state = VersionState::kLoading;
-        ++startup->outstanding;
-      }
-    }
+void ModelManager::Load(LoadRequest request, Done done) {
+  Status status = CheckLoadRequest(request);
+  if (status.ok()) status = CheckChangesAllowed();
+  if (!status.ok()) return done(std::move(status));
+  deps_.control->Post([this, request = std::move(request), done = std::move(done)]() mutable {
+    if (stopping_) return done(Exiting());
+    ModelRecord& record = table_.At(request.name);
+    PendingLoad pending;
+    pending.rebuild = request.overrides();
+    pending.find = watch_.FindRequested(std::move(request));
+    pending.done = std::move(done);
+    Submit(record, std::move(pending));
   });
-  if (startup->outstanding == 0) return Finish(startup);
-  for (auto& [name, source] : startup->sources) {
-    if (!source.ok()) continue;
-    for (const std::int64_t version : source->versions) {
-      const auto load = [this, startup, &source = *source, name, version] {
-        auto result = deps_.loader->Load(source, version);
-        deps_.control->Post([this, startup, name, version, result = std::move(result)]() mutable {
-          Settle(startup, name, version, std::move(result));
-        });
-      };
-      deps_.load->Post(load);
-    }
-  }
 }
 
-void ModelManager::Settle(const std::shared_ptr<Startup>& startup, const std::string& model,
-                          std::int64_t version, StatusOr<ModelHandle> result) {
-  if (result.ok()) {
-    observer_.OnReady(*result);
-    base::LogInfo("model ready",
-                  {{"model", model}, {"version", version}, {"seconds", (*result)->load_seconds()}});
-  } else {
-    startup->failures.push_back(
-        fmt::format("model '{}' version {}: {}", model, version, result.message()));
-    base::LogError("model failed to load",
-                   {{"model", model}, {"version", version}, {"reason", result.message()}});
-  }
-  Update([&](Catalogue& catalogue) {
-    VersionEntry& entry = catalogue.models[model].versions[version];
-    if (result.ok()) {
-      entry = {VersionState::kReady, "", *result};
-    } else {
-      entry = {VersionState::kUnavailable, result.message(), nullptr};
+void ModelManager::Unload(std::string name, Done done) {
+  Status status = CheckChangesAllowed();
+  if (!status.ok()) return done(std::move(status));
+  deps_.control->Post([this, name = std::move(name), done = std::move(done)]() mutable {
+    ModelRecord* record = table_.Find(name);
+    if (record != nullptr && !stopping_) {
+      record->unloaded = true;
+      UnloadNow(*record);
     }
+    done(stopping_ ? Exiting() : Status());
   });
-  if (--startup->outstanding == 0) Finish(startup);
 }
 
-void ModelManager::Finish(const std::shared_ptr<Startup>& startup) {
-  Update([](Catalogue& catalogue) { catalogue.loaded = true; });
-  Status status = std::move(startup->scan);
-  if (status.ok() && !startup->failures.empty()) {
-    status = base::InvalidArgument(fmt::format("{} of the models failed to load: {}",
-                                               startup->failures.size(),
-                                               base::Join(startup->failures, "; ")));
+void ModelManager::UnloadNow(ModelRecord& record) {
+  const std::string name = record.name;
+  Supersede(record, Newer(name));
+  for (auto& [number, version] : record.versions) {
+    version.facts.unloaded = version.facts.unloaded || version.facts.loadable;
+    version.facts.loadable = false;
+    version.facts.failure.clear();
+    table_.Retire(record, number);
   }
-  startup->done(std::move(status));
+  base::LogInfo("model unloaded", {{"model", name}});
+  record.failure.clear();
+  record.failures = 0;
+  if (record.listing == nullptr) record.asked = false;
+  table_.Discard(std::exchange(record.override_, nullptr));
+  PublishAndDrop(record);
+  AnswerWaiting(name);
 }
 
-StatusOr<ModelHandle> ModelManager::Acquire(std::string_view name,
-                                            std::optional<std::int64_t> version) const {
-  const auto catalogue = catalogue_.Load();
+void ModelManager::PublishAndDrop(ModelRecord& record) {
+  table_.Publish(record);
+  table_.DropRetired();
+}
+
+// ---- loads --------------------------------------------------------------------------------------
+
+void ModelManager::Supersede(ModelRecord& record, const Status& why) {
+  if (record.running != nullptr) {
+    record.running->Cancel();
+    table_.EndBuild(record);
+    if (record.running_done) std::exchange(record.running_done, {})(why.Clone());
+  }
+  if (record.next) {
+    if (record.next->done) record.next->done(why.Clone());
+    record.next.reset();
+  }
+}
+
+void ModelManager::Submit(ModelRecord& record, PendingLoad pending) {
+  Supersede(record, Newer(record.name));
+  if (record.running == nullptr) return StartLoad(record, std::move(pending));
+  record.next = std::move(pending);
+  table_.Publish(record);
+}
+
+void ModelManager::StartLoad(ModelRecord& record, PendingLoad pending) {
+  record.running = std::make_shared<LoadOperation>(LoadOperation::Dependencies{
+      deps_.loader, deps_.control, deps_.load, options_.load_retries + 1});
+  record.running_done = std::move(pending.done);
+  record.running->Find(
+      std::move(pending.find),
+      [this, name = record.name, rebuild = pending.rebuild](StatusOr<LoadOperation::Found> found) {
+        OnFound(name, rebuild, std::move(found));
+      });
+}
+
+void ModelManager::OnFound(const std::string& name, bool rebuild,
+                           StatusOr<LoadOperation::Found> found) {
+  ModelRecord& record = table_.At(name);
+  if (record.running->cancelled()) {
+    if (found.ok()) table_.Discard(std::move(found->override_));
+    return EndLoad(record, Newer(name));
+  }
+  if (!found.ok()) {
+    if (!record.AnyLive()) record.reason = found.message();
+    return OnFailed(record, LoadFailure(name, found.CloneStatus()));
+  }
+  LoadSource& source = found->source;
+  auto commit = std::make_shared<Commit>();
+  commit->plan = PlanLoad(record.Live(), source.model, source.versions, rebuild);
+  commit->wanted = source.versions;
+  commit->override_ = std::move(found->override_);
+  for (const std::int64_t version : commit->plan.build) {
+    commit->contents.emplace(version, ContentOf(source.model, *source.model.FindVersion(version)));
+  }
+  if (commit->override_ == nullptr) {
+    record.listing = std::make_shared<const ScannedModel>(source.model);
+  }
+  record.asked = true;
+  record.reason.clear();
+  table_.BeginBuild(record, commit->plan.build);
+  table_.Publish(record);
+  if (commit->plan.build.empty()) return OnBuilt(name, commit, {});
+  record.running->Build(std::move(source), commit->plan.build,
+                        [this, name, commit](LoadOperation::Results results) {
+                          OnBuilt(name, commit, std::move(results));
+                        });
+}
+
+void ModelManager::OnBuilt(const std::string& name, const std::shared_ptr<Commit>& commit,
+                           LoadOperation::Results results) {
+  ModelRecord& record = table_.At(name);
+  const bool cancelled = record.running->cancelled();
+  const bool good = std::ranges::all_of(results, [](const auto& r) { return r.second.ok(); });
+  if (good && !cancelled) {
+    Apply(record, *commit, std::move(results));
+    return EndLoad(record, {});
+  }
+  Status failure = cancelled ? Newer(name) : LoadFailure(name, results);
+  for (auto& [number, result] : results) {
+    VersionFacts& facts = record.versions[number].facts;
+    if (!cancelled && !facts.live) {
+      facts.unloaded = false;
+      facts.failure = result.ok() ? "another version of the same load failed" : result.message();
+    }
+    if (result.ok()) table_.Discard(std::move(*result));
+  }
+  table_.Discard(std::move(commit->override_));
+  if (cancelled) return EndLoad(record, std::move(failure));
+  OnFailed(record, std::move(failure));
+}
+
+void ModelManager::OnFailed(ModelRecord& record, Status status) {
+  base::LogError("model failed to load", {{"model", record.name}, {"reason", status.message()}});
+  if (options_.control_mode == ControlMode::kDemand && !record.AnyLive()) {
+    record.failure = status.message();
+    record.retry_at = deps_.clock->Now() + RetryDelay(++record.failures);
+  }
+  EndLoad(record, std::move(status));
+}
+
+void ModelManager::Apply(ModelRecord& record, Commit& commit, LoadOperation::Results results) {
+  for (auto& [number, result] : results) {
+    base::LogInfo(
+        "model ready",
+        {{"model", record.name}, {"version", number}, {"seconds", (*result)->load_seconds()}});
+    table_.Install(record, std::move(*result), std::move(commit.contents.at(number)));
+  }
+  for (const std::int64_t number : commit.plan.retire) table_.Retire(record, number);
+  const std::set<std::int64_t> wanted(commit.wanted.begin(), commit.wanted.end());
+  for (auto& [number, version] : record.versions) {
+    version.facts.loadable =
+        wanted.contains(number) && options_.control_mode == ControlMode::kDemand;
+  }
+  std::erase_if(record.versions, [&](const auto& item) {
+    const VersionFacts& facts = item.second.facts;
+    return !wanted.contains(item.first) && !facts.live && facts.retiring == 0 && !facts.unloaded;
+  });
+  record.unloaded = false;
+  record.failure.clear();
+  record.failures = 0;
+  table_.Discard(std::exchange(record.override_, std::move(commit.override_)));
+}
+
+void ModelManager::EndLoad(ModelRecord& record, Status status) {
+  const std::string name = record.name;
+  record.running.reset();
+  Done done = std::exchange(record.running_done, {});
+  table_.EndBuild(record);
+  if (record.next && !stopping_) {
+    PendingLoad next = std::move(*record.next);
+    record.next.reset();
+    StartLoad(record, std::move(next));
+    PublishAndDrop(record);
+    if (done) done(std::move(status));
+    return;
+  }
+  // An unload has superseded it: for whoever follows the model that is an end like any other.
+  const bool given_up = record.unloaded && !status.ok();
+  auto followers = std::exchange(record.when_idle, {});
+  PublishAndDrop(record);
+  for (auto& follower : followers) follower(given_up ? Status() : status.Clone());
+  if (done) done(std::move(status));
+  AnswerWaiting(name);
+}
+
+// ---- reading and waiting ------------------------------------------------------------------------
+
+StatusOr<ModelHandle> ModelManager::Find(std::string_view name,
+                                         std::optional<std::int64_t> version) const {
+  const auto catalogue = table_.catalogue();
   const auto it = catalogue->models.find(name);
-  if (it == catalogue->models.end()) {
-    return base::NotFound(fmt::format("Request for unknown model: '{}' is not found", name));
-  }
-  const auto& versions = it->second.versions;
+  if (it == catalogue->models.end()) return base::NotFound(Unknown(name) + " is not found");
+  const ModelEntry& entry = it->second;
+  const auto& versions = entry.versions;
   if (!version) {
-    for (auto v = versions.rbegin(); v != versions.rend(); ++v) {
-      if (v->second.state == VersionState::kReady) return v->second.handle;
-    }
-    return base::NotFound(
-        fmt::format("Request for unknown model: '{}' has no available versions", name));
+    const auto newest = std::find_if(versions.rbegin(), versions.rend(), [](const auto& item) {
+      return item.second.state == VersionState::kReady;
+    });
+    if (newest != versions.rend()) return newest->second.handle;
+    if (!entry.failure.empty()) return base::Unavailable(entry.failure);
+    return base::NotFound(Unknown(name) + " has no available versions");
   }
   const auto found = versions.find(*version);
   if (found == versions.end()) {
-    return base::NotFound(
-        fmt::format("Request for unknown model: '{}' version {} is not found", name, *version));
+    return base::NotFound(fmt::format("{} version {} is not found", Unknown(name), *version));
   }
-  if (found->second.state != VersionState::kReady) {
-    return base::Unavailable(fmt::format(
-        "Request for unknown model: '{}' version {} is not at ready state", name, *version));
+  if (found->second.state == VersionState::kReady) return found->second.handle;
+  return base::Unavailable(fmt::format("{} version {} is not at ready state{}{}", Unknown(name),
+                                       *version, entry.failure.empty() ? "" : ": ", entry.failure));
+}
+
+ModelManager::Decision ModelManager::Decide(const Acquirer& acquirer) const {
+  Decision decision{Find(acquirer.model, acquirer.version)};
+  if (options_.control_mode != ControlMode::kDemand) return decision;
+  if (decision.found.ok()) {
+    decision.wait = *decision.found == nullptr;
+    return decision;
   }
-  return found->second.handle;
+  const auto catalogue = table_.catalogue();
+  const auto entry = catalogue->models.find(acquirer.model);
+  decision.wait = entry != catalogue->models.end() && !entry->second.failure.empty() &&
+                  entry->second.retry_at <= deps_.clock->Now();
+  return decision;
+}
+
+void ModelManager::Acquire(Acquirer acquirer) {
+  Decision decision = Decide(acquirer);
+  if (!decision.wait) return acquirer.done(std::move(decision.found));
+  deps_.control->Post(
+      [this, acquirer = std::move(acquirer)]() mutable { Enter(std::move(acquirer)); });
+}
+
+void ModelManager::Enter(Acquirer acquirer) {
+  if (stopping_) return acquirer.done(Exiting());
+  Decision decision = Decide(acquirer);  // things may have changed on the way here
+  if (!decision.wait) return acquirer.done(std::move(decision.found));
+  const std::string name = acquirer.model;
+  waiting_.Enter(std::move(acquirer));
+  EnsureLoading(name);
+  LookLater();
+}
+
+void ModelManager::EnsureLoading(const std::string& name) {
+  ModelRecord& record = table_.At(name);
+  const bool coming = record.next || (record.running != nullptr && !record.running->cancelled());
+  if (coming || record.listing == nullptr) return;
+  PendingLoad pending;
+  pending.find = watch_.FindListed(record.listing);
+  if (record.running != nullptr) {
+    record.next = std::move(pending);
+  } else {
+    StartLoad(record, std::move(pending));
+  }
+}
+
+/// Nothing of the model is on its way any more: whoever waits gets what there is.
+void ModelManager::AnswerWaiting(const std::string& name) {
+  for (Acquirer& acquirer : waiting_.Take(name)) {
+    auto found = Find(name, acquirer.version);
+    const bool absent = found.ok() && *found == nullptr;
+    acquirer.done(absent ? base::Unavailable(Unknown(name) + " could not be loaded; try again")
+                         : std::move(found));
+  }
+}
+
+void ModelManager::LookLater() {
+  if (looking_ || waiting_.empty()) return;
+  looking_ = true;
+  deps_.post_at(waiting_.NextLook(deps_.clock->Now()), [this] {
+    looking_ = false;
+    waiting_.Expire(deps_.clock->Now());
+    LookLater();
+  });
 }
 
 }  // namespace hadron::model

@@ -2,77 +2,151 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/executor.h"
-#include "base/snapshot.h"
 #include "base/status.h"
 #include "model/catalogue.h"
-#include "model/version_loader.h"
+#include "model/lifecycle.h"
+#include "model/model_table.h"
+#include "model/repository_watch.h"
+#include "model/waiting_room.h"
 #include "storage/object_store.h"
 
 namespace hadron::model {
 
-enum class ControlMode : std::uint8_t { kNone, kPoll, kExplicit, kDemand };
-
-/// What becomes of models: scans the repositories, has versions loaded on the load threads,
-/// publishes the catalogue. The control thread is the only writer of states.
-/// Public methods: any thread.
+/// What becomes of models, by control mode: start-up loads, load and unload calls, changes on disk,
+/// loads on first use. Decides on the control thread, which alone writes states and never blocks;
+/// has the work done on the load threads; publishes the catalogue.
+///
+/// One operation of a model runs at a time. A newer load or unload supersedes an older load, whose
+/// caller is told so and whose result is dropped. A load is all or nothing: until every version it
+/// needs is built, what serves goes on serving, and after a failure it is as if nothing had been.
+///
+/// Public methods: any thread. `done` functions run once, on the control thread if not said
+/// otherwise, and must be short.
+///
+///     manager.Start([](base::Status loaded) { ... });
+///     manager.Load({.name = "digits"}, [](base::Status loaded) { ... });
+///     auto handle = manager.Find("digits", std::nullopt);
 class ModelManager {
  public:
   struct Options {
     ControlMode control_mode = ControlMode::kNone;
     std::string model_config_name;
+    /// Modes explicit and demand: what is loaded at start; "*" alone is everything.
+    std::vector<std::string> load_models;
+    base::Duration poll_interval{0};  ///< how often the repositories are listed; 0 = never
+    unsigned load_retries = 0;        ///< further attempts of each version
   };
   struct Dependencies {
     std::vector<storage::ObjectStore*> stores;
-    const VersionLoader* loader = nullptr;
+    const Loader* loader = nullptr;
     base::Executor* control = nullptr;  ///< single-threaded
     base::Executor* load = nullptr;     ///< may be several threads
+    const base::Clock* clock = nullptr;
+    telemetry::Metrics* metrics = nullptr;
+    /// Runs a task on the control thread, not before the time.
+    std::function<void(base::TimePoint, base::Task)> post_at;
+    LoadOverride::OpenDirectory open_directory;  ///< for override files
   };
-  /// Told of versions that appear or go, on the control thread, before they are published.
-  class Observer {
-   public:
-    virtual ~Observer() = default;
-    virtual void OnReady(const ModelHandle& version) = 0;
-    virtual void OnGone(const ModelHandle& version) = 0;
-  };
+  using Observer = VersionObserver;
+  using Done = base::UniqueFunction<void(base::Status)>;
 
-  /// Everything referred to outlives the manager, and the executors are stopped before it goes.
+  /// Everything referred to outlives the manager. The executors are stopped before it goes, and
+  /// outlive all handles.
   ModelManager(Options options, Dependencies dependencies, Observer& observer);
 
-  /// Scans and loads what control mode `none` serves: every model, by its version policy. `done`
-  /// runs on the control thread when all loads have ended, with the scan's failure or, naming the
-  /// models, the load failures. Once.
-  void Start(base::UniqueFunction<void(base::Status)> done);
+  /// Scans, and loads what the control mode serves from the start. `done`: all loads have ended,
+  /// with the scan's failure or, naming the models, the load failures. Once.
+  void Start(Done done);
+  /// Everybody who waits is told that the server exits, loads are given up, nothing new begins.
+  void Stop();
 
-  /// The version to serve: the given one, or the newest READY. Texts as the protocol wants them:
-  /// NOT_FOUND for an unknown model or version or none available, UNAVAILABLE for a version that is
-  /// not ready.
-  base::StatusOr<ModelHandle> Acquire(std::string_view name,
-                                      std::optional<std::int64_t> version) const;
+  /// Loads or reloads. `done`: the wanted versions are READY, or what kept them from it. May run
+  /// within the call, for requests that make no sense.
+  void Load(LoadRequest request, Done done);
+  /// Takes the model out of service. `done`: no new request reaches it; what it has accepted it
+  /// answers, then it goes. A model that is not loaded is none the worse.
+  void Unload(std::string name, Done done);
+  /// UNAVAILABLE in the modes that do not take load and unload calls.
+  base::Status CheckChangesAllowed() const;
+
+  /// The version to serve: the given one, or the newest READY. Null where it is READY and not
+  /// loaded (mode `demand`): Acquire it. Texts as the protocol wants them: NOT_FOUND for an unknown
+  /// model or version or none available, UNAVAILABLE for a version that is not ready.
+  base::StatusOr<ModelHandle> Find(std::string_view name,
+                                   std::optional<std::int64_t> version) const;
+  /// Find, and where the model would have to be loaded first, has it loaded and waits until it is,
+  /// until `deadline` or until the client has gone. Answers within the call where there is nothing
+  /// to wait for. Those who ask at the same time cause one load.
+  void Acquire(Acquirer acquirer);
+
   /// Never null.
-  std::shared_ptr<const Catalogue> catalogue() const { return catalogue_.Load(); }
+  std::shared_ptr<const Catalogue> catalogue() const { return table_.catalogue(); }
   ControlMode control_mode() const { return options_.control_mode; }
 
  private:
   struct Startup;
+  struct Commit;
 
-  void Scan(const std::shared_ptr<Startup>& startup);
-  void Announce(const std::shared_ptr<Startup>& startup);
-  void Settle(const std::shared_ptr<Startup>& startup, const std::string& model,
-              std::int64_t version, base::StatusOr<ModelHandle> result);
-  void Finish(const std::shared_ptr<Startup>& startup);
-  void Update(const std::function<void(Catalogue&)>& change);
+  // Start (startup.cc).
+  void OnListed(const std::shared_ptr<Startup>& startup,
+                base::StatusOr<RepositoryWatch::Listing> listing);
+  std::vector<std::string> NamesAtStart() const;
+  void LoadAtStart(const std::shared_ptr<Startup>& startup, const std::string& name);
+  void FinishStart(const std::shared_ptr<Startup>& startup);
+
+  // Changes on disk (polling.cc).
+  void PollLater();
+  void OnPoll(base::StatusOr<RepositoryWatch::Listing> listing);
+  PollAction DecideFor(const std::string& name, const ScanResult& scan) const;
+  void Follow(const std::string& name, PollAction action,
+              std::shared_ptr<const ScannedModel> current);
+  void OnIdentified(const std::map<std::string, std::shared_ptr<const ScannedModel>>& listings,
+                    RepositoryWatch::Identified identified);
+  /// Puts into the record what the listing says, without loading it.
+  void Catalogued(ModelRecord& record, const base::StatusOr<LoadSource>& source);
+
+  // Operations (model_manager.cc).
+  void Submit(ModelRecord& record, PendingLoad pending);
+  void StartLoad(ModelRecord& record, PendingLoad pending);
+  void OnFound(const std::string& name, bool rebuild, base::StatusOr<LoadOperation::Found> found);
+  void OnBuilt(const std::string& name, const std::shared_ptr<Commit>& commit,
+               LoadOperation::Results results);
+  void OnFailed(ModelRecord& record, base::Status status);
+  void Apply(ModelRecord& record, Commit& commit, LoadOperation::Results results);
+  void EndLoad(ModelRecord& record, base::Status status);
+  /// Tells the callers of older loads `why`, and has those loads given up.
+  void Supersede(ModelRecord& record, const base::Status& why);
+  void UnloadNow(ModelRecord& record);
+  void PublishAndDrop(ModelRecord& record);
+
+  // Waiting (model_manager.cc).
+  struct Decision {
+    base::StatusOr<ModelHandle> found;
+    bool wait = false;
+  };
+  Decision Decide(const Acquirer& acquirer) const;
+  void Enter(Acquirer acquirer);
+  void EnsureLoading(const std::string& name);
+  void AnswerWaiting(const std::string& name);
+  void LookLater();
 
   const Options options_;
   const Dependencies deps_;
-  Observer& observer_;
-  base::Snapshot<Catalogue> catalogue_;
+  const RepositoryWatch watch_;
+  ModelTable table_;
+  WaitingRoom waiting_;
+  std::shared_ptr<const ScanResult> scan_;  ///< the last one
+  bool looking_ = false;
+  bool stopping_ = false;
 };
 
 }  // namespace hadron::model

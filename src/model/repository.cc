@@ -138,6 +138,14 @@ void ScanModel(storage::ObjectStore& store, const std::string& name, const ScanO
   if (!status.ok()) model.reason = status.message();
 }
 
+base::Status CheckOptions(const ScanOptions& options) {
+  if (options.model_config_name.empty() || storage::IsPlainName(options.model_config_name)) {
+    return base::OkStatus();
+  }
+  return base::InvalidArgument(fmt::format("--model-config-name '{}' is no plain file name",
+                                           base::EscapeControl(options.model_config_name)));
+}
+
 }  // namespace
 
 std::vector<std::int64_t> ScannedModel::version_numbers() const {
@@ -159,10 +167,7 @@ config::ModelDirectory ScannedModel::directory() const {
 
 base::StatusOr<ScanResult> Scan(std::span<storage::ObjectStore* const> stores,
                                 const ScanOptions& options) {
-  if (!options.model_config_name.empty() && !storage::IsPlainName(options.model_config_name)) {
-    return base::InvalidArgument(fmt::format("--model-config-name '{}' is no plain file name",
-                                             base::EscapeControl(options.model_config_name)));
-  }
+  HADRON_RETURN_IF_ERROR(CheckOptions(options));
   ScanResult result;
   for (storage::ObjectStore* store : stores) {
     auto entries = store->List("");
@@ -175,6 +180,21 @@ base::StatusOr<ScanResult> Scan(std::span<storage::ObjectStore* const> stores,
     }
   }
   return result;
+}
+
+base::StatusOr<ScannedModel> ScanOne(std::span<storage::ObjectStore* const> stores,
+                                     const std::string& name, const ScanOptions& options) {
+  HADRON_RETURN_IF_ERROR(CheckOptions(options));
+  ScanResult result;
+  for (storage::ObjectStore* store : stores) {
+    auto entry = store->Stat(name);
+    if (entry.code() == base::StatusCode::kNotFound) continue;
+    if (!entry.ok()) return std::move(entry).status();
+    if (IsModelDirectory(*entry)) ScanModel(*store, name, options, result);
+  }
+  const auto at = result.models.find(name);
+  if (at != result.models.end()) return std::move(at->second);
+  return base::NotFound(fmt::format("no model repository has a directory '{}'", name));
 }
 
 std::optional<std::int64_t> ParseVersion(std::string_view directory) {

@@ -38,7 +38,8 @@ struct ScannedModel {
   storage::ObjectStore* store = nullptr;  ///< null when there are several
   std::string location;                   ///< for messages: "/models/digits"
   std::vector<ScannedVersion> versions;   ///< ascending by number
-  std::string config_file;                ///< "config.pbtxt", "configs/<name>.pbtxt", or ""
+  /// "config.pbtxt", "configs/<name>.pbtxt", kOverrideConfig, or "".
+  std::string config_file;
   std::string config_text;
   std::vector<FileState> files;  ///< outside version directories: configuration, labels, warm-up
   std::string reason;            ///< why it cannot be loaded; empty otherwise
@@ -50,6 +51,9 @@ struct ScannedModel {
   /// What config::Identify needs: the lexically first version's files.
   config::ModelDirectory directory() const;
 };
+
+/// In place of a file's name: the configuration is JSON that came with a load call.
+inline constexpr std::string_view kOverrideConfig = "the config override";
 
 /// What the repositories hold at one moment. Immutable once made.
 struct ScanResult {
@@ -68,6 +72,10 @@ struct ScanOptions {
 ///     const ScannedModel& digits = scan.models.at("digits");
 base::StatusOr<ScanResult> Scan(std::span<storage::ObjectStore* const> stores,
                                 const ScanOptions& options);
+
+/// Lists one model. NOT_FOUND when no store has it; a model's own trouble is its `reason`. Blocks.
+base::StatusOr<ScannedModel> ScanOne(std::span<storage::ObjectStore* const> stores,
+                                     const std::string& name, const ScanOptions& options);
 
 /// The number that a directory's name is, if it is one: decimal, without leading zero.
 std::optional<std::int64_t> ParseVersion(std::string_view directory);

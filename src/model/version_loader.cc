@@ -52,12 +52,19 @@ StatusOr<std::map<std::string, std::vector<std::string>>> ReadLabels(const Scann
   return labels;
 }
 
+Status CheckNotCancelled(const std::atomic<bool>& cancelled) {
+  if (!cancelled.load()) return {};
+  return base::Cancelled("the load was given up for a newer operation");
+}
+
 }  // namespace
 
 StatusOr<VersionLoader::Source> VersionLoader::Identify(const ScannedModel& model) const {
   if (!model.reason.empty()) return base::InvalidArgument(model.reason);
   config::RawConfig raw;
-  if (!model.config_file.empty()) {
+  if (model.config_file == kOverrideConfig) {
+    HADRON_ASSIGN_OR_RETURN(raw, config::ParseJson(model.config_text));
+  } else if (!model.config_file.empty()) {
     HADRON_ASSIGN_OR_RETURN(
         raw, config::ParsePbtxt(model.config_text, model.location + "/" + model.config_file));
   }
@@ -197,7 +204,8 @@ Status VersionLoader::CheckRows(const ModelVersion& version, const std::string& 
   return {};
 }
 
-StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t number) const {
+StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t number,
+                                          const std::atomic<bool>& cancelled) const {
   const base::TimePoint began = deps_.clock->Now();
   const ScannedModel& model = source.model;
   const std::string owner = fmt::format("model '{}' version {}", model.name, number);
@@ -217,6 +225,7 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
   for (const std::string& warning : loaded.warnings) {
     base::LogWarning("model file", {{"model", model.name}, {"version", number}, {"what", warning}});
   }
+  HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
   config::CompletionOptions completion;
   completion.strict = options_.disable_auto_complete;
   completion.default_max_batch_size = options_.default_max_batch_size;
@@ -231,6 +240,7 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
 
   DropUnlistedOutputs(loaded.graph, *parts.config);
   HADRON_ASSIGN_OR_RETURN(parts.compiled, Compile(std::move(loaded.graph), *parts.config, owner));
+  HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
   HADRON_ASSIGN_OR_RETURN(
       parts.weights,
       plan::WeightBinding::Create(parts.compiled->weights(), *deps_.device, *deps_.lane, owner));
@@ -239,7 +249,9 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
   parts.batch_invariant = options_.batch_invariant;
   parts.metrics = deps_.metrics->AddModel(model.name, number);
   auto version = std::make_shared<const ModelVersion>(std::move(parts));
+  HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
   HADRON_RETURN_IF_ERROR(WarmPlans(*version, owner));
+  HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
   HADRON_RETURN_IF_ERROR(CheckRows(*version, owner));
   version->metrics().load_seconds.store(
       std::chrono::duration<double>(deps_.clock->Now() - began).count());

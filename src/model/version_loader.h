@@ -11,8 +11,8 @@
 #include "base/executor.h"
 #include "base/status.h"
 #include "base/sync.h"
-#include "config/raw_config.h"
 #include "device/device.h"
+#include "model/loader.h"
 #include "model/model_version.h"
 #include "model/repository.h"
 #include "telemetry/metrics.h"
@@ -22,7 +22,7 @@ namespace hadron::model {
 /// Turns a version directory into a ModelVersion: configuration, ONNX file, passes, packed weights,
 /// first plans. It remembers which plans have passed the check of batch invariance, nothing else.
 /// Thread-safe; blocks (load threads only).
-class VersionLoader {
+class VersionLoader final : public Loader {
  public:
   struct Options {
     bool disable_auto_complete = false;
@@ -45,21 +45,14 @@ class VersionLoader {
     backend::DevicePrograms* programs = nullptr;  ///< null where kernels need no compiling
   };
 
-  /// A model whose configuration has been read and whose versions have been chosen.
-  struct Source {
-    ScannedModel model;
-    std::shared_ptr<const config::RawConfig> config;
-    std::vector<std::int64_t> versions;  ///< by the version policy
-  };
+  using Source = LoadSource;
 
   VersionLoader(Options options, Dependencies dependencies)
       : options_(std::move(options)), deps_(dependencies) {}
 
-  /// What can be said without opening the model's file. The failure is the model's reason.
-  base::StatusOr<Source> Identify(const ScannedModel& model) const;
-
-  /// Loads one version; the message of a failure does not repeat model and version.
-  base::StatusOr<ModelHandle> Load(const Source& source, std::int64_t version) const;
+  base::StatusOr<Source> Identify(const ScannedModel& model) const override;
+  base::StatusOr<ModelHandle> Load(const Source& source, std::int64_t version,
+                                   const std::atomic<bool>& cancelled) const override;
 
  private:
   base::StatusOr<std::shared_ptr<const plan::CompiledModel>> Compile(

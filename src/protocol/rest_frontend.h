@@ -8,14 +8,12 @@
 #include "model/model_manager.h"
 #include "net/http_server.h"
 #include "net/memory_budget.h"
+#include "protocol/admin_access.h"
 #include "protocol/server_state.h"
 #include "serving/inference_engine.h"
 #include "telemetry/metrics.h"
 
 namespace hadron::protocol {
-
-/// From whom calls that change things are accepted (--admin-access).
-enum class AdminAccess : std::uint8_t { kLoopback, kOpen, kOff };
 
 /// The V2 protocol over HTTP: a server with its threads, codecs and handlers. Live and not ready
 /// from Start() on; calls that need models are answered 503 until Attach().
@@ -48,7 +46,7 @@ class RestFrontend {
   std::uint16_t port() const { return server_->port(); }
   void Start() { server_->Start(); }
   /// From now on model calls are answered; both outlive the frontend.
-  void Attach(const model::ModelManager& models, serving::InferenceEngine& engine);
+  void Attach(model::ModelManager& models, serving::InferenceEngine& engine);
   /// New connections are refused, answers close theirs.
   void StopAccepting() { server_->StopAccepting(); }
   /// See HttpServer::WaitForAnswers.

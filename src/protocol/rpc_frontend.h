@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "model/model_manager.h"
 #include "net/memory_budget.h"
+#include "protocol/admin_access.h"
 #include "protocol/server_state.h"
 #include "serving/inference_engine.h"
 #include "telemetry/metrics.h"
@@ -48,6 +49,7 @@ class RpcFrontend {
     std::uint16_t port = 8001;        ///< 0 = any free one
     bool reuse_port = false;
     int infer_threads = 2;
+    AdminAccess admin_access = AdminAccess::kLoopback;
     Compression compression = Compression::kNone;
     bool reflection = false;  ///< once on, on for every later frontend of the process
     std::optional<Tls> tls;
@@ -84,7 +86,7 @@ class RpcFrontend {
   /// Starts the threads and answers.
   void Start();
   /// From now on model calls are answered; both outlive the frontend.
-  void Attach(const model::ModelManager& models, serving::InferenceEngine& engine);
+  void Attach(model::ModelManager& models, serving::InferenceEngine& engine);
 
   /// Tells the watchers of the health service at once how things stand; call it after
   /// ServerState::BeginDrain. Requests are still served.

@@ -25,9 +25,11 @@ void AppendEntries(const model::ModelEntry& entry, bool ready_only, std::vector<
   out.push_back({entry.name, "", unusable ? "UNAVAILABLE" : "", entry.reason});
 }
 
-void AppendReady(const model::ModelEntry& entry, std::vector<model::ModelHandle>& out) {
+void AppendReady(const model::ModelEntry& entry, std::vector<StatisticsTarget>& out) {
   for (const auto& [number, version] : entry.versions) {
-    if (version.state == VersionState::kReady) out.push_back(version.handle);
+    if (version.state == VersionState::kReady) {
+      out.push_back({entry.name, number, version.handle});
+    }
   }
 }
 
@@ -45,8 +47,9 @@ base::Status ServerState::CheckServing() const {
 }
 
 std::vector<std::string> ServerState::ImplementedExtensions() {
-  return {"classification",     "model_repository", "model_configuration",
-          "binary_tensor_data", "parameters",       "statistics"};
+  return {"classification",      "model_repository",   "model_repository(unload_dependents)",
+          "model_configuration", "binary_tensor_data", "parameters",
+          "statistics"};
 }
 
 std::vector<IndexEntry> RepositoryIndex(const model::Catalogue& catalogue, bool ready_only) {
@@ -63,9 +66,9 @@ std::vector<std::int64_t> ReadyVersions(const model::ModelEntry& model) {
   return versions;
 }
 
-base::StatusOr<std::vector<model::ModelHandle>> StatisticsTargets(
+base::StatusOr<std::vector<StatisticsTarget>> StatisticsTargets(
     const model::Catalogue& catalogue, std::string_view name, std::optional<std::int64_t> version) {
-  std::vector<model::ModelHandle> targets;
+  std::vector<StatisticsTarget> targets;
   if (name.empty()) {
     for (const auto& [key, entry] : catalogue.models) AppendReady(entry, targets);
     return targets;
@@ -77,12 +80,17 @@ base::StatusOr<std::vector<model::ModelHandle>> StatisticsTargets(
   }
   AppendReady(entry->second, targets);
   if (!version) return targets;
-  std::erase_if(targets, [&](const model::ModelHandle& m) { return m->version() != *version; });
+  std::erase_if(targets,
+                [&](const StatisticsTarget& target) { return target.version != *version; });
   if (targets.empty()) {
     return base::NotFound(
         fmt::format("requested model version is not available for model '{}'", quoted));
   }
   return targets;
+}
+
+model::StatisticsSnapshot StatisticsTarget::Read() const {
+  return handle == nullptr ? model::StatisticsSnapshot() : handle->statistics().Snapshot();
 }
 
 std::string PlatformOf(const model::ModelVersion& version) {

@@ -13,9 +13,6 @@
 /// What both protocols say about the server as a whole, and their common texts.
 namespace hadron::protocol {
 
-/// Why load and unload are refused in the control modes none and poll (UNAVAILABLE).
-inline constexpr std::string_view kLoadNotAllowed =
-    "explicit model load / unload is not allowed if polling is enabled";
 /// What new work is answered once the drain has begun to refuse (UNAVAILABLE).
 inline constexpr std::string_view kServerExiting = "Server exiting";
 
@@ -71,10 +68,19 @@ std::vector<IndexEntry> RepositoryIndex(const model::Catalogue& catalogue, bool 
 /// Versions of a model that answer, ascending.
 std::vector<std::int64_t> ReadyVersions(const model::ModelEntry& model);
 
+/// A READY version whose statistics are wanted.
+struct StatisticsTarget {
+  std::string name;
+  std::int64_t version = 0;
+  model::ModelHandle handle;  ///< null where it is not loaded: nothing has been counted
+
+  model::StatisticsSnapshot Read() const;
+};
+
 /// READY versions to report statistics of: all models (empty name), one model, or one version.
 /// NOT_FOUND "requested model '<m>' is not available", "requested model version is not available
 /// for model '<m>'".
-base::StatusOr<std::vector<model::ModelHandle>> StatisticsTargets(
+base::StatusOr<std::vector<StatisticsTarget>> StatisticsTargets(
     const model::Catalogue& catalogue, std::string_view name, std::optional<std::int64_t> version);
 
 /// `platform` as metadata shows it: the configuration's, or its backend where that is empty.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <limits>
 #include <optional>
 #include <set>
@@ -249,6 +250,13 @@ base::Status ValidateRequest(InferenceRequest& request) {
   base::Status status = Validate(request);
   if (status.ok()) return status;
   return {status.code(), RequestPrefix(request.id) + status.message(), status.cause()};
+}
+
+void ShortenTimeout(InferenceRequest& request, base::Duration waited) {
+  if (request.timeout_us == 0) return;
+  const auto used = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(waited).count());
+  request.timeout_us = request.timeout_us > used ? request.timeout_us - used : 1;
 }
 
 bool IsReservedParameter(std::string_view key) {

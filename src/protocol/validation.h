@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "serving/inference_request.h"
 
@@ -27,6 +28,9 @@ base::StatusOr<std::uint64_t> InputByteSize(const tensor::TensorDesc& desc);
 /// `reshape` is applied where the model runs. `request.model` must be set. Bytes of an input may be
 /// a chain.
 base::Status ValidateRequest(serving::InferenceRequest& request);
+
+/// Takes what a wait for the model has used up off the request's timeout.
+void ShortenTimeout(serving::InferenceRequest& request, base::Duration waited);
 
 /// Keys with a meaning of their own, which no custom parameter or forwarded header may use.
 bool IsReservedParameter(std::string_view key);

@@ -33,12 +33,19 @@ net::HttpServerOptions MetricsOptions(const Options& options) {
   return http;
 }
 
+protocol::AdminAccess Access(const Options& options) {
+  const std::string& access = options.Text("admin-access");
+  if (access == "open") return protocol::AdminAccess::kOpen;
+  return access == "off" ? protocol::AdminAccess::kOff : protocol::AdminAccess::kLoopback;
+}
+
 protocol::RpcFrontend::Options RpcOptions(const Options& options) {
   const auto number = [&](const char* name) { return static_cast<int>(options.Uint(name)); };
   protocol::RpcFrontend::Options rpc;
   rpc.address = options.Text("grpc-address");
   rpc.port = options.Port("grpc-port");
   rpc.reuse_port = options.Bool("reuse-grpc-port");
+  rpc.admin_access = Access(options);
   rpc.infer_threads = number("grpc-infer-thread-count");
   rpc.keepalive_time_ms = number("grpc-keepalive-time");
   rpc.keepalive_timeout_ms = number("grpc-keepalive-timeout");
@@ -53,12 +60,6 @@ protocol::RpcFrontend::Options RpcOptions(const Options& options) {
     rpc.max_connection_age_grace_ms = grace;
   }
   return rpc;
-}
-
-protocol::AdminAccess Access(const Options& options) {
-  const std::string& access = options.Text("admin-access");
-  if (access == "open") return protocol::AdminAccess::kOpen;
-  return access == "off" ? protocol::AdminAccess::kOff : protocol::AdminAccess::kLoopback;
 }
 
 }  // namespace

@@ -147,10 +147,7 @@ Status Options::Check() const {
     }
     for (const std::string& text : value.texts) HADRON_RETURN_IF_ERROR(CheckValue(row, text));
   }
-  if (const std::string& mode = Text("model-control-mode"); mode != "none") {
-    return base::Unimplemented(
-        fmt::format("--model-control-mode={}: only 'none' is supported in this version", mode));
-  }
+  HADRON_RETURN_IF_ERROR(CheckModels());
   const std::string& access = Text("admin-access");
   if (access != "loopback" && access != "open" && access != "off") {
     return InvalidArgument(
@@ -165,6 +162,31 @@ Status Options::Check() const {
     return InvalidArgument("--gpu-memory-fraction: must be above 0 and at most 1");
   }
   return DefaultMaxBatchSize().CloneStatus();
+}
+
+StatusOr<model::ControlMode> Options::ControlMode() const {
+  using Mode = model::ControlMode;
+  const std::string& text = Text("model-control-mode");
+  for (const Mode mode : {Mode::kNone, Mode::kPoll, Mode::kExplicit, Mode::kDemand}) {
+    if (text == model::ControlModeName(mode)) return mode;
+  }
+  return InvalidArgument(
+      fmt::format("--model-control-mode: '{}' is not none, poll, explicit or demand", text));
+}
+
+Status Options::CheckModels() const {
+  HADRON_ASSIGN_OR_RETURN(const model::ControlMode mode, ControlMode());
+  const std::vector<std::string>& models = Texts("load-model");
+  const bool calls = mode == model::ControlMode::kExplicit || mode == model::ControlMode::kDemand;
+  if (!models.empty() && !calls) {
+    return InvalidArgument(
+        "--load-model needs --model-control-mode=explicit or demand; the other modes load every "
+        "model");
+  }
+  if (models.size() > 1 && std::ranges::find(models, "*") != models.end()) {
+    return InvalidArgument("--load-model=* loads every model: give it alone");
+  }
+  return {};
 }
 
 const Options::Value& Options::Get(std::string_view name) const {

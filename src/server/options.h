@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "model/lifecycle.h"
 
 namespace hadron::server {
 
@@ -54,6 +55,8 @@ class Options {
   std::vector<std::string> Repositories() const;
   /// Value of --backend-config's default-max-batch-size.
   base::StatusOr<std::int64_t> DefaultMaxBatchSize() const;
+  /// Value of --model-control-mode.
+  base::StatusOr<model::ControlMode> ControlMode() const;
   /// Options that are accepted and ignored and were given.
   std::vector<std::string> IgnoredOptions() const;
 
@@ -63,6 +66,7 @@ class Options {
     bool given = false;
   };
   base::Status Check() const;
+  base::Status CheckModels() const;
   const Value& Get(std::string_view name) const;
 
   std::map<std::string, Value, std::less<>> values_;

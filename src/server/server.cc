@@ -50,11 +50,10 @@ std::uint64_t RequestBudget(const Options& options) {
 class Server::Events final : public model::ModelManager::Observer {
  public:
   explicit Events(serving::DeviceScheduler& scheduler) : scheduler_(scheduler) {}
-  void OnReady(const model::ModelHandle& version) override {
-    version->metrics().SetState("READY");
-    scheduler_.Add(version);
+  void OnReady(const model::ModelHandle& version) override { scheduler_.Add(version); }
+  void OnGone(const model::ModelVersion& version, base::Task released) override {
+    scheduler_.Remove(version, std::move(released));
   }
-  void OnGone(const model::ModelHandle& version) override { scheduler_.Remove(version.get()); }
 
   std::promise<Status> loaded;
 
@@ -92,8 +91,9 @@ void Server::MakeServing() {
   scheduler_ = std::make_unique<serving::DeviceScheduler>(
       serving::DeviceScheduler::Dependencies{{lane_.get()}, &load_, &clock_});
   engine_ = std::make_unique<serving::InferenceEngine>(
-      serving::InferenceEngine::Options{options_.Uint("max-inflight")}, *scheduler_,
-      metrics_.server(), clock_);
+      serving::InferenceEngine::Options{options_.Uint("max-inflight"),
+                                        milliseconds(options_.Uint("model-restore-timeout-ms"))},
+      *scheduler_, metrics_.server(), clock_);
   events_ = std::make_unique<Events>(*scheduler_);
   model::VersionLoader::Options loading;
   loading.disable_auto_complete =
@@ -109,12 +109,29 @@ void Server::MakeServing() {
       std::move(loading),
       model::VersionLoader::Dependencies{&device, host_.get(), &kernels_, &lane_executor_,
                                          &metrics_, &clock_, programs_.get()});
-  std::vector<storage::ObjectStore*> stores;
-  for (const auto& store : stores_) stores.push_back(store.get());
-  models_ = std::make_unique<model::ModelManager>(
-      model::ModelManager::Options{model::ControlMode::kNone, options_.Text("model-config-name")},
-      model::ModelManager::Dependencies{std::move(stores), loader_.get(), &control_, &load_},
-      *events_);
+  MakeModels();
+}
+
+void Server::MakeModels() {
+  model::ModelManager::Options options;
+  options.control_mode = *options_.ControlMode();
+  options.model_config_name = options_.Text("model-config-name");
+  options.load_models = options_.Texts("load-model");
+  options.poll_interval = seconds(options_.Uint("repository-poll-secs"));
+  options.load_retries = static_cast<unsigned>(options_.Uint("model-load-retry-count"));
+  model::ModelManager::Dependencies dependencies;
+  for (const auto& store : stores_) dependencies.stores.push_back(store.get());
+  dependencies.loader = loader_.get();
+  dependencies.control = &control_;
+  dependencies.load = &load_;
+  dependencies.clock = &clock_;
+  dependencies.metrics = &metrics_;
+  dependencies.post_at = [this](base::TimePoint when, base::Task task) {
+    control_.PostAt(when, std::move(task));
+  };
+  dependencies.open_directory = OpenDirectory;
+  models_ =
+      std::make_unique<model::ModelManager>(std::move(options), std::move(dependencies), *events_);
 }
 
 void Server::RefreshMetrics() {
@@ -154,6 +171,7 @@ bool Server::Drain(const std::atomic<bool>& hurry) {
   if (rest_) rest_->StopAccepting();
   const bool answered = WaitUntil(end, hurry, [this] { return engine_->inflight() == 0; });
   engine_->StopAdmission();
+  models_->Stop();
   scheduler_->Stop();
   const bool written = !rest_ || rest_->WaitForAnswers(end);
   if (rpc_) {
@@ -178,6 +196,7 @@ void Server::RefuseUntilQuiet(base::TimePoint end, const std::atomic<bool>& hurr
 }
 
 void Server::JoinThreads() {
+  if (models_) models_->Stop();  // calls that wait for a model end before their doors are shut
   if (scheduler_) scheduler_->Stop();
   if (rpc_) rpc_->Shutdown(clock_.Now());
   if (rest_) rest_->Stop();

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "device/device.h"
 #include "model/model_manager.h"
+#include "model/version_loader.h"
 #include "net/memory_budget.h"
 #include "plan/lane.h"
 #include "protocol/rest_frontend.h"
@@ -55,6 +56,9 @@ class Server {
   void StartFrontends();
   void SampleGauges();
   void MakeServing();
+  void MakeModels();
+  /// The store over a directory of this machine.
+  static base::StatusOr<std::unique_ptr<storage::ObjectStore>> OpenDirectory(std::string path);
   void RefreshMetrics();
   void RefuseUntilQuiet(base::TimePoint end, const std::atomic<bool>& hurry);
   void JoinThreads();

@@ -83,6 +83,10 @@ StatusOr<backend::TuneMode> Tuning(const std::string& name) {
 
 }  // namespace
 
+StatusOr<std::unique_ptr<storage::ObjectStore>> Server::OpenDirectory(std::string path) {
+  return storage::OpenLocalStore(std::move(path));
+}
+
 Status Server::OpenRepositories() {
   const std::vector<std::string> urls = options_.Repositories();
   if (urls.empty()) {

@@ -1,6 +1,7 @@
 #include "serving/device_scheduler.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "serving/batch_run.h"
 #include "serving/dynamic_batcher.h"
@@ -26,20 +27,26 @@ DeviceScheduler::~DeviceScheduler() = default;
 void DeviceScheduler::Add(const model::ModelHandle& version) {
   base::MutexLock lock(mutex_);
   Queue& queue = queues_[version.get()];
-  queue.version = version;
+  queue.version = version.get();
   queue.scheduler = std::make_unique<DynamicBatcher>(version->config_ptr());
 }
 
-void DeviceScheduler::Remove(const model::ModelVersion* version) {
-  std::vector<Pending> waiting;
-  {
-    base::MutexLock lock(mutex_);
-    const auto it = queues_.find(version);
-    if (it == queues_.end()) return;
-    waiting = it->second.scheduler->TakeAll();
+void DeviceScheduler::Remove(const model::ModelVersion& version, base::Task released) {
+  base::MutexLock lock(mutex_);
+  const auto it = queues_.find(&version);
+  if (it != queues_.end()) {
+    HADRON_CHECK(it->second.scheduler->queued() == 0);  // a request has a handle
     queues_.erase(it);
   }
-  for (Pending& pending : waiting) Refuse(std::move(pending), Gone(*version));
+  departures_.push_back({version.weights().get(), std::move(released)});
+  Notify();
+}
+
+void DeviceScheduler::Depart(std::vector<Departure> departures) {
+  for (Departure& departure : departures) {
+    for (plan::Lane* lane : deps_.lanes) lane->Forget(departure.weights);
+    departure.released();
+  }
 }
 
 void DeviceScheduler::Enqueue(InferenceRequest request, OnDone done) {
@@ -100,7 +107,8 @@ std::optional<Batch> DeviceScheduler::NextBatch(std::optional<base::TimePoint>& 
       wake_at = std::min(wake_at.value_or(*decision.wake_at), *decision.wake_at);
     if (decision.requests.empty()) continue;
     last_served_ = it->first;
-    Batch batch{model::ResidencyPin(queue.version), std::move(decision.requests), 0};
+    Batch batch{model::ResidencyPin(decision.requests.front().request.model),
+                std::move(decision.requests), 0};
     for (const Pending& pending : batch.requests) batch.rows += pending.request.rows;
     queue.version->metrics().pending.Add(-static_cast<std::int64_t>(batch.requests.size()));
     return batch;
@@ -188,11 +196,25 @@ bool DeviceScheduler::Idle() const {
   return prepared_.empty() && alone_.empty() && ordered_ == 0 && running_ == 0;
 }
 
+bool DeviceScheduler::Rest(std::optional<base::TimePoint> wake_at) {
+  if (stopping_ && Idle()) return false;
+  if (!signalled_) {
+    if (wake_at) {
+      wake_.WaitUntil(mutex_, *wake_at);
+    } else {
+      wake_.Wait(mutex_);
+    }
+  }
+  signalled_ = false;
+  return true;
+}
+
 bool DeviceScheduler::Step() {
   std::optional<base::TimePoint> wake_at;
   Expired expired;
   std::optional<Prepared> start;
   std::optional<Batch> batch;
+  std::vector<Departure> departures = std::exchange(departures_, {});
   plan::Lane* lane = nullptr;
   if (!prepared_.empty()) {
     lane = LaneFor(*prepared_.front().plan);
@@ -203,21 +225,11 @@ bool DeviceScheduler::Step() {
   } else if (AnyLaneFree()) {
     batch = alone_.empty() ? NextBatch(wake_at, expired) : TakeAlone();
   }
-  if (!start && !batch && expired.empty()) {
-    if (stopping_ && Idle()) return false;
-    if (!signalled_) {
-      if (wake_at) {
-        wake_.WaitUntil(mutex_, *wake_at);
-      } else {
-        wake_.Wait(mutex_);
-      }
-    }
-    signalled_ = false;
-    return true;
-  }
+  if (!start && !batch && expired.empty() && departures.empty()) return Rest(wake_at);
   // Everything below may call back into this object or take its time: not under the lock.
   mutex_.Unlock();
   for (auto& [pending, status] : expired) Refuse(std::move(pending), std::move(status));
+  Depart(std::move(departures));
   if (batch) Prepare(std::move(*batch));
   if (start) Start(std::move(*start), *lane);
   mutex_.Lock();

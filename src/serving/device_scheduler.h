@@ -32,9 +32,12 @@ class DeviceScheduler {
   explicit DeviceScheduler(Dependencies dependencies);
   ~DeviceScheduler();
 
-  /// A version begins or ceases to take requests; what still waits for it is refused.
+  /// A version begins to take requests, and takes them for as long as somebody has a handle of it:
+  /// one that was acquired before the version was replaced is as good as any.
   void Add(const model::ModelHandle& version);
-  void Remove(const model::ModelVersion* version);
+  /// Nobody has a handle of the version any more. `released` is called, on the `dev` thread, when
+  /// the lanes have forgotten its weights.
+  void Remove(const model::ModelVersion& version, base::Task released);
 
   /// Takes the request, or completes it with the refusal.
   void Enqueue(InferenceRequest request, OnDone done);
@@ -49,13 +52,20 @@ class DeviceScheduler {
     Batch batch;
     std::shared_ptr<const plan::ExecutionPlan> plan;
   };
+  /// The queue of a version; no handle, which the requests in it have.
   struct Queue {
-    model::ModelHandle version;
+    const model::ModelVersion* version = nullptr;
     std::unique_ptr<Scheduler> scheduler;
+  };
+  struct Departure {
+    const plan::WeightBinding* weights = nullptr;
+    base::Task released;
   };
   using Expired = std::vector<std::pair<Pending, base::Status>>;
 
   bool Step() HADRON_REQUIRES(mutex_);
+  /// There is nothing to do just now: sleeps, or says that this is the end.
+  bool Rest(std::optional<base::TimePoint> wake_at) HADRON_REQUIRES(mutex_);
   plan::Lane* LaneFor(const plan::ExecutionPlan& plan) const;
   bool AnyLaneFree() const;
   std::optional<Batch> NextBatch(std::optional<base::TimePoint>& wake_at, Expired& expired)
@@ -68,6 +78,7 @@ class DeviceScheduler {
   /// Runs the requests of a failed batch one by one: only the one at fault shall fail.
   void RunAlone(Batch batch);
   void Finished();
+  void Depart(std::vector<Departure> departures);
   void Notify() HADRON_REQUIRES(mutex_);
   bool Idle() const HADRON_REQUIRES(mutex_);
 
@@ -78,8 +89,9 @@ class DeviceScheduler {
   const model::ModelVersion* last_served_ HADRON_GUARDED_BY(mutex_) = nullptr;
   std::deque<Prepared> prepared_ HADRON_GUARDED_BY(mutex_);
   std::deque<Batch> alone_ HADRON_GUARDED_BY(mutex_);  ///< single requests of failed batches
-  int ordered_ HADRON_GUARDED_BY(mutex_) = 0;          ///< batches that wait for a plan to be made
-  int running_ HADRON_GUARDED_BY(mutex_) = 0;          ///< runs whose completion has not ended
+  std::vector<Departure> departures_ HADRON_GUARDED_BY(mutex_);
+  int ordered_ HADRON_GUARDED_BY(mutex_) = 0;  ///< batches that wait for a plan to be made
+  int running_ HADRON_GUARDED_BY(mutex_) = 0;  ///< runs whose completion has not ended
   bool stopping_ HADRON_GUARDED_BY(mutex_) = false;
   bool signalled_ HADRON_GUARDED_BY(mutex_) = false;
 };

@@ -1,5 +1,7 @@
 #include "serving/inference_engine.h"
 
+#include <algorithm>
+
 #include "serving/device_scheduler.h"
 
 namespace hadron::serving {
@@ -8,29 +10,76 @@ InferenceEngine::InferenceEngine(Options options, DeviceScheduler& scheduler,
                                  telemetry::ServerMetrics& metrics, const base::Clock& clock)
     : options_(options), scheduler_(scheduler), metrics_(metrics), clock_(clock) {}
 
-void InferenceEngine::Infer(InferenceRequest request, OnDone done) {
-  const auto refuse = [&](base::Status status) {
-    InferenceResponse response;
-    response.status = std::move(status);
-    done(std::move(response));
-  };
+Place::~Place() {
+  if (engine_ == nullptr) return;
+  StopMeter();
+  engine_->inflight_.fetch_sub(1);
+}
+
+void Place::StopMeter() {
+  if (metered_) engine_->metrics_.inflight.Finish(engine_->clock_.Now());
+  metered_ = false;
+}
+
+base::StatusOr<Place> InferenceEngine::Admit() {
   if (stopped_.load()) {
-    return refuse(base::Unavailable("Server exiting", base::RefusalCause::kDraining));
+    return base::Unavailable("Server exiting", base::RefusalCause::kDraining);
   }
   const std::uint64_t running = inflight_.fetch_add(1) + 1;
   if (options_.max_inflight > 0 && running > options_.max_inflight) {
     inflight_.fetch_sub(1);
-    return refuse(base::Unavailable(
+    return base::Unavailable(
         "the server answers as many requests as --max-inflight allows; try again later",
-        base::RefusalCause::kQueue));
+        base::RefusalCause::kQueue);
   }
   metrics_.inflight.Start(clock_.Now());
-  scheduler_.Enqueue(std::move(request),
-                     [this, done = std::move(done)](InferenceResponse response) mutable {
-                       metrics_.inflight.Finish(clock_.Now());
-                       done(std::move(response));
-                       inflight_.fetch_sub(1);
-                     });
+  return Place(this);
+}
+
+void InferenceEngine::Infer(InferenceRequest request, OnDone done, Place place) {
+  if (!place.taken()) {
+    auto admitted = Admit();
+    if (!admitted.ok()) {
+      InferenceResponse response;
+      response.status = std::move(admitted).status();
+      return done(std::move(response));
+    }
+    place = std::move(*admitted);
+  }
+  // Who has the answer and reads the meter finds the request ended; the drain waits for `done`.
+  scheduler_.Enqueue(std::move(request), [this, done = std::move(done), place = std::move(place)](
+                                             InferenceResponse response) mutable {
+    place.StopMeter();
+    done(std::move(response));
+    place = {};
+  });
+}
+
+void InferenceEngine::Await(model::ModelManager& models, Wanted wanted, OnModel done) {
+  auto place = Admit();
+  if (!place.ok()) return done(std::move(place).status(), {});
+  Fetch(models, std::move(wanted),
+        [done = std::move(done),
+         place = std::move(*place)](base::StatusOr<model::ModelHandle> found) mutable {
+          done(std::move(found), std::move(place));
+        });
+}
+
+void InferenceEngine::Fetch(model::ModelManager& models, Wanted wanted,
+                            base::UniqueFunction<void(base::StatusOr<model::ModelHandle>)> done) {
+  constexpr std::uint64_t kMaxUs = 365ULL * 24 * 3600 * 1'000'000;
+  base::Duration patience = options_.restore_timeout;
+  if (wanted.timeout_us > 0) {
+    patience = std::min<base::Duration>(
+        patience, std::chrono::microseconds(std::min(wanted.timeout_us, kMaxUs)));
+  }
+  model::Acquirer acquirer;
+  acquirer.model = std::move(wanted.model);
+  acquirer.version = wanted.version;
+  acquirer.deadline = clock_.Now() + patience;
+  acquirer.cancelled = std::move(wanted.cancelled);
+  acquirer.done = std::move(done);
+  models.Acquire(std::move(acquirer));
 }
 
 }  // namespace hadron::serving

@@ -1,10 +1,17 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "base/unique_function.h"
+#include "model/model_manager.h"
 #include "serving/inference_request.h"
 #include "telemetry/metrics.h"
 
@@ -12,15 +19,55 @@ namespace hadron::serving {
 
 class DeviceScheduler;
 
+class InferenceEngine;
+
+/// A place among the requests in flight; gives it back when it dies, on any thread. Move-only; an
+/// empty one holds nothing. Outlived by its engine.
+class Place {
+ public:
+  Place() = default;
+  Place(Place&& other) noexcept
+      : engine_(std::exchange(other.engine_, nullptr)), metered_(other.metered_) {}
+  Place& operator=(Place&& other) noexcept {
+    std::swap(engine_, other.engine_);
+    std::swap(metered_, other.metered_);
+    return *this;
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  ~Place();
+
+  bool taken() const { return engine_ != nullptr; }
+
+ private:
+  friend class InferenceEngine;
+  explicit Place(InferenceEngine* engine) : engine_(engine) {}
+  void StopMeter();
+
+  InferenceEngine* engine_ = nullptr;
+  bool metered_ = true;
+};
+
 /// The façade the protocols use: admission, then the scheduler of the device that serves the
 /// model. Thread-safe.
 ///
-///     auto handle = manager.Acquire("digits", std::nullopt);
+///     auto handle = manager.Find("digits", std::nullopt);
 ///     engine.Infer(std::move(request), [](InferenceResponse r) { ... });
 class InferenceEngine {
  public:
+  /// The model of a request that has to wait for it.
+  struct Wanted {
+    std::string model;
+    std::optional<std::int64_t> version;
+    std::uint64_t timeout_us = 0;  ///< the request's own; 0 = none
+    std::shared_ptr<const std::atomic<bool>> cancelled;
+  };
+  using OnModel = base::UniqueFunction<void(base::StatusOr<model::ModelHandle>, Place)>;
+
   struct Options {
     std::uint64_t max_inflight = 0;  ///< 0 = no limit
+    /// How long a request waits for its model to be loaded, at most.
+    base::Duration restore_timeout = std::chrono::seconds(30);
   };
   /// The references outlive the engine.
   InferenceEngine(Options options, DeviceScheduler& scheduler, telemetry::ServerMetrics& metrics,
@@ -28,13 +75,24 @@ class InferenceEngine {
 
   /// Takes the request; `done` is called exactly once, possibly before this returns (refusals).
   /// UNAVAILABLE with cause kDraining after StopAdmission() and kQueue above max_inflight.
-  void Infer(InferenceRequest request, OnDone done);
+  /// `place`: one that the request has already, from Await.
+  void Infer(InferenceRequest request, OnDone done, Place place = {});
+  /// Has the model loaded for a request, which counts as in flight from now on and takes its place
+  /// along to Infer. It waits no longer than its own timeout, --model-restore-timeout-ms, or its
+  /// client. `done` is called exactly once, possibly before this returns, and must be short.
+  void Await(model::ModelManager& models, Wanted wanted, OnModel done);
+  /// The same for calls that are no inference and take no place.
+  void Fetch(model::ModelManager& models, Wanted wanted,
+             base::UniqueFunction<void(base::StatusOr<model::ModelHandle>)> done);
   /// From now on new requests are refused.
   void StopAdmission() { stopped_.store(true); }
   /// Accepted and not yet answered.
   std::uint64_t inflight() const { return inflight_.load(); }
 
  private:
+  friend class Place;
+  base::StatusOr<Place> Admit();
+
   const Options options_;
   DeviceScheduler& scheduler_;
   telemetry::ServerMetrics& metrics_;

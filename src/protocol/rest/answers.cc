@@ -47,9 +47,15 @@ void WriteBatchStats(JsonWriter& json, const model::StatisticsSnapshot& stats) {
   json.EndArray();
 }
 
-void WriteMemory(JsonWriter& json, const model::ModelVersion& version) {
+void WriteMemory(JsonWriter& json, const model::ModelHandle& handle) {
+  json.Key("memory_usage").BeginArray();
+  if (handle == nullptr) {
+    json.EndArray();
+    return;
+  }
+  const model::ModelVersion& version = *handle;
   const bool cpu = version.compiled().device_class().find("gpu") == std::string::npos;
-  json.Key("memory_usage").BeginArray().BeginObject();
+  json.BeginObject();
   json.Key("type").String(cpu ? "CPU" : "GPU").Key("id").Int(0);
   json.Key("byte_size").Int(version.compiled().weights()->total_bytes());
   json.EndObject().EndArray();
@@ -80,20 +86,20 @@ std::string ModelMetadataJson(const model::ModelVersion& version,
   return json.Take();
 }
 
-std::string StatisticsJson(std::span<const model::ModelHandle> versions) {
+std::string StatisticsJson(std::span<const StatisticsTarget> versions) {
   JsonWriter json;
   json.BeginObject().Key("model_stats").BeginArray();
-  for (const model::ModelHandle& version : versions) {
-    const model::StatisticsSnapshot stats = version->statistics().Snapshot();
-    json.BeginObject().Key("name").String(version->name());
-    json.Key("version").String(std::to_string(version->version()));
+  for (const StatisticsTarget& version : versions) {
+    const model::StatisticsSnapshot stats = version.Read();
+    json.BeginObject().Key("name").String(version.name);
+    json.Key("version").String(std::to_string(version.version));
     json.Key("last_inference").Int(stats.last_inference_ms);
     json.Key("inference_count").Int(stats.inference_count);
     json.Key("execution_count").Int(stats.execution_count);
     WriteInferStats(json, stats);
     json.Key("response_stats").BeginObject().EndObject();
     WriteBatchStats(json, stats);
-    WriteMemory(json, *version);
+    WriteMemory(json, version.handle);
     json.EndObject();
   }
   json.EndArray().EndObject();

@@ -18,7 +18,7 @@ std::string ServerMetadataJson(const ServerState::Info& info);
 /// `versions`: those the metadata lists.
 std::string ModelMetadataJson(const model::ModelVersion& version,
                               std::span<const std::int64_t> versions);
-std::string StatisticsJson(std::span<const model::ModelHandle> versions);
+std::string StatisticsJson(std::span<const StatisticsTarget> versions);
 std::string IndexJson(std::span<const IndexEntry> entries);
 
 /// The six log settings.

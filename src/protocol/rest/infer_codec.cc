@@ -260,6 +260,23 @@ base::StatusOr<DecodedInfer> DecodeInfer(const net::HttpRequest& http, model::Mo
   return out;
 }
 
+base::StatusOr<std::uint64_t> PeekTimeout(const net::HttpRequest& http,
+                                          std::uint64_t max_input_bytes) {
+  HADRON_ASSIGN_OR_RETURN(const base::IoBuf body, PlainBody(http, max_input_bytes));
+  HADRON_ASSIGN_OR_RETURN(const std::size_t json_length, JsonLength(http, body.size()));
+  if (json_length == 0) return std::uint64_t{0};
+  HADRON_RETURN_IF_ERROR(CheckJsonSize(json_length, max_input_bytes));
+  const base::IoBuf json = body.Sub(0, json_length).Flatten();
+  HADRON_ASSIGN_OR_RETURN(InferHeader header,
+                          ParseInferHeader(base::AsText(json.bytes()), max_input_bytes));
+  InferenceRequest request;
+  for (auto& [key, value] : header.parameters) {
+    HADRON_RETURN_IF_ERROR(SetParameter(request, key, std::move(value),
+                                        "Unable to parse '" + base::EscapeControl(key) + "'"));
+  }
+  return request.timeout_us;
+}
+
 net::HttpResponse EncodeInfer(const model::ModelVersion& model, const ResponseForm& form,
                               const serving::InferenceResponse& response) {
   if (!response.status.ok()) return FailureResponse(response.status);

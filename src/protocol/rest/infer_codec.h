@@ -42,6 +42,11 @@ struct DecodedInfer {
 base::StatusOr<DecodedInfer> DecodeInfer(const net::HttpRequest& http, model::ModelHandle model,
                                          std::uint64_t max_input_bytes);
 
+/// The request's own queue timeout in microseconds (0 = none), read before its model is known: how
+/// long it may wait for that. The failure of a body that no model could read.
+base::StatusOr<std::uint64_t> PeekTimeout(const net::HttpRequest& http,
+                                          std::uint64_t max_input_bytes);
+
 /// The answer, compressed when the client wants it. Result bytes are referred to, not copied, when
 /// they travel in binary.
 net::HttpResponse EncodeInfer(const model::ModelVersion& model, const ResponseForm& form,

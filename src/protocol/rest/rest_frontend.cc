@@ -19,7 +19,7 @@ RestFrontend::RestFrontend(std::unique_ptr<Handler> handler,
     : handler_(std::move(handler)), server_(std::move(server)) {}
 RestFrontend::~RestFrontend() = default;
 
-void RestFrontend::Attach(const model::ModelManager& models, serving::InferenceEngine& engine) {
+void RestFrontend::Attach(model::ModelManager& models, serving::InferenceEngine& engine) {
   handler_->Attach(models, engine);
 }
 

@@ -1,39 +1,14 @@
 #include "protocol/rest/rest_handler.h"
 
-#include <fmt/format.h>
-
-#include <chrono>
-
-#include "base/bytes.h"
-#include "base/strings.h"
 #include "protocol/rest/answers.h"
+#include "protocol/rest/find_model.h"
 #include "protocol/rest/infer_codec.h"
-#include "protocol/rest/infer_header.h"
-#include "protocol/status_map.h"
 
 namespace hadron::protocol {
 namespace {
 
 using net::HttpRequest;
 using net::HttpResponse;
-
-/// The handle of a route's model and version.
-base::StatusOr<model::ModelHandle> Acquire(const Route& route, const model::ModelManager& models) {
-  HADRON_ASSIGN_OR_RETURN(
-      const std::optional<std::int64_t> version,
-      ParseVersion(route.version, "failed to get model version from specified version string"));
-  return models.Acquire(route.model, version);
-}
-
-/// Names that could leave the repository's directory.
-base::Status CheckModelName(std::string_view name) {
-  if (base::Trim(name).empty()) return base::InvalidArgument("Model name cannot be empty");
-  if (name == ".." || name == "." || name.find('/') != std::string_view::npos) {
-    return base::InvalidArgument(fmt::format(
-        "model name must not contain path traversal characters: '{}'", base::EscapeControl(name)));
-  }
-  return base::OkStatus();
-}
 
 /// A browser's page of another origin may not act for its user.
 bool IsCrossSite(const HttpRequest& request) {
@@ -45,12 +20,9 @@ bool IsCrossSite(const HttpRequest& request) {
          origin->substr(host + 3) != request.headers.Find("Host").value_or("");
 }
 
-double Seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 }  // namespace
 
-void RestFrontend::Handler::Attach(const model::ModelManager& models,
-                                   serving::InferenceEngine& engine) {
+void RestFrontend::Handler::Attach(model::ModelManager& models, serving::InferenceEngine& engine) {
   engine_.store(&engine);
   models_.store(&models);
 }
@@ -78,7 +50,8 @@ std::optional<HttpResponse> RestFrontend::Handler::Refuse(const HttpRequest& hea
   if (auto refusal = CheckRoute(route, head)) return refusal;
   const model::ModelManager* models = models_.load();
   if (route.endpoint != Endpoint::kInfer || models == nullptr) return std::nullopt;
-  auto handle = Acquire(route, *models);
+  if (models->control_mode() == model::ControlMode::kDemand) return std::nullopt;
+  auto handle = FindModel(route, *models);
   if (handle.ok()) return std::nullopt;
   return FailureResponse(std::move(handle).status());
 }
@@ -88,10 +61,19 @@ void RestFrontend::Handler::Handle(HttpRequest request, net::HttpResponder respo
   if (auto refusal = CheckRoute(route, request)) {
     return std::move(responder).Send(std::move(*refusal));
   }
-  if (route.endpoint == Endpoint::kInfer && models_.load() != nullptr) {
-    return Infer(route, request, std::move(responder));
+  if (models_.load() == nullptr) return std::move(responder).Send(Answer(route, request));
+  switch (route.endpoint) {
+    case Endpoint::kInfer:
+      return Infer(route, std::move(request), std::move(responder));
+    case Endpoint::kModelMetadata:
+    case Endpoint::kModelConfig:
+      return Describe(route, request, std::move(responder));
+    case Endpoint::kLoad:
+    case Endpoint::kUnload:
+      return ChangeModel(route, request, std::move(responder));
+    default:
+      return std::move(responder).Send(Answer(route, request));
   }
-  std::move(responder).Send(Answer(route, request));
 }
 
 HttpResponse RestFrontend::Handler::Answer(const Route& route, const HttpRequest& request) const {
@@ -131,19 +113,12 @@ HttpResponse RestFrontend::Handler::Answer(const Route& route, const HttpRequest
 HttpResponse RestFrontend::Handler::AnswerWithModels(const Route& route, const HttpRequest& request,
                                                      const model::ModelManager& models) const {
   switch (route.endpoint) {
-    case Endpoint::kModelMetadata:
-      return ModelMetadata(route, models);
     case Endpoint::kModelReady:
       return ModelReady(route, models);
-    case Endpoint::kModelConfig:
-      return ModelConfig(route, models);
     case Endpoint::kStatistics:
       return Statistics(route, models);
     case Endpoint::kIndex:
       return Index(request, models);
-    case Endpoint::kLoad:
-    case Endpoint::kUnload:
-      return ChangeModel(route, request, models);
     default:
       return net::ErrorResponse(404, "Not Found");
   }
@@ -177,107 +152,7 @@ base::Status RestFrontend::Handler::CheckAdmin(const HttpRequest& request) const
   if (IsCrossSite(request)) {
     return base::PermissionDenied("changing calls are not accepted from pages of another origin");
   }
-  const AdminAccess access = options_.admin_access;
-  const bool allowed = access == AdminAccess::kOpen ||
-                       (access == AdminAccess::kLoopback && request.peer_is_loopback);
-  if (allowed) return base::OkStatus();
-  return base::PermissionDenied(
-      fmt::format("changing calls are accepted from {}; see --admin-access",
-                  access == AdminAccess::kOff ? "nobody" : "this host only"));
-}
-
-// ---- models -------------------------------------------------------------------------------------
-
-HttpResponse RestFrontend::Handler::ModelMetadata(const Route& route,
-                                                  const model::ModelManager& models) const {
-  auto handle = Acquire(route, models);
-  if (!handle.ok()) return FailureResponse(std::move(handle).status());
-  std::vector<std::int64_t> versions = {(*handle)->version()};
-  if (route.version.empty()) {
-    const auto catalogue = models.catalogue();
-    const auto entry = catalogue->models.find(route.model);
-    if (entry != catalogue->models.end()) versions = ReadyVersions(entry->second);
-  }
-  return net::JsonResponse(ModelMetadataJson(**handle, versions));
-}
-
-HttpResponse RestFrontend::Handler::ModelReady(const Route& route,
-                                               const model::ModelManager& models) const {
-  auto handle = Acquire(route, models);
-  if (!handle.ok()) return FailureResponse(std::move(handle).status());
-  return net::JsonResponse("{\"name\":" + base::JsonQuote(route.model) + ",\"ready\":true}");
-}
-
-HttpResponse RestFrontend::Handler::ModelConfig(const Route& route,
-                                                const model::ModelManager& models) const {
-  auto handle = Acquire(route, models);
-  if (!handle.ok()) return FailureResponse(std::move(handle).status());
-  return net::JsonResponse((*handle)->config().ToJson());
-}
-
-HttpResponse RestFrontend::Handler::Statistics(const Route& route,
-                                               const model::ModelManager& models) const {
-  auto version =
-      ParseVersion(route.version, "failed to get model version from specified version string");
-  if (!version.ok()) return FailureResponse(std::move(version).status());
-  auto targets = StatisticsTargets(*models.catalogue(), route.model, *version);
-  if (!targets.ok()) return FailureResponse(std::move(targets).status());
-  return net::JsonResponse(StatisticsJson(*targets));
-}
-
-HttpResponse RestFrontend::Handler::Index(const HttpRequest& request,
-                                          const model::ModelManager& models) const {
-  auto body = PlainBody(request, options_.max_input_bytes);
-  if (!body.ok()) return FailureResponse(std::move(body).status());
-  const base::IoBuf flat = body->Flatten();
-  auto ready = ParseIndexRequest(base::AsText(flat.bytes()));
-  if (!ready.ok()) return FailureResponse(std::move(ready).status());
-  return net::JsonResponse(IndexJson(RepositoryIndex(*models.catalogue(), *ready)));
-}
-
-HttpResponse RestFrontend::Handler::ChangeModel(const Route& route, const HttpRequest& request,
-                                                const model::ModelManager& models) const {
-  const base::Status named = CheckModelName(route.model);
-  if (!named.ok()) return FailureResponse(named);
-  const model::ControlMode mode = models.control_mode();
-  if (mode == model::ControlMode::kNone || mode == model::ControlMode::kPoll) {
-    return FailureResponse(base::Unavailable(std::string(kLoadNotAllowed)));
-  }
-  const base::Status admin = CheckAdmin(request);
-  if (!admin.ok()) return FailureResponse(admin);
-  return FailureResponse(base::Unimplemented("load and unload calls are not supported"));
-}
-
-// ---- inference ----------------------------------------------------------------------------------
-
-void RestFrontend::Handler::Infer(const Route& route, const HttpRequest& request,
-                                  net::HttpResponder responder) {
-  const base::TimePoint received = services_.clock->Now();
-  auto handle = Acquire(route, *models_.load());
-  if (!handle.ok()) {
-    return std::move(responder).Send(FailureResponse(std::move(handle).status()));
-  }
-  const model::ModelHandle model = *handle;
-  auto decoded = DecodeInfer(request, model, options_.max_input_bytes);
-  if (!decoded.ok()) {
-    model->metrics().ObserveRequest(telemetry::Protocol::kRest, decoded.code(),
-                                    Seconds(services_.clock->Now() - received));
-    return std::move(responder).Send(FailureResponse(std::move(decoded).status()));
-  }
-  decoded->request.received = received;
-  // The device's thread only hands the result over; it becomes bytes on the connection's thread.
-  engine_.load()->Infer(
-      std::move(decoded->request),
-      [this, model, received, form = std::move(decoded->form),
-       responder = std::move(responder)](serving::InferenceResponse response) mutable {
-        std::move(responder).SendMade(
-            [this, model, received, form = std::move(form), response = std::move(response)]() {
-              HttpResponse http = EncodeInfer(*model, form, response);
-              model->metrics().ObserveRequest(telemetry::Protocol::kRest, response.status.code(),
-                                              Seconds(services_.clock->Now() - received));
-              return http;
-            });
-      });
+  return CheckAdminAccess(options_.admin_access, request.peer_is_loopback);
 }
 
 }  // namespace hadron::protocol

@@ -14,7 +14,7 @@ class RestFrontend::Handler final : public net::HttpHandler {
  public:
   Handler(Options options, Services services) : options_(options), services_(services) {}
 
-  void Attach(const model::ModelManager& models, serving::InferenceEngine& engine);
+  void Attach(model::ModelManager& models, serving::InferenceEngine& engine);
 
   std::optional<net::HttpResponse> Refuse(const net::HttpRequest& head) override;
   void Handle(net::HttpRequest request, net::HttpResponder responder) override;
@@ -29,22 +29,33 @@ class RestFrontend::Handler final : public net::HttpHandler {
 
   net::HttpResponse Live() const;
   net::HttpResponse Ready() const;
-  net::HttpResponse ModelMetadata(const Route& route, const model::ModelManager& models) const;
+  // Models (rest_models.cc).
+  /// Metadata and configuration: of a model that is not loaded yet, once it is.
+  void Describe(const Route& route, const net::HttpRequest& request,
+                net::HttpResponder responder) const;
   net::HttpResponse ModelReady(const Route& route, const model::ModelManager& models) const;
-  net::HttpResponse ModelConfig(const Route& route, const model::ModelManager& models) const;
   net::HttpResponse Statistics(const Route& route, const model::ModelManager& models) const;
   net::HttpResponse Index(const net::HttpRequest& request, const model::ModelManager& models) const;
-  net::HttpResponse ChangeModel(const Route& route, const net::HttpRequest& request,
-                                const model::ModelManager& models) const;
+  /// Load and unload.
+  void ChangeModel(const Route& route, const net::HttpRequest& request,
+                   net::HttpResponder responder) const;
+  base::Status CheckChange(const Route& route, const net::HttpRequest& request,
+                           const model::ModelManager& models) const;
   net::HttpResponse Logging(const net::HttpRequest& request) const;
-  void Infer(const Route& route, const net::HttpRequest& request, net::HttpResponder responder);
+
+  void Infer(const Route& route, net::HttpRequest request, net::HttpResponder responder) const;
+  /// Mode `demand`: waits for the model, then goes on on the connection's thread.
+  void AwaitModel(const Route& route, net::HttpRequest request, net::HttpResponder responder) const;
+  void InferWith(const model::ModelHandle& model, const net::HttpRequest& request,
+                 base::TimePoint received, serving::Place place,
+                 net::HttpResponder responder) const;
 
   /// PERMISSION_DENIED unless this peer may change things.
   base::Status CheckAdmin(const net::HttpRequest& request) const;
 
   const Options options_;
   const Services services_;
-  std::atomic<const model::ModelManager*> models_{nullptr};
+  std::atomic<model::ModelManager*> models_{nullptr};
   std::atomic<serving::InferenceEngine*> engine_{nullptr};
 };
 

@@ -9,15 +9,16 @@ namespace hadron::protocol::rpc {
 /// What calls are answered from. Models and engine come late: null until Attach, which sets the
 /// engine first. Thread-safe.
 struct Backend {
-  explicit Backend(const RpcFrontend::Services& s) : services(s) {}
+  Backend(const RpcFrontend::Services& s, AdminAccess access) : services(s), admin_access(access) {}
 
   const RpcFrontend::Services services;
+  const AdminAccess admin_access;
   std::atomic<serving::InferenceEngine*> engine{nullptr};
-  std::atomic<const model::ModelManager*> models{nullptr};
+  std::atomic<model::ModelManager*> models{nullptr};
 
   /// UNAVAILABLE while there are none.
-  base::StatusOr<const model::ModelManager*> Models() const {
-    const model::ModelManager* known = models.load();
+  base::StatusOr<model::ModelManager*> Models() const {
+    model::ModelManager* known = models.load();
     if (known != nullptr) return known;
     return base::Unavailable("the server is starting: models are not known yet");
   }

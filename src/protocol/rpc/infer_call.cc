@@ -6,6 +6,7 @@
 
 #include "protocol/rpc/byte_buffer.h"
 #include "protocol/status_map.h"
+#include "protocol/validation.h"
 
 namespace hadron::protocol::rpc {
 
@@ -21,22 +22,52 @@ void InferCall::OnRequest(bool ok) {
   if (!ok) return self_.reset();  // of a call that never began gRPC owes nothing more
   owed_ = 1;                      // OnDone
   Await(worker_);
-  serving::InferenceRequest request;
   const base::Status status = Guarded([&]() -> base::Status {
     HADRON_ASSIGN_OR_RETURN(const base::IoBuf bytes,
                             FromByteBuffer(request_, worker_.backend().services.request_memory));
     request_.Clear();
-    return AcceptInfer(worker_.backend(), bytes, request, answer_);
+    return ReadInfer(worker_.backend(), bytes, incoming_, answer_);
+  });
+  if (!status.ok()) return Finish(status, {});
+  if (answer_.model == nullptr) return AwaitModel();
+  Run({});
+}
+
+void InferCall::AwaitModel() {
+  worker_.backend().engine.load()->Await(
+      *worker_.backend().models.load(), WantedModel(incoming_, cancelled_),
+      [call = weak_from_this(), mailbox = worker_.mailbox()](
+          base::StatusOr<model::ModelHandle> found, serving::Place place) {
+        mailbox->Post([call, found = std::move(found), place = std::move(place)]() mutable {
+          if (const auto alive = call.lock()) alive->OnModel(std::move(found), std::move(place));
+        });
+      });
+}
+
+void InferCall::OnModel(base::StatusOr<model::ModelHandle> found, serving::Place place) {
+  if (!found.ok()) return Finish(std::move(found).status(), {});
+  answer_.model = *std::move(found);
+  Run(std::move(place));
+}
+
+void InferCall::Run(serving::Place place) {
+  serving::InferenceRequest request;
+  const base::Status status = Guarded([&] {
+    return AcceptInfer(worker_.backend(), std::exchange(incoming_, {}), request, answer_);
   });
   if (!status.ok()) return Finish(status, {});
   request.cancelled = cancelled_;
+  if (place.taken()) {
+    ShortenTimeout(request, worker_.backend().services.clock->Now() - answer_.received);
+  }
   worker_.backend().engine.load()->Infer(
       std::move(request),
       [call = weak_from_this(), mailbox = worker_.mailbox()](serving::InferenceResponse response) {
         mailbox->Post([call, response = std::move(response)]() mutable {
           if (const auto alive = call.lock()) alive->OnResponse(std::move(response));
         });
-      });
+      },
+      std::move(place));
 }
 
 void InferCall::OnResponse(serving::InferenceResponse response) {

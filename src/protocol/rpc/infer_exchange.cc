@@ -223,20 +223,38 @@ void WriteIdentity(const InferAnswer& answer, bool with_model, WireWriter& messa
 
 }  // namespace
 
-Status AcceptInfer(const Backend& backend, const base::IoBuf& bytes, InferenceRequest& request,
-                   InferAnswer& answer) {
+Status ReadInfer(const Backend& backend, const base::IoBuf& bytes, IncomingInfer& incoming,
+                 InferAnswer& answer) {
   answer.received = backend.services.clock->Now();
-  InferMessage message;
+  InferMessage& message = incoming.message;
   Status decoded = DecodeInferMessage(bytes, message);
   answer.id = message.id;
   if (!decoded.ok()) return decoded;
   HADRON_RETURN_IF_ERROR(backend.services.state->CheckServing());
   HADRON_ASSIGN_OR_RETURN(const model::ModelManager* models, backend.Models());
   HADRON_ASSIGN_OR_RETURN(
-      const std::optional<std::int64_t> version,
-      ParseVersion(message.model_version,
-                   "failed to get model version from specified version string"));
-  HADRON_ASSIGN_OR_RETURN(answer.model, models->Acquire(message.model_name, version));
+      incoming.version, ParseVersion(message.model_version,
+                                     "failed to get model version from specified version string"));
+  auto found = models->Find(message.model_name, incoming.version);
+  if (found.ok()) answer.model = *std::move(found);
+  const bool known = found.ok() && answer.model != nullptr;
+  if (known) return {};
+  if (models->control_mode() != model::ControlMode::kDemand) return std::move(found).status();
+  // What no model could accept causes no load.
+  InferenceRequest probe;
+  HADRON_RETURN_IF_ERROR(TakeParameters(message.parameters, probe));
+  incoming.timeout_us = probe.timeout_us;
+  return {};
+}
+
+serving::InferenceEngine::Wanted WantedModel(const IncomingInfer& incoming,
+                                             std::shared_ptr<const std::atomic<bool>> cancelled) {
+  return {incoming.message.model_name, incoming.version, incoming.timeout_us, std::move(cancelled)};
+}
+
+Status AcceptInfer(const Backend& backend, IncomingInfer incoming, InferenceRequest& request,
+                   InferAnswer& answer) {
+  InferMessage& message = incoming.message;
   request.id = message.id;
   request.model = answer.model;
   request.received = answer.received;

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +11,7 @@
 #include "base/status.h"
 #include "model/model_version.h"
 #include "protocol/rpc/backend.h"
+#include "protocol/rpc/infer_message.h"
 #include "protocol/rpc/wire_writer.h"
 #include "serving/inference_request.h"
 #include "tensor/host_tensor.h"
@@ -28,9 +32,25 @@ struct InferAnswer {
   base::TimePoint received;
 };
 
-/// Decodes and checks. On success `request` is complete but for `cancelled`.
-base::Status AcceptInfer(const Backend& backend, const base::IoBuf& bytes,
+/// A request on its way to its model.
+struct IncomingInfer {
+  InferMessage message;
+  std::optional<std::int64_t> version;
+  std::uint64_t timeout_us = 0;  ///< the request's own, 0 = none
+};
+
+/// Decodes, and finds the model: on success `answer.model` is set, or null where it has to be
+/// loaded first (ModelManager::Acquire).
+base::Status ReadInfer(const Backend& backend, const base::IoBuf& bytes, IncomingInfer& incoming,
+                       InferAnswer& answer);
+
+/// Checks against answer.model. On success `request` is complete but for `cancelled`.
+base::Status AcceptInfer(const Backend& backend, IncomingInfer incoming,
                          serving::InferenceRequest& request, InferAnswer& answer);
+
+/// What InferenceEngine::Await is to bring.
+serving::InferenceEngine::Wanted WantedModel(const IncomingInfer& incoming,
+                                             std::shared_ptr<const std::atomic<bool>> cancelled);
 
 /// ModelInferResponse of a success; output bytes are shared. `final_flag` adds the parameter
 /// triton_final_response. INVALID_ARGUMENT when it is larger than gRPC can carry, or an output

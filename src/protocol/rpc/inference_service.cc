@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/strings.h"
 #include "protocol/rpc/byte_buffer.h"
+#include "protocol/rpc/guarded.h"
 #include "protocol/rpc/statistics_message.h"
 #include "protocol/server_state.h"
 
@@ -21,17 +22,11 @@ constexpr std::string_view kBadVersion =
     "failed to get model version from specified version string";
 constexpr std::string_view kSharedMemoryOff = "Client shared memory is disabled";
 
-/// Runs a method's body and finishes the call; exceptions of the libraries end here.
+/// Runs a method's body and finishes the call.
 template <typename Body>
 grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, Body body) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Status status;
-  try {
-    status = body();
-  } catch (const std::exception& e) {
-    status = base::Internal(e.what());
-  }
-  reactor->Finish(ToGrpc(status));
+  reactor->Finish(ToGrpc(Guarded(body)));
   return reactor;
 }
 
@@ -55,16 +50,47 @@ grpc::ServerUnaryReactor* AnswerWithModels(const Backend& backend,
   });
 }
 
+/// Answers about one model, once it is loaded: `body` gets its handle.
+template <typename Request, typename Body>
+grpc::ServerUnaryReactor* AnswerWithModel(const Backend& backend,
+                                          grpc::CallbackServerContext* context, const Request* in,
+                                          Body body) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const auto begin = [&]() -> Status {
+    HADRON_RETURN_IF_ERROR(backend.services.state->CheckServing());
+    HADRON_ASSIGN_OR_RETURN(ModelManager * models, backend.Models());
+    HADRON_ASSIGN_OR_RETURN(const auto version, ParseVersion(in->version(), kBadVersion));
+    const auto finish = [reactor, body, models](base::StatusOr<model::ModelHandle> found) {
+      Status status = found.CloneStatus();
+      if (found.ok()) status = Guarded([&] { return body(*models, **found); });
+      reactor->Finish(ToGrpc(status));
+    };
+    backend.engine.load()->Fetch(*models, {in->name(), version, 0, nullptr}, finish);
+    return {};
+  };
+  const Status status = Guarded(begin);
+  if (!status.ok()) reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
+/// Has something done that ends later: `begin(models, done)` calls `done` exactly once if it
+/// returns OK, and not at all otherwise.
+template <typename Begin>
+grpc::ServerUnaryReactor* Change(const Backend& backend, grpc::CallbackServerContext* context,
+                                 Begin begin) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const Status status = Guarded([&]() -> Status {
+    HADRON_RETURN_IF_ERROR(backend.services.state->CheckServing());
+    HADRON_ASSIGN_OR_RETURN(ModelManager * models, backend.Models());
+    return begin(*models, [reactor](Status outcome) { reactor->Finish(ToGrpc(outcome)); });
+  });
+  if (!status.ok()) reactor->Finish(ToGrpc(status));
+  return reactor;
+}
+
 grpc::ServerUnaryReactor* Refuse(const Backend& backend, grpc::CallbackServerContext* context,
                                  std::string_view why) {
   return AnswerInService(backend, context, [why] { return base::Unimplemented(std::string(why)); });
-}
-
-base::StatusOr<model::ModelHandle> Acquire(const ModelManager& models, const std::string& name,
-                                           const std::string& version) {
-  HADRON_ASSIGN_OR_RETURN(const std::optional<std::int64_t> number,
-                          ParseVersion(version, kBadVersion));
-  return models.Acquire(name, number);
 }
 
 Status CheckRepositoryName(const std::string& name) {
@@ -72,13 +98,50 @@ Status CheckRepositoryName(const std::string& name) {
   return base::Unimplemented("'repository_name' specification is not supported; leave it empty");
 }
 
-Status LoadOrUnload(const ModelManager& models, const std::string& repository_name) {
+Status CheckChange(const Backend& backend, const grpc::CallbackServerContext& context,
+                   const ModelManager& models, const std::string& repository_name) {
   HADRON_RETURN_IF_ERROR(CheckRepositoryName(repository_name));
-  const model::ControlMode mode = models.control_mode();
-  if (mode == model::ControlMode::kNone || mode == model::ControlMode::kPoll) {
-    return base::Unavailable(std::string(kLoadNotAllowed));
+  HADRON_RETURN_IF_ERROR(models.CheckChangesAllowed());
+  return CheckAdminAccess(backend.admin_access, IsLocalPeer(context.peer()));
+}
+
+base::StatusOr<model::LoadRequest> LoadRequestOf(
+    const ::inference::RepositoryModelLoadRequest& in) {
+  using Parameter = ::inference::ModelRepositoryParameter;
+  constexpr std::string_view kFile = "file:";
+  model::LoadRequest request;
+  request.name = in.model_name();
+  for (const auto& [key, value] : in.parameters()) {
+    const bool file = std::string_view(key).starts_with(kFile);
+    const auto wanted = file ? Parameter::kBytesParam : Parameter::kStringParam;
+    if (!file && key != "config") {
+      return base::InvalidArgument(
+          fmt::format("unrecognized load parameter '{}'; there are 'config' and 'file:<path>'",
+                      base::EscapeControl(key)));
+    }
+    if (value.parameter_choice_case() != wanted) {
+      return base::InvalidArgument(fmt::format("load parameter '{}' must be given as {}",
+                                               base::EscapeControl(key),
+                                               file ? "bytes_param" : "string_param"));
+    }
+    if (file) {
+      request.files.push_back(
+          {key.substr(kFile.size()), base::IoBuf::FromString(value.bytes_param())});
+    } else {
+      request.config_json = value.string_param();
+    }
   }
-  return base::Unimplemented("loading and unloading by call is not supported by this build");
+  return request;
+}
+
+/// No model here is loaded for another's sake, so there are no dependents to go along.
+Status CheckUnloadParameters(const ::inference::RepositoryModelUnloadRequest& in) {
+  const auto at = in.parameters().find("unload_dependents");
+  if (at == in.parameters().end() ||
+      at->second.parameter_choice_case() == ::inference::ModelRepositoryParameter::kBoolParam) {
+    return {};
+  }
+  return base::InvalidArgument("unload parameter 'unload_dependents' must be given as bool_param");
 }
 
 template <typename Tensors>
@@ -91,14 +154,13 @@ void FillTensors(const std::vector<tensor::TensorDesc>& descs, Tensors& out) {
   }
 }
 
-Status FillMetadata(const ModelManager& models, const ::inference::ModelMetadataRequest& in,
+Status FillMetadata(const ModelManager& models, const model::ModelVersion& version,
+                    const ::inference::ModelMetadataRequest& in,
                     ::inference::ModelMetadataResponse& out) {
-  HADRON_ASSIGN_OR_RETURN(const model::ModelHandle version,
-                          Acquire(models, in.name(), in.version()));
-  out.set_name(version->name());
-  out.set_platform(PlatformOf(*version));
+  out.set_name(version.name());
+  out.set_platform(PlatformOf(version));
   if (!in.version().empty()) {
-    out.add_versions(std::to_string(version->version()));
+    out.add_versions(std::to_string(version.version()));
   } else {
     const auto catalogue = models.catalogue();
     const auto entry = catalogue->models.find(in.name());
@@ -106,8 +168,8 @@ Status FillMetadata(const ModelManager& models, const ::inference::ModelMetadata
       for (const std::int64_t v : ReadyVersions(entry->second)) out.add_versions(std::to_string(v));
     }
   }
-  FillTensors(version->input_descs(), *out.mutable_inputs());
-  FillTensors(version->output_descs(), *out.mutable_outputs());
+  FillTensors(version.input_descs(), *out.mutable_inputs());
+  FillTensors(version.output_descs(), *out.mutable_outputs());
   return {};
 }
 
@@ -135,7 +197,8 @@ HADRON_RPC(ServerReady) {
 
 HADRON_RPC(ModelReady) {
   return AnswerWithModels(backend_, context, [in, out](const ModelManager& models) -> Status {
-    HADRON_RETURN_IF_ERROR(Acquire(models, in->name(), in->version()).CloneStatus());
+    HADRON_ASSIGN_OR_RETURN(const auto version, ParseVersion(in->version(), kBadVersion));
+    HADRON_RETURN_IF_ERROR(models.Find(in->name(), version).CloneStatus());
     out->set_ready(true);
     return {};
   });
@@ -152,18 +215,19 @@ HADRON_RPC(ServerMetadata) {
 }
 
 HADRON_RPC(ModelMetadata) {
-  return AnswerWithModels(backend_, context, [in, out](const ModelManager& models) {
-    return FillMetadata(models, *in, *out);
-  });
+  return AnswerWithModel(backend_, context, in,
+                         [in, out](const ModelManager& models, const model::ModelVersion& version) {
+                           return FillMetadata(models, version, *in, *out);
+                         });
 }
 
 HADRON_RPC(ModelConfig) {
-  return AnswerWithModels(backend_, context, [in, out](const ModelManager& models) -> Status {
-    HADRON_ASSIGN_OR_RETURN(const model::ModelHandle version,
-                            Acquire(models, in->name(), in->version()));
-    if (out->mutable_config()->ParseFromString(version->config().Serialized())) return {};
-    return base::Internal(fmt::format("the configuration of model '{}' is broken", in->name()));
-  });
+  return AnswerWithModel(
+      backend_, context, in,
+      [in, out](const ModelManager&, const model::ModelVersion& version) -> Status {
+        if (out->mutable_config()->ParseFromString(version.config().Serialized())) return {};
+        return base::Internal(fmt::format("the configuration of model '{}' is broken", in->name()));
+      });
 }
 
 HADRON_RPC(ModelStatistics) {
@@ -172,8 +236,7 @@ HADRON_RPC(ModelStatistics) {
                             ParseVersion(in->version(), kBadVersion));
     HADRON_ASSIGN_OR_RETURN(const auto targets,
                             StatisticsTargets(*models.catalogue(), in->name(), number));
-    for (const model::ModelHandle& target : targets)
-      FillStatistics(*target, *out->add_model_stats());
+    for (const StatisticsTarget& target : targets) FillStatistics(target, *out->add_model_stats());
     return {};
   });
 }
@@ -193,15 +256,26 @@ HADRON_RPC(RepositoryIndex) {
 }
 
 HADRON_RPC(RepositoryModelLoad) {
-  return AnswerWithModels(backend_, context, [in](const ModelManager& models) {
-    return LoadOrUnload(models, in->repository_name());
-  });
+  return Change(
+      backend_, context,
+      [this, context, in](ModelManager& models, ModelManager::Done done) -> Status {
+        HADRON_RETURN_IF_ERROR(CheckChange(backend_, *context, models, in->repository_name()));
+        HADRON_ASSIGN_OR_RETURN(model::LoadRequest request, LoadRequestOf(*in));
+        models.Load(std::move(request), std::move(done));
+        return {};
+      });
 }
 
 HADRON_RPC(RepositoryModelUnload) {
-  return AnswerWithModels(backend_, context, [in](const ModelManager& models) {
-    return LoadOrUnload(models, in->repository_name());
-  });
+  return Change(
+      backend_, context,
+      [this, context, in](ModelManager& models, ModelManager::Done done) -> Status {
+        HADRON_RETURN_IF_ERROR(CheckChange(backend_, *context, models, in->repository_name()));
+        HADRON_RETURN_IF_ERROR(model::CheckModelName(in->model_name()));
+        HADRON_RETURN_IF_ERROR(CheckUnloadParameters(*in));
+        models.Unload(in->model_name(), std::move(done));
+        return {};
+      });
 }
 
 // No region can be registered, so there is none to list and none of a given name.

@@ -97,12 +97,13 @@ std::chrono::system_clock::time_point WallTime(base::TimePoint when) {
 
 class RpcFrontend::Impl {
  public:
-  Impl(Options options, Services services) : options_(std::move(options)), backend_(services) {}
+  Impl(Options options, Services services)
+      : options_(std::move(options)), backend_(services, options_.admin_access) {}
 
   base::Status Bind();
   std::uint16_t port() const { return port_; }
   void Start();
-  void Attach(const model::ModelManager& models, serving::InferenceEngine& engine);
+  void Attach(model::ModelManager& models, serving::InferenceEngine& engine);
   void BeginDrain() { health_.Refresh(); }
   void Shutdown(base::TimePoint deadline);
 
@@ -150,8 +151,7 @@ base::Status RpcFrontend::Impl::Bind() {
                   where));
 }
 
-void RpcFrontend::Impl::Attach(const model::ModelManager& models,
-                               serving::InferenceEngine& engine) {
+void RpcFrontend::Impl::Attach(model::ModelManager& models, serving::InferenceEngine& engine) {
   backend_.engine.store(&engine);
   backend_.models.store(&models);
 }
@@ -210,7 +210,7 @@ std::uint16_t RpcFrontend::port() const { return impl_->port(); }
 
 void RpcFrontend::Start() { impl_->Start(); }
 
-void RpcFrontend::Attach(const model::ModelManager& models, serving::InferenceEngine& engine) {
+void RpcFrontend::Attach(model::ModelManager& models, serving::InferenceEngine& engine) {
   impl_->Attach(models, engine);
 }
 

@@ -2,15 +2,14 @@
 
 #include <grpcpp/grpcpp.h>
 
-#include <exception>
 #include <memory>
-#include <new>
 #include <set>
 #include <utility>
 
 #include "base/status.h"
 #include "base/unique_function.h"
 #include "protocol/rpc/backend.h"
+#include "protocol/rpc/guarded.h"
 #include "protocol/rpc/inference_service.h"
 #include "protocol/rpc/mailbox.h"
 
@@ -65,17 +64,5 @@ class RpcWorker {
   std::set<Closable*> closables_;
   bool closing_ = false;
 };
-
-/// Runs `body` (returning a Status); exceptions of the libraries become a failure.
-template <typename Body>
-base::Status Guarded(Body body) {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    return base::ResourceExhausted("out of memory while handling the request; try again later");
-  } catch (const std::exception& e) {
-    return base::Internal(e.what());
-  }
-}
 
 }  // namespace hadron::protocol::rpc

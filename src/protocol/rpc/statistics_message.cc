@@ -20,10 +20,10 @@ void FillBatch(std::uint64_t size, const model::StatisticsSnapshot::BatchRow& ro
 
 }  // namespace
 
-void FillStatistics(const model::ModelVersion& version, ::inference::ModelStatistics& out) {
-  const model::StatisticsSnapshot totals = version.statistics().Snapshot();
-  out.set_name(version.name());
-  out.set_version(std::to_string(version.version()));
+void FillStatistics(const StatisticsTarget& version, ::inference::ModelStatistics& out) {
+  const model::StatisticsSnapshot totals = version.Read();
+  out.set_name(version.name);
+  out.set_version(std::to_string(version.version));
   out.set_last_inference(static_cast<std::uint64_t>(totals.last_inference_ms));
   out.set_inference_count(totals.inference_count);
   out.set_execution_count(totals.execution_count);
@@ -37,10 +37,11 @@ void FillStatistics(const model::ModelVersion& version, ::inference::ModelStatis
   Fill({}, *stats.mutable_cache_hit());
   Fill({}, *stats.mutable_cache_miss());
   for (const auto& [size, row] : totals.by_batch_size) FillBatch(size, row, *out.add_batch_stats());
+  if (version.handle == nullptr) return;
   ::inference::MemoryUsage& memory = *out.add_memory_usage();
   memory.set_type("CPU");
   memory.set_id(0);
-  memory.set_byte_size(version.compiled().weights()->total_bytes());
+  memory.set_byte_size(version.handle->compiled().weights()->total_bytes());
 }
 
 }  // namespace hadron::protocol::rpc

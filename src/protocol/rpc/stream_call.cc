@@ -5,6 +5,7 @@
 
 #include "protocol/rpc/byte_buffer.h"
 #include "protocol/status_map.h"
+#include "protocol/validation.h"
 
 namespace hadron::protocol::rpc {
 namespace {
@@ -64,23 +65,63 @@ void StreamCall::OnRead(bool ok) {
 void StreamCall::Issue() {
   const std::uint64_t number = first_number_ + waiting_.size();
   Waiting& waiting = waiting_.emplace_back();
-  serving::InferenceRequest request;
   base::Status status = Guarded([&]() -> base::Status {
     HADRON_ASSIGN_OR_RETURN(const base::IoBuf bytes,
                             FromByteBuffer(incoming_, worker_.backend().services.request_memory));
     incoming_.Clear();
-    return AcceptInfer(worker_.backend(), bytes, request, waiting.answer);
+    return ReadInfer(worker_.backend(), bytes, waiting.incoming, waiting.answer);
+  });
+  if (!status.ok()) return SetOutcome(waiting, std::move(status), std::nullopt);
+  if (waiting.answer.model == nullptr) return AwaitModel(waiting, number);
+  Run(waiting, number, {});
+}
+
+void StreamCall::AwaitModel(const Waiting& waiting, std::uint64_t number) {
+  worker_.backend().engine.load()->Await(
+      *worker_.backend().models.load(), WantedModel(waiting.incoming, cancelled_),
+      [call = weak_from_this(), mailbox = worker_.mailbox(), number](
+          base::StatusOr<model::ModelHandle> found, serving::Place place) {
+        mailbox->Post([call, number, found = std::move(found), place = std::move(place)]() mutable {
+          const auto alive = call.lock();
+          if (alive) alive->OnModel(number, std::move(found), std::move(place));
+        });
+      });
+}
+
+void StreamCall::OnModel(std::uint64_t number, base::StatusOr<model::ModelHandle> found,
+                         serving::Place place) {
+  Waiting& waiting = waiting_[static_cast<std::size_t>(number - first_number_)];
+  if (waiting.outcome) return;  // abandoned
+  if (found.ok()) {
+    waiting.answer.model = *std::move(found);
+    Run(waiting, number, std::move(place));
+  } else {
+    SetOutcome(waiting, std::move(found).status(), std::nullopt);
+  }
+  Advance();
+}
+
+void StreamCall::Run(Waiting& waiting, std::uint64_t number, serving::Place place) {
+  serving::InferenceRequest request;
+  base::Status status = Guarded([&] {
+    return AcceptInfer(worker_.backend(), std::exchange(waiting.incoming, {}), request,
+                       waiting.answer);
   });
   if (!status.ok()) return SetOutcome(waiting, std::move(status), std::nullopt);
   waiting.accepted = true;
   request.cancelled = cancelled_;
+  if (place.taken()) {
+    ShortenTimeout(request, worker_.backend().services.clock->Now() - waiting.answer.received);
+  }
   worker_.backend().engine.load()->Infer(
-      std::move(request), [call = weak_from_this(), mailbox = worker_.mailbox(),
-                           number](serving::InferenceResponse response) {
+      std::move(request),
+      [call = weak_from_this(), mailbox = worker_.mailbox(),
+       number](serving::InferenceResponse response) {
         mailbox->Post([call, number, response = std::move(response)]() mutable {
           if (const auto alive = call.lock()) alive->OnResponse(number, std::move(response));
         });
-      });
+      },
+      std::move(place));
 }
 
 void StreamCall::OnResponse(std::uint64_t number, serving::InferenceResponse response) {

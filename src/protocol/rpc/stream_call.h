@@ -36,6 +36,7 @@ class StreamCall : public Closable, public std::enable_shared_from_this<StreamCa
  private:
   /// A request whose answer has not been written.
   struct Waiting {
+    IncomingInfer incoming;  ///< until it is handed to the engine
     InferAnswer answer;
     bool accepted = false;
     std::optional<base::Status> outcome;  ///< set when `message` is ready
@@ -51,6 +52,12 @@ class StreamCall : public Closable, public std::enable_shared_from_this<StreamCa
   void OnFinished(bool ok);
   void OnDone(bool ok);
   void Issue();
+  /// Has the request's model loaded; OnModel goes on.
+  void AwaitModel(const Waiting& waiting, std::uint64_t number);
+  void OnModel(std::uint64_t number, base::StatusOr<model::ModelHandle> found,
+               serving::Place place);
+  /// Hands the request to the engine.
+  void Run(Waiting& waiting, std::uint64_t number, serving::Place place);
   void OnResponse(std::uint64_t number, serving::InferenceResponse response);
   void SetOutcome(Waiting& waiting, base::Status status, std::optional<WireWriter> response);
   /// Starts whatever can be started now: a write, the end, a read.

@@ -150,7 +150,7 @@ base::StatusOr<ModelHandle> LoadingRig::Load(const std::string& model) {
   const std::array stores = {store_.get()};
   const ScanResult scan = Scan(stores, {}).value();
   const auto source = loader_->Identify(scan.models.at(model)).value();
-  return loader_->Load(source, 1);
+  return loader_->Load(source, 1, std::atomic<bool>(false));
 }
 
 base::StatusOr<std::string> LoadingRig::Ask(const ModelHandle& version) {

@@ -67,6 +67,12 @@ void LocalEngine::Load() {
   dependencies.loader = loader_.get();
   dependencies.control = &control_queue_;
   dependencies.load = &load_queue_;
+  dependencies.clock = &clock_;
+  dependencies.metrics = &metrics_;
+  dependencies.post_at = [this](base::TimePoint when, base::Task task) {
+    control_queue_.PostAt(when, std::move(task));
+  };
+  dependencies.open_directory = storage::OpenLocalStore;
   manager_ =
       std::make_unique<model::ModelManager>(model::ModelManager::Options{}, dependencies, *this);
   std::promise<std::string> loaded;

@@ -34,14 +34,16 @@ class LocalEngine final : public model::ModelManager::Observer {
 
   /// From now on requests are run. Idempotent.
   void RunDevice();
-  const model::ModelManager& manager() const { return *manager_; }
+  model::ModelManager& manager() { return *manager_; }
   serving::InferenceEngine& engine() { return *engine_; }
   telemetry::Metrics& metrics() { return metrics_; }
   const base::Clock& clock() const { return clock_; }
 
  private:
   void OnReady(const model::ModelHandle& version) override { scheduler_->Add(version); }
-  void OnGone(const model::ModelHandle& version) override { scheduler_->Remove(version.get()); }
+  void OnGone(const model::ModelVersion& version, base::Task released) override {
+    scheduler_->Remove(version, std::move(released));
+  }
   void CopyModels(const std::vector<std::string>& models);
   void Load();
 

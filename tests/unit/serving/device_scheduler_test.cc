@@ -129,15 +129,55 @@ TEST(DeviceScheduler, ReturnsOnlyWhatWasAskedFor) {
   answered.wait();
 }
 
-TEST(DeviceScheduler, RefusesModelsThatAreGone) {
+TEST(DeviceScheduler, RefusesModelsItDoesNotKnow) {
   Rig rig("");
-  rig.scheduler->Remove(rig.model.version.get());
+  const ServedModel other("");
   std::latch answered(1);
-  rig.engine->Infer(rig.model.Request(1), [&](InferenceResponse r) {
+  rig.engine->Infer(other.Request(1), [&](InferenceResponse r) {
     EXPECT_EQ(r.status.code(), base::StatusCode::kNotFound);
     answered.count_down();
   });
   answered.wait();
+}
+
+/// The version as the life cycle hands it out: with somebody who notices its last handle.
+model::ModelHandle Noticed(const model::ModelHandle& version, base::UniqueFunction<void()> gone) {
+  return {version.get(),
+          [gone = std::move(gone)](const model::ModelVersion*) mutable { gone(); }};
+}
+
+TEST(DeviceScheduler, TakesRequestsForAsLongAsThereAreHandles) {
+  Rig rig("");
+  std::latch gone(1);
+  rig.model.version = Noticed(rig.model.version, [&, kept = rig.model.version] {
+    rig.scheduler->Remove(*kept, [&gone] { gone.count_down(); });
+  });
+  constexpr int kRequests = 200;
+  std::latch answered(kRequests);
+  std::atomic<int> failed{0};
+  for (int i = 0; i < kRequests; ++i) {
+    rig.engine->Infer(rig.model.Request(1, i), [&](InferenceResponse r) {
+      if (!r.status.ok()) failed.fetch_add(1);
+      answered.count_down();
+    });
+  }
+  rig.model.version.reset();  // retired; the requests alone keep it
+  answered.wait();
+  gone.wait();
+  EXPECT_EQ(failed.load(), 0);
+}
+
+TEST(DeviceScheduler, ForgetsTheWeightsOfWhatIsGone) {
+  Rig rig("");
+  std::latch answered(1);
+  rig.engine->Infer(rig.model.Request(1), [&](InferenceResponse) { answered.count_down(); });
+  answered.wait();
+  const auto weights = rig.model.version->weights();
+  EXPECT_GT(weights.use_count(), 2);  // this one, the version's, the lane's
+  std::latch released(1);
+  rig.scheduler->Remove(*rig.model.version, [&released] { released.count_down(); });
+  released.wait();
+  EXPECT_EQ(weights.use_count(), 2);
 }
 
 TEST(DeviceScheduler, AnswersWhatWaitsWhenItStops) {

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/status.h"
+#include "config/raw_config.h"
+#include "model/model_version.h"
+#include "model/repository.h"
+
+namespace hadron::model {
+
+/// A model whose configuration has been read and whose versions have been chosen.
+struct LoadSource {
+  ScannedModel model;
+  std::shared_ptr<const config::RawConfig> config;
+  std::vector<std::int64_t> versions;  ///< by the version policy, ascending
+};
+
+/// Makes versions of what a scan found. VersionLoader is the real one; tests of the life cycle have
+/// another, which loads nothing. Thread-safe; blocks (load threads only).
+class Loader {
+ public:
+  virtual ~Loader() = default;
+
+  /// What can be said without opening the model's file. The failure is the model's reason.
+  virtual base::StatusOr<LoadSource> Identify(const ScannedModel& model) const = 0;
+
+  /// Loads one version; the message of a failure does not repeat model and version. Ends early with
+  /// CANCELLED once `cancelled` is set, which is looked at between the phases of the load.
+  virtual base::StatusOr<ModelHandle> Load(const LoadSource& source, std::int64_t version,
+                                           const std::atomic<bool>& cancelled) const = 0;
+};
+
+}  // namespace hadron::model

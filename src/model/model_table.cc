@@ -1,0 +1,197 @@
+#include "model/model_table.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace hadron::model {
+namespace {
+
+bool Usable(const ModelEntry& model) {
+  const auto usable = [](const auto& item) {
+    return item.second.state == VersionState::kReady || item.second.reason == "unloaded" ||
+           item.second.state == VersionState::kUnloading;
+  };
+  return model.reason.empty() && std::ranges::all_of(model.versions, usable);
+}
+
+}  // namespace
+
+bool ModelRecord::AnyLive() const {
+  return std::ranges::any_of(versions, [](const auto& item) { return item.second.facts.live; });
+}
+
+std::map<std::int64_t, VersionContent> ModelRecord::Live() const {
+  std::map<std::int64_t, VersionContent> live;
+  for (const auto& [number, version] : versions) {
+    if (version.facts.live) live.emplace(number, version.content);
+  }
+  return live;
+}
+
+ModelTable::ModelTable(Dependencies dependencies, ControlMode mode)
+    : deps_(dependencies), mode_(mode), catalogue_(std::make_shared<const Catalogue>()) {}
+
+ModelRecord& ModelTable::At(const std::string& name) {
+  ModelRecord& record = records_[name];
+  record.name = name;
+  return record;
+}
+
+ModelRecord* ModelTable::Find(std::string_view name) {
+  const auto at = records_.find(name);
+  return at == records_.end() ? nullptr : &at->second;
+}
+
+// ---- publishing ---------------------------------------------------------------------------------
+
+bool ModelTable::SaysNothing(const ModelRecord& record) {
+  const auto quiet = [](const auto& item) {
+    const VersionFacts& facts = item.second.facts;
+    return !facts.live && !facts.building && facts.retiring == 0;
+  };
+  return record.listing == nullptr && record.running == nullptr && !record.next &&
+         record.when_idle.empty() && !record.asked &&
+         (record.override_ == nullptr || record.unloaded) &&
+         std::ranges::all_of(record.versions, quiet);
+}
+
+ModelEntry ModelTable::Describe(const ModelRecord& record) const {
+  ModelEntry entry;
+  entry.name = record.name;
+  entry.reason = record.reason;
+  entry.asked = record.asked;
+  entry.failure = record.failure;
+  entry.retry_at = record.retry_at;
+  for (const auto& [number, version] : record.versions) {
+    auto [state, reason] = StateOf(version.facts);
+    entry.versions[number] = {state, std::move(reason), version.handle};
+  }
+  return entry;
+}
+
+bool ModelTable::AllReady(const Catalogue& catalogue) const {
+  return mode_ == ControlMode::kDemand || std::ranges::all_of(catalogue.models, [](const auto& m) {
+           return !m.second.asked || Usable(m.second);
+         });
+}
+
+void ModelTable::UpdateMetrics(const ModelRecord& record) const {
+  for (const auto& [number, version] : record.versions) {
+    const VersionFacts& facts = version.facts;
+    const bool gone = !facts.live && !facts.building && facts.retiring == 0 &&
+                      (facts.failure.empty() || facts.unloaded);
+    if (gone) {
+      deps_.metrics->RemoveModel(record.name, number);
+    } else if (const auto series = deps_.metrics->FindModel(record.name, number)) {
+      // A first load in mode `demand` is LOADING here: a dashboard is no client that must be kept.
+      const VersionState state =
+          facts.building && !facts.live ? VersionState::kLoading : StateOf(facts).first;
+      series->SetState(VersionStateName(state));
+    }
+  }
+}
+
+void ModelTable::Publish(ModelRecord& record) {
+  auto next = std::make_shared<Catalogue>(*catalogue_.Load());
+  UpdateMetrics(record);
+  if (SaysNothing(record)) {
+    next->models.erase(record.name);
+    records_.erase(std::string(record.name));
+  } else {
+    next->models[record.name] = Describe(record);
+  }
+  next->all_ready = AllReady(*next);
+  catalogue_.Store(std::move(next));
+}
+
+void ModelTable::PublishAll() {
+  auto next = std::make_shared<Catalogue>();
+  next->loaded = catalogue_.Load()->loaded;
+  std::erase_if(records_, [](const auto& item) { return SaysNothing(item.second); });
+  for (const auto& [name, record] : records_) {
+    UpdateMetrics(record);
+    next->models[name] = Describe(record);
+  }
+  next->all_ready = AllReady(*next);
+  catalogue_.Store(std::move(next));
+}
+
+void ModelTable::SetLoaded() {
+  auto next = std::make_shared<Catalogue>(*catalogue_.Load());
+  next->loaded = true;
+  next->all_ready = AllReady(*next);
+  catalogue_.Store(std::move(next));
+}
+
+// ---- versions -----------------------------------------------------------------------------------
+
+void ModelTable::BeginBuild(ModelRecord& record, const std::vector<std::int64_t>& versions) {
+  for (const std::int64_t number : versions) {
+    VersionFacts& facts = record.versions[number].facts;
+    facts.building = true;
+    deps_.metrics->AddModel(record.name, number);
+  }
+}
+
+void ModelTable::EndBuild(ModelRecord& record) {
+  for (auto& [number, version] : record.versions) version.facts.building = false;
+}
+
+void ModelTable::Install(ModelRecord& record, ModelHandle built, VersionContent content) {
+  ModelHandle handle = Track(std::move(built));
+  Retire(record, handle->version());
+  VersionRecord& version = record.versions[handle->version()];
+  deps_.observer->OnReady(handle);
+  version.handle = std::move(handle);
+  version.content = std::move(content);
+  version.facts.live = true;
+  version.facts.unloaded = false;
+  version.facts.failure.clear();
+}
+
+void ModelTable::Retire(ModelRecord& record, std::int64_t number) {
+  const auto at = record.versions.find(number);
+  if (at == record.versions.end() || at->second.handle == nullptr) return;
+  VersionRecord& version = at->second;
+  retired_.push_back(std::exchange(version.handle, nullptr));
+  version.content = {};
+  version.facts.live = false;
+  version.facts.unloaded = true;
+  ++version.facts.retiring;
+}
+
+void ModelTable::Discard(std::shared_ptr<const void> object) {
+  if (object == nullptr) return;
+  deps_.load->Post([object = std::move(object)]() mutable { object.reset(); });
+}
+
+ModelHandle ModelTable::Track(ModelHandle built) {
+  const ModelVersion* version = built.get();
+  return {version, [this, built = std::move(built)](const ModelVersion*) mutable {
+            deps_.control->Post(
+                [this, built = std::move(built)]() mutable { Vanish(std::move(built)); });
+          }};
+}
+
+void ModelTable::Vanish(ModelHandle version) {
+  const ModelVersion& gone = *version;
+  deps_.observer->OnGone(gone, [this, version = std::move(version)]() mutable {
+    deps_.load->Post([this, version = std::move(version)]() mutable {
+      const std::string model = version->name();
+      const std::int64_t number = version->version();
+      version.reset();  // the memory is back before anybody is told
+      deps_.control->Post([this, model, number] { Returned(model, number); });
+    });
+  });
+}
+
+void ModelTable::Returned(const std::string& model, std::int64_t number) {
+  ModelRecord* record = Find(model);
+  if (record == nullptr) return;
+  const auto at = record->versions.find(number);
+  if (at == record->versions.end()) return;
+  --at->second.facts.retiring;
+  Publish(*record);
+}
+
+}  // namespace hadron::model

@@ -1,0 +1,133 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/snapshot.h"
+#include "base/unique_function.h"
+#include "model/catalogue.h"
+#include "model/lifecycle.h"
+#include "model/load_operation.h"
+#include "telemetry/metrics.h"
+
+namespace hadron::model {
+
+/// Told of versions that appear or go, on the control thread.
+class VersionObserver {
+ public:
+  virtual ~VersionObserver() = default;
+  /// Before the version is published: requests may come from now on, until OnGone.
+  virtual void OnReady(const ModelHandle& version) = 0;
+  /// Nobody holds a handle any more. `released` is to be called, on any thread, once nothing is
+  /// kept that refers to the version or its weights; then it dies.
+  virtual void OnGone(const ModelVersion& version, base::Task released) = 0;
+};
+
+/// What the control thread knows of one version.
+struct VersionRecord {
+  ModelHandle handle;  ///< set while it serves
+  VersionContent content;
+  VersionFacts facts;
+};
+
+/// A load that is to come.
+struct PendingLoad {
+  LoadOperation::Finder find;
+  bool rebuild = false;                           ///< nothing of what runs is kept
+  base::UniqueFunction<void(base::Status)> done;  ///< may be empty
+};
+
+/// What the control thread knows of one model.
+struct ModelRecord {
+  std::string name;
+  bool asked = false;                           ///< the server was asked to serve it
+  bool unloaded = false;                        ///< by call, and not loaded since
+  std::string reason;                           ///< why the whole model cannot be used
+  std::shared_ptr<const ScannedModel> listing;  ///< what the catalogue goes by; null = no directory
+  std::shared_ptr<const LoadOverride> override_;
+  std::map<std::int64_t, VersionRecord> versions;
+
+  std::shared_ptr<LoadOperation> running;                 ///< may have been cancelled
+  base::UniqueFunction<void(base::Status)> running_done;  ///< of a call; may be empty
+  std::optional<PendingLoad> next;
+  /// Told once nothing runs and nothing is to come.
+  std::vector<base::UniqueFunction<void(const base::Status&)>> when_idle;
+
+  int failures = 0;  ///< loads failed in a row
+  std::string failure;
+  base::TimePoint retry_at{};
+
+  bool AnyLive() const;
+  /// Contents of the versions that serve.
+  std::map<std::int64_t, VersionContent> Live() const;
+};
+
+/// The control thread's book of models, and the only place that publishes the catalogue. It also
+/// follows versions out of life: a version that is retired, or replaced, serves on until its last
+/// handle has gone, then the observer lets go, a load thread destroys it, and only then it is
+/// UNAVAILABLE. Control thread only, except for catalogue().
+class ModelTable {
+ public:
+  struct Dependencies {
+    base::Executor* control = nullptr;
+    base::Executor* load = nullptr;
+    telemetry::Metrics* metrics = nullptr;
+    VersionObserver* observer = nullptr;
+  };
+  ModelTable(Dependencies dependencies, ControlMode mode);
+
+  /// Never null. Any thread.
+  std::shared_ptr<const Catalogue> catalogue() const { return catalogue_.Load(); }
+  std::map<std::string, ModelRecord, std::less<>>& records() { return records_; }
+  const std::map<std::string, ModelRecord, std::less<>>& records() const { return records_; }
+  /// Made if need be.
+  ModelRecord& At(const std::string& name);
+  /// Null when there is none.
+  ModelRecord* Find(std::string_view name);
+
+  /// Brings the catalogue and the metrics up to date with a record; one that says nothing any more
+  /// is erased. Do not use the reference afterwards unless something keeps the record.
+  void Publish(ModelRecord& record);
+  /// The same for many at once.
+  void PublishAll();
+  void SetLoaded();
+
+  /// Versions are about to be built: they are seen as LOADING where nothing serves.
+  void BeginBuild(ModelRecord& record, const std::vector<std::int64_t>& versions);
+  /// They are not being built any more.
+  void EndBuild(ModelRecord& record);
+  /// The new instance serves; the one it replaces retires.
+  void Install(ModelRecord& record, ModelHandle built, VersionContent content);
+  /// The version takes no more requests; what it has accepted it answers.
+  void Retire(ModelRecord& record, std::int64_t version);
+  /// Drops the references of retired instances that the last Publish has taken out of the
+  /// catalogue.
+  void DropRetired() { retired_.clear(); }
+  /// Has something destroyed on a load thread: it may take its time.
+  void Discard(std::shared_ptr<const void> object);
+
+ private:
+  /// A handle whose end is noticed.
+  ModelHandle Track(ModelHandle built);
+  void Vanish(ModelHandle version);
+  void Returned(const std::string& model, std::int64_t version);
+  void UpdateMetrics(const ModelRecord& record) const;
+  ModelEntry Describe(const ModelRecord& record) const;
+  bool AllReady(const Catalogue& catalogue) const;
+  static bool SaysNothing(const ModelRecord& record);
+
+  const Dependencies deps_;
+  const ControlMode mode_;
+  std::map<std::string, ModelRecord, std::less<>> records_;
+  std::vector<ModelHandle> retired_;
+  base::Snapshot<Catalogue> catalogue_;
+};
+
+}  // namespace hadron::model

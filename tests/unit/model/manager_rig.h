@@ -1,0 +1,215 @@
+#pragma once
+
+#include <stdlib.h>  // NOLINT: POSIX, for mkdtemp
+
+#include <chrono>
+#include <deque>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/executor.h"
+#include "config/parse.h"
+#include "model/model_manager.h"
+#include "storage/local/factory.h"
+
+namespace hadron::model {
+
+/// Time that stands still until the test moves it.
+class StillClock final : public base::Clock {
+ public:
+  base::TimePoint Now() const override { return now_; }
+  std::int64_t WallMs() const override { return 0; }
+  void Advance(base::Duration by) { now_ += by; }
+
+ private:
+  base::TimePoint now_{std::chrono::hours(1)};
+};
+
+inline constexpr std::chrono::seconds kPoll{15};
+
+inline ModelManager::Options InMode(ControlMode mode, std::vector<std::string> load_models = {}) {
+  ModelManager::Options options;
+  options.control_mode = mode;
+  options.load_models = std::move(load_models);
+  options.poll_interval = kPoll;
+  return options;
+}
+
+/// Loads nothing: a version is made of the text of its model.onnx ("bad..." fails with that
+/// reason) and remembers it as its configuration's name. Configurations know one line,
+/// "versions: all".
+class FakeLoader final : public Loader {
+ public:
+  explicit FakeLoader(telemetry::Metrics& metrics) : metrics_(metrics) {}
+
+  base::StatusOr<LoadSource> Identify(const ScannedModel& model) const override {
+    if (!model.reason.empty()) return base::InvalidArgument(model.reason);
+    if (model.config_text == "broken") return base::InvalidArgument("broken configuration");
+    if (model.versions.empty()) return base::InvalidArgument("no version");
+    LoadSource source{model, nullptr, model.version_numbers()};
+    if (model.config_text != "versions: all") source.versions = {source.versions.back()};
+    return source;
+  }
+
+  base::StatusOr<ModelHandle> Load(const LoadSource& source, std::int64_t version,
+                                   const std::atomic<bool>& cancelled) const override {
+    loads.push_back(source.model.name + "/" + std::to_string(version));
+    if (const auto hook = while_loading) hook();  // it may take itself away
+    if (cancelled.load()) return base::Cancelled("given up");
+    const std::string file = source.model.name + "/" + std::to_string(version) + "/model.onnx";
+    const std::string text = source.model.store->Fetch(file).value().ToString();
+    if (text.starts_with("bad") || failures > 0) {
+      failures = std::max(0, failures - 1);
+      return base::InvalidArgument(text);
+    }
+    config::ModelConfig::Fields fields;
+    fields.name = text;
+    ModelVersion::Parts parts;
+    parts.name = source.model.name;
+    parts.version = version;
+    parts.config = std::make_shared<const config::ModelConfig>(std::move(fields));
+    parts.metrics = metrics_.AddModel(parts.name, version);
+    const auto count = std::shared_ptr<int>(&alive, [](int* n) { --*n; });
+    ++alive;
+    return ModelHandle(new ModelVersion(std::move(parts)),
+                       [count](const ModelVersion* gone) { delete gone; });
+  }
+
+  mutable std::vector<std::string> loads;
+  mutable int alive = 0;     ///< versions that exist
+  mutable int failures = 0;  ///< so many loads fail from now on
+  std::function<void()> while_loading;
+
+ private:
+  telemetry::Metrics& metrics_;
+};
+
+/// A manager over a repository in a temporary directory; nothing happens unless the test says so.
+class ManagerRig final : public ModelManager::Observer {
+ public:
+  explicit ManagerRig(ModelManager::Options options) : options_(std::move(options)) {
+    std::string pattern = std::filesystem::temp_directory_path() / "hadron-manager-XXXXXX";
+    HADRON_CHECK(mkdtemp(pattern.data()) != nullptr);
+    directory = pattern;
+    store_ = storage::OpenLocalStore(directory.string()).value();
+    ModelManager::Dependencies dependencies;
+    dependencies.stores = {store_.get()};
+    dependencies.loader = &loader;
+    dependencies.control = &control;
+    dependencies.load = &load;
+    dependencies.clock = &clock;
+    dependencies.metrics = &metrics;
+    dependencies.post_at = [this](base::TimePoint when, base::Task task) {
+      timers.emplace(when, std::move(task));
+    };
+    dependencies.open_directory = storage::OpenLocalStore;
+    manager = std::make_unique<ModelManager>(options_, dependencies, *this);
+  }
+  ~ManagerRig() override {
+    manager->Stop();
+    RunAll();
+    manager.reset();  // what is posted from here on is not run
+    std::error_code ignored;
+    std::filesystem::remove_all(directory, ignored);
+  }
+
+  void OnReady(const ModelHandle& version) override {
+    events.push_back("ready " + version->config().name());
+  }
+  void OnGone(const ModelVersion& version, base::Task released) override {
+    events.push_back("gone " + version.config().name());
+    released();
+  }
+
+  /// Writes the file of a version.
+  void Write(const std::string& model, int version, const std::string& text) {
+    WriteFile(model + "/" + std::to_string(version) + "/model.onnx", text);
+  }
+  void WriteFile(const std::string& path, const std::string& text) {
+    std::filesystem::create_directories((directory / path).parent_path());
+    std::ofstream(directory / path) << text;
+  }
+
+  /// Runs everything that can run now, in whatever order it comes.
+  void RunAll() {
+    while (control.RunOne() || load.RunOne()) {
+    }
+  }
+  void Advance(base::Duration by) {
+    clock.Advance(by);
+    while (!timers.empty() && timers.begin()->first <= clock.Now()) {
+      base::Task task = std::move(timers.begin()->second);
+      timers.erase(timers.begin());
+      control.Post(std::move(task));
+    }
+    RunAll();
+  }
+  /// Starts and loads; the outcome's text.
+  std::string Start() {
+    std::string text = "not yet";
+    manager->Start([&text](base::Status status) { text = status.ToString(); });
+    RunAll();
+    return text;
+  }
+  /// A load call whose outcome is written to `outcome`.
+  void Load(LoadRequest request, std::string& outcome) {
+    outcome = "not yet";
+    manager->Load(std::move(request),
+                  [&outcome](base::Status status) { outcome = status.ToString(); });
+  }
+  std::string LoadNow(const std::string& model) {
+    std::string outcome;
+    Load({.name = model}, outcome);
+    RunAll();
+    return outcome;
+  }
+  std::string UnloadNow(const std::string& model) {
+    std::string outcome = "not yet";
+    manager->Unload(model, [&outcome](base::Status status) { outcome = status.ToString(); });
+    RunAll();
+    return outcome;
+  }
+  /// What answers for the model: the text of its file, or the failure.
+  std::string Serving(const std::string& model, std::optional<std::int64_t> version = {}) {
+    const auto found = manager->Find(model, version);
+    if (!found.ok()) return found.CloneStatus().ToString();
+    return *found == nullptr ? "absent" : (*found)->config().name();
+  }
+  /// "1:READY 2:UNAVAILABLE(why)".
+  std::string States(const std::string& model) {
+    const auto catalogue = manager->catalogue();
+    const auto at = catalogue->models.find(model);
+    if (at == catalogue->models.end()) return "none";
+    std::string text = at->second.reason.empty() ? "" : "(" + at->second.reason + ")";
+    for (const auto& [number, version] : at->second.versions) {
+      if (!text.empty()) text += " ";
+      text += std::to_string(number) + ":" + std::string(VersionStateName(version.state));
+      if (!version.reason.empty()) text += "(" + version.reason + ")";
+    }
+    return text;
+  }
+
+  std::filesystem::path directory;
+  StillClock clock;
+  telemetry::Metrics metrics{{}, clock};
+  FakeLoader loader{metrics};
+  base::ManualExecutor control;
+  base::ManualExecutor load;
+  std::multimap<base::TimePoint, base::Task> timers;
+  std::vector<std::string> events;
+
+ private:
+  const ModelManager::Options options_;
+  std::unique_ptr<storage::ObjectStore> store_;
+
+ public:
+  std::unique_ptr<ModelManager> manager;
+};
+
+}  // namespace hadron::model
