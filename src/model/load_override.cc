@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 #include "base/log.h"
@@ -49,6 +50,32 @@ Status WriteFile(const fs::path& path, const base::IoBuf& bytes) {
   return file.Commit();
 }
 
+Status CheckPaths(const std::vector<OverrideFile>& files) {
+  std::set<std::string_view> names;
+  std::set<std::string_view> directories;
+  for (const OverrideFile& file : files) {
+    const std::string_view path = file.path;
+    if (path.empty() || !storage::CheckObjectName(path).ok()) {
+      return InvalidArgument(
+          fmt::format("override file '{}' must stay within model directory: give a relative path "
+                      "of plain names, as in 'file:1/model.onnx'",
+                      base::EscapeControl(path.substr(0, 256))));
+    }
+    if (!names.insert(path).second) {
+      return InvalidArgument(fmt::format("override file '{}' is given twice", path));
+    }
+    for (std::size_t at = path.find('/'); at != path.npos; at = path.find('/', at + 1)) {
+      directories.insert(path.substr(0, at));
+    }
+  }
+  for (const std::string_view directory : directories) {
+    if (!names.contains(directory)) continue;
+    return InvalidArgument(
+        fmt::format("override file '{}' cannot be a file and a directory", directory));
+  }
+  return {};
+}
+
 }  // namespace
 
 Status CheckModelName(std::string_view name) {
@@ -71,13 +98,7 @@ Status CheckLoadRequest(const LoadRequest& request) {
         "Load parameter 'config' must be specified for model file override: the files take the "
         "place of the whole directory");
   }
-  for (const OverrideFile& file : request.files) {
-    if (!file.path.empty() && storage::CheckObjectName(file.path).ok()) continue;
-    return InvalidArgument(
-        fmt::format("override file '{}' must stay within model directory: give a relative path of "
-                    "plain names, as in 'file:1/model.onnx'",
-                    base::EscapeControl(file.path.substr(0, 256))));
-  }
+  HADRON_RETURN_IF_ERROR(CheckPaths(request.files));
   if (!request.config_json) return {};
   return config::ParseJson(*request.config_json).CloneStatus().With("Invalid config override");
 }

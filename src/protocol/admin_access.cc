@@ -17,9 +17,9 @@ base::Status CheckAdminAccess(AdminAccess access, bool peer_is_local) {
 }
 
 bool IsLocalPeer(std::string_view peer) {
-  constexpr std::array<std::string_view, 8> kLocal = {
+  constexpr std::array<std::string_view, 7> kLocal = {
       "ipv4:127.",           "ipv6:[::1]:", "ipv6:%5B::1%5D:", "ipv6:[::ffff:127.",
-      "ipv6:%5B::ffff:127.", "unix:",       "unix-abstract:",  "inproc"};
+      "ipv6:%5B::ffff:127.", "unix:",       "unix-abstract:"};
   return std::ranges::any_of(kLocal,
                              [peer](std::string_view prefix) { return peer.starts_with(prefix); });
 }
