@@ -143,7 +143,8 @@ void ModelManager::UnloadNow(ModelRecord& record) {
   base::LogInfo("model unloaded", {{"model", name}});
   record.failure.clear();
   record.failures = 0;
-  if (record.listing == nullptr) record.asked = false;
+  record.asked = false;
+  record.reason = record.listing == nullptr ? "" : record.listing->reason;
   table_.Discard(std::exchange(record.override_, nullptr));
   PublishAndDrop(record);
   AnswerWaiting(name);
@@ -194,6 +195,7 @@ void ModelManager::OnFound(const std::string& name, bool rebuild,
     return EndLoad(record, Newer(name));
   }
   if (!found.ok()) {
+    record.asked = record.asked || record.listing != nullptr;
     if (!record.AnyLive()) record.reason = found.message();
     return OnFailed(record, LoadFailure(name, found.CloneStatus()));
   }

@@ -263,6 +263,21 @@ TEST(ModelManagerUnload, AReloadBesideAnInstanceThatRetires) {
   EXPECT_NE(rig.metrics.FindModel("m", 1), nullptr);
 }
 
+TEST(ModelManagerUnload, MakesAServerReadyThatAModelKeptFromIt) {
+  ManagerRig rig(InMode(ControlMode::kExplicit));
+  rig.Write("m", 1, "bad");
+  rig.Write("n", 1, "x");
+  rig.WriteFile("n/config.pbtxt", "broken");
+  ASSERT_EQ(rig.Start(), "OK");
+  for (const char* model : {"m", "n"}) {
+    EXPECT_TRUE(rig.manager->catalogue()->all_ready);
+    EXPECT_THAT(rig.LoadNow(model), HasSubstr("INVALID_ARGUMENT: load failed for model"));
+    EXPECT_FALSE(rig.manager->catalogue()->all_ready);
+    EXPECT_EQ(rig.UnloadNow(model), "OK");
+  }
+  EXPECT_TRUE(rig.manager->catalogue()->all_ready);
+}
+
 TEST(ModelManagerUnload, OfNothingIsFine) {
   ManagerRig rig(InMode(ControlMode::kExplicit));
   rig.Write("m", 1, "text");
