@@ -142,8 +142,7 @@ TEST(DeviceScheduler, RefusesModelsItDoesNotKnow) {
 
 /// The version as the life cycle hands it out: with somebody who notices its last handle.
 model::ModelHandle Noticed(const model::ModelHandle& version, base::UniqueFunction<void()> gone) {
-  return {version.get(),
-          [gone = std::move(gone)](const model::ModelVersion*) mutable { gone(); }};
+  return {version.get(), [gone = std::move(gone)](const model::ModelVersion*) mutable { gone(); }};
 }
 
 TEST(DeviceScheduler, TakesRequestsForAsLongAsThereAreHandles) {
