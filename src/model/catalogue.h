@@ -37,6 +37,7 @@ struct ModelEntry {
 /// whole by ModelManager. Readers never lock.
 struct Catalogue {
   std::map<std::string, ModelEntry, std::less<>> models;
+  bool listed = false;  ///< the repositories have been listed once, well or not
   bool loaded = false;  ///< the start-up loads have all ended, well or not
   /// Every version the server was asked to serve is READY (a model with no usable version spoils
   /// it, one that was unloaded on purpose does not). Always true in mode `demand`.

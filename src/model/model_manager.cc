@@ -304,7 +304,10 @@ StatusOr<ModelHandle> ModelManager::Find(std::string_view name,
                                          std::optional<std::int64_t> version) const {
   const auto catalogue = table_.catalogue();
   const auto it = catalogue->models.find(name);
-  if (it == catalogue->models.end()) return base::NotFound(Unknown(name) + " is not found");
+  if (it == catalogue->models.end()) {
+    if (catalogue->listed) return base::NotFound(Unknown(name) + " is not found");
+    return base::Unavailable("the server is starting: models are not known yet");
+  }
   const ModelEntry& entry = it->second;
   const auto& versions = entry.versions;
   if (!version) {

@@ -106,6 +106,7 @@ void ModelTable::Publish(ModelRecord& record) {
 
 void ModelTable::PublishAll() {
   auto next = std::make_shared<Catalogue>();
+  next->listed = true;
   next->loaded = catalogue_.Load()->loaded;
   std::erase_if(records_, [](const auto& item) { return SaysNothing(item.second); });
   for (const auto& [name, record] : records_) {
@@ -118,6 +119,7 @@ void ModelTable::PublishAll() {
 
 void ModelTable::SetLoaded() {
   auto next = std::make_shared<Catalogue>(*catalogue_.Load());
+  next->listed = true;
   next->loaded = true;
   next->all_ready = AllReady(*next);
   catalogue_.Store(std::move(next));

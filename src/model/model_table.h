@@ -95,7 +95,7 @@ class ModelTable {
   /// Brings the catalogue and the metrics up to date with a record; one that says nothing any more
   /// is erased. Do not use the reference afterwards unless something keeps the record.
   void Publish(ModelRecord& record);
-  /// The same for many at once.
+  /// The same for many at once, after a listing.
   void PublishAll();
   void SetLoaded();
 

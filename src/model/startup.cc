@@ -39,7 +39,7 @@ void ModelManager::OnListed(const std::shared_ptr<Startup>& startup,
   for (const auto& [name, model] : scan_->models) {
     ModelRecord& record = table_.At(name);
     record.listing = std::shared_ptr<const ScannedModel>(scan_, &model);
-    record.asked = everything;
+    record.asked = record.asked || everything;  // a call may have been quicker
     const auto source = listing->identified.find(name);
     if (source != listing->identified.end()) {
       Catalogued(record, source->second);
@@ -71,6 +71,7 @@ void ModelManager::LoadAtStart(const std::shared_ptr<Startup>& startup, const st
     if (!status.ok()) startup->failures.push_back(status.message());
     FinishStart(startup);
   });
+  if (record.running != nullptr) return;  // by call: the start follows
   PendingLoad pending;
   pending.find = record.listing == nullptr ? watch_.FindRequested({.name = name})
                                            : watch_.FindListed(record.listing);

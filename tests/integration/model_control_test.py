@@ -65,6 +65,15 @@ def states(server, model):
     return {version: state for version, (state, _) in index(server).get(model, {}).items()}
 
 
+def grpc_inputs():
+    """Inputs of 'simple' for tritonclient.grpc."""
+    inputs = []
+    for name, array in SIMPLE.items():
+        inputs.append(tritonclient.grpc.InferInput(name, array.shape, "INT32"))
+        inputs[-1].set_data_from_numpy(array)
+    return inputs
+
+
 def scrape(server, name):
     """Lines of a metric."""
     text = rest.call(server.metrics, "GET", "/metrics").body.decode()
@@ -213,7 +222,9 @@ class Explicit(ModelControlTestCase):
         stop = threading.Event()
         with self.server("explicit", load_model="simple") as server:
             with ThreadPoolExecutor(CLIENTS) as pool:
-                asking = [pool.submit(self.ask_until, stop, server) for _ in range(CLIENTS)]
+                asking = [pool.submit(self.ask_until, stop, server) for _ in range(CLIENTS // 2)]
+                asking += [pool.submit(self.ask_grpc_until, stop, server)
+                           for _ in range(CLIENTS // 2)]
                 try:
                     for _ in range(15):
                         touch(model)
@@ -235,6 +246,17 @@ class Explicit(ModelControlTestCase):
                 outputs = client.infer_binary("simple", SIMPLE)
                 np.testing.assert_array_equal(SUM, outputs["OUTPUT0"])
                 answered += 1
+        return answered
+
+    def ask_grpc_until(self, stop, server):
+        """The same over gRPC."""
+        answered = 0
+        client = tritonclient.grpc.InferenceServerClient(server.grpc)
+        while not stop.is_set() or answered == 0:
+            answer = client.infer("simple", grpc_inputs())
+            np.testing.assert_array_equal(SUM, answer.as_numpy("OUTPUT0"))
+            answered += 1
+        client.close()
         return answered
 
     def check_one_instance(self, server):
@@ -365,11 +387,7 @@ class Demand(ModelControlTestCase):
                 if number % 2 == 0:
                     return self.check_sum(infer(server))
                 client = tritonclient.grpc.InferenceServerClient(server.grpc)
-                inputs = []
-                for name, array in SIMPLE.items():
-                    inputs.append(tritonclient.grpc.InferInput(name, array.shape, "INT32"))
-                    inputs[-1].set_data_from_numpy(array)
-                answer = client.infer("simple", inputs)
+                answer = client.infer("simple", grpc_inputs())
                 client.close()
                 return np.testing.assert_array_equal(SUM, answer.as_numpy("OUTPUT0"))
 
@@ -392,10 +410,7 @@ class Demand(ModelControlTestCase):
         with self.server("demand") as server:
             client = tritonclient.grpc.InferenceServerClient(server.grpc)
             self.addCleanup(client.close)
-            inputs = []
-            for name, array in SIMPLE.items():
-                inputs.append(tritonclient.grpc.InferInput(name, array.shape, "INT32"))
-                inputs[-1].set_data_from_numpy(array)
+            inputs = grpc_inputs()
             client.start_stream(on_answer)
             for number in range(CLIENTS):
                 client.async_stream_infer("simple", inputs, request_id=str(number))

@@ -22,6 +22,7 @@ TEST(ModelManagerStart, LoadsEverythingByItsVersionPolicy) {
   rig.Write("two", 1, "two-1");
   rig.Write("two", 2, "two-2");
   EXPECT_FALSE(rig.manager->catalogue()->loaded);
+  EXPECT_EQ(rig.Serving("one"), "UNAVAILABLE: the server is starting: models are not known yet");
   EXPECT_EQ(rig.Start(), "OK");
   EXPECT_EQ(rig.Serving("one"), "one-1");
   EXPECT_EQ(rig.Serving("two"), "two-2");
@@ -58,6 +59,21 @@ TEST(ModelManagerStart, ExplicitLoadsWhatItIsToldTo) {
   EXPECT_EQ(rig.Serving("one"), "one-1");
   EXPECT_EQ(rig.States("two"), "");  // known, and never asked for
   EXPECT_TRUE(rig.manager->catalogue()->all_ready);
+}
+
+TEST(ModelManagerStart, FollowsALoadCallThatWasQuicker) {
+  ManagerRig rig(InMode(ControlMode::kExplicit, {"one"}));
+  rig.Write("one", 1, "one-1");
+  std::string called;
+  std::string started = "not yet";
+  rig.Load({.name = "one"}, called);
+  rig.control.RunAll();
+  rig.manager->Start([&](base::Status status) { started = status.ToString(); });
+  rig.RunAll();
+  EXPECT_EQ(called, "OK");
+  EXPECT_EQ(started, "OK");
+  EXPECT_EQ(rig.Serving("one"), "one-1");
+  EXPECT_EQ(rig.loader.loads.size(), 1U);
 }
 
 TEST(ModelManagerStart, ExplicitStarLoadsAll) {
