@@ -23,6 +23,10 @@ class AwaitTest : public testing::Test {
     rig_.Write("m", 1, "text");
     EXPECT_EQ(rig_.Start(), "OK");
   }
+  ~AwaitTest() override {  // whoever waits still is told into members that live
+    rig_.manager->Stop();
+    rig_.RunAll();
+  }
 
   /// Waits for the model; the place is kept for the test.
   void Await(std::uint64_t timeout_us = 0) {
