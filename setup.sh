@@ -30,7 +30,7 @@ packages_of() {
         libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc \
         libboost-dev opencl-headers ocl-icd-opencl-dev nlohmann-json3-dev \
         libcurl4-openssl-dev prometheus-cpp-dev libspdlog-dev libfmt-dev libcli11-dev \
-        libgtest-dev libgmock-dev libpng-dev libssl-dev zlib1g-dev
+        libgtest-dev libgmock-dev libpng-dev libssl-dev zlib1g-dev libexpat1-dev
       ;;
     run) echo curl ;;
     check) echo python3 ;;

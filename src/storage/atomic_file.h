@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -10,7 +11,9 @@ namespace hadron::storage {
 
 /// A file that appears under its name complete and on disk, or not at all: written as
 /// `<path>.<unique>.part`, synchronised, renamed. What was not committed is removed.
-/// Move-only; externally synchronised. INTERNAL when the system refuses (disk full, permissions).
+/// While it is written it is locked, so that what a killed process left can be told from what
+/// another one is writing. Move-only; externally synchronised. RESOURCE_EXHAUSTED when the disk is
+/// full, PERMISSION_DENIED when the place may not be written, INTERNAL otherwise.
 ///
 ///     HADRON_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
 ///     HADRON_RETURN_IF_ERROR(file.Append(bytes));
@@ -23,6 +26,10 @@ class AtomicFile {
   ~AtomicFile();
 
   base::Status Append(std::span<const std::byte> bytes);
+  /// Makes the file that long, with all its room taken on the disk.
+  base::Status Resize(std::uint64_t size);
+  base::Status WriteAt(std::uint64_t offset, std::span<const std::byte> bytes);
+  base::Status ReadAt(std::uint64_t offset, std::span<std::byte> to) const;
   base::Status Commit();
 
  private:
@@ -32,5 +39,8 @@ class AtomicFile {
   std::string part_;
   int fd_ = -1;
 };
+
+/// Removes "*.part" files of `directory` that no process is writing.
+void RemoveStaleParts(const std::string& directory);
 
 }  // namespace hadron::storage

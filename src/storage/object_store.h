@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/io_buf.h"
+#include "base/sha256.h"
 #include "base/status.h"
 
 namespace hadron::storage {
@@ -24,8 +25,12 @@ struct Entry {
 struct FetchOptions {
   /// Larger objects are refused with RESOURCE_EXHAUSTED before anything is allocated.
   std::uint64_t max_bytes = std::uint64_t{1} << 31;
+  /// Not "": the object must be the one with this tag; else UNAVAILABLE.
+  std::string expected_tag{};
+  /// Not null: gets the SHA-256 of what was fetched.
+  base::Sha256Digest* digest = nullptr;
   /// Called after every chunk of at most a few MiB; returning false ends the fetch with CANCELLED.
-  std::function<bool(std::uint64_t done, std::uint64_t total)> progress;
+  std::function<bool(std::uint64_t done, std::uint64_t total)> progress{};
 };
 
 /// A directory given with more children than this is refused, not read.

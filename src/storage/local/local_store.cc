@@ -165,6 +165,12 @@ base::Status LocalStore::CheckUnchanged(const Source& source, std::string_view n
   return TagOf(info) == source.tag ? base::OkStatus() : Changed(name);
 }
 
+base::Status LocalStore::CheckExpected(const Source& source, std::string_view name,
+                                       const FetchOptions& options) const {
+  const bool expected = options.expected_tag.empty() || options.expected_tag == source.tag;
+  return expected ? base::OkStatus() : Changed(name);
+}
+
 base::StatusOr<base::IoBuf> LocalStore::Fetch(std::string_view name, const FetchOptions& options) {
   HADRON_ASSIGN_OR_RETURN(const Source source, OpenFile(name, options.max_bytes));
   std::shared_ptr<std::byte[]> bytes;
@@ -174,6 +180,7 @@ base::StatusOr<base::IoBuf> LocalStore::Fetch(std::string_view name, const Fetch
     return base::ResourceExhausted(
         fmt::format("no memory for the {} bytes of '{}'", source.size, name));
   }
+  HADRON_RETURN_IF_ERROR(CheckExpected(source, name, options));
   const std::span<std::byte> all(bytes.get(), source.size);
   for (std::uint64_t done = 0; done < source.size;) {
     const std::uint64_t count = std::min(kChunk, source.size - done);
@@ -182,22 +189,27 @@ base::StatusOr<base::IoBuf> LocalStore::Fetch(std::string_view name, const Fetch
     HADRON_RETURN_IF_ERROR(ReportProgress(options, name, done, source.size));
   }
   HADRON_RETURN_IF_ERROR(CheckUnchanged(source, name));
+  if (options.digest != nullptr) *options.digest = base::Sha256::Of(all);
   return base::IoBuf::Wrap(all, bytes);
 }
 
 base::Status LocalStore::FetchToFile(std::string_view name, const std::string& path,
                                      const FetchOptions& options) {
   HADRON_ASSIGN_OR_RETURN(const Source source, OpenFile(name, options.max_bytes));
+  HADRON_RETURN_IF_ERROR(CheckExpected(source, name, options));
   HADRON_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  base::Sha256 hash;
   std::vector<std::byte> chunk(std::min(kChunk, source.size));
   for (std::uint64_t done = 0; done < source.size;) {
     const std::span<std::byte> part(chunk.data(), std::min(kChunk, source.size - done));
     HADRON_RETURN_IF_ERROR(ReadAt(source, name, done, part));
     HADRON_RETURN_IF_ERROR(file.Append(part));
+    if (options.digest != nullptr) hash.Update(part);
     done += part.size();
     HADRON_RETURN_IF_ERROR(ReportProgress(options, name, done, source.size));
   }
   HADRON_RETURN_IF_ERROR(CheckUnchanged(source, name));
+  if (options.digest != nullptr) *options.digest = hash.Finish();
   return file.Commit();
 }
 

@@ -42,6 +42,10 @@ class LocalStore final : public ObjectStore {
   /// UNAVAILABLE when the file is not what it was when it was opened.
   base::Status CheckUnchanged(const Source& source, std::string_view name) const;
 
+  /// UNAVAILABLE when it is not the object that the caller wants.
+  base::Status CheckExpected(const Source& source, std::string_view name,
+                             const FetchOptions& options) const;
+
   std::string root_;
 };
 
