@@ -1,0 +1,309 @@
+#include "storage/artifact_cache.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "storage/artifact_files.h"
+#include "unit/storage/s3_rig.h"
+#include "unit/storage/temp_directory.h"
+
+namespace hadron::storage::test {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+/// Time that a test moves by hand.
+class HandClock final : public base::Clock {
+ public:
+  base::TimePoint Now() const override { return {}; }
+  std::int64_t WallMs() const override { return now; }
+  std::int64_t now = 2'000'000'000'000;
+};
+
+std::string ShaOf(std::string_view text) {
+  return base::ToHex(base::Sha256::Of(base::AsBytes(text)));
+}
+
+class Cache : public testing::Test {
+ protected:
+  Cache() {
+    rig_.origin.Put("m/1/model.onnx", "the model");
+    rig_.origin.Put("m/1/data/weights", std::string(100'000, 'w'));
+  }
+
+  ArtifactCache::Options Options(std::uint64_t budget = 1'000'000) const {
+    ArtifactCache::Options options;
+    options.directory = (directory_.path() / "cache").string();
+    options.scratch = scratch_.path().string();
+    options.budget = budget;
+    options.keep_free = 0;
+    return options;
+  }
+  base::StatusOr<LocalTree> FetchFrom(ArtifactCache& cache, const std::string& name = "m/1") {
+    return cache.FetchTree(rig_.store(), name, {});
+  }
+  /// GETs of objects, listings not counted.
+  std::size_t downloads() const {
+    std::size_t count = 0;
+    for (const std::string& request : rig_.origin.requests()) {
+      count += request.starts_with("GET /models/") ? 1 : 0;
+    }
+    return count;
+  }
+  fs::path objects() const { return directory_.path() / "cache/objects"; }
+  std::vector<fs::path> ObjectFiles() const {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(objects())) files.push_back(entry.path());
+    return files;
+  }
+
+  S3Rig rig_;
+  TempDirectory directory_;
+  TempDirectory scratch_;
+  HandClock clock_;
+};
+
+TEST_F(Cache, FetchesADirectoryOnceAndKeepsItForTheNextStart) {
+  std::string place;
+  {
+    ArtifactCache cache(Options(), clock_);
+    const auto tree = FetchFrom(cache);
+    ASSERT_TRUE(tree.ok()) << tree.message();
+    place = tree->path();
+    EXPECT_EQ(ReadFile(fs::path(place) / "model.onnx"), "the model");
+    EXPECT_EQ(ReadFile(fs::path(place) / "data/weights"), std::string(100'000, 'w'));
+    EXPECT_TRUE(FetchFrom(cache).ok());
+    EXPECT_EQ(downloads(), 2U);
+    EXPECT_EQ(cache.counts().bytes, 100'009U);
+    EXPECT_EQ(cache.counts().hits, 4U);
+  }
+  EXPECT_FALSE(fs::exists(place));
+  ArtifactCache again(Options(), clock_);
+  EXPECT_EQ(again.counts().entries, 2U);
+  EXPECT_EQ(again.counts().bytes, 100'009U);
+  EXPECT_TRUE(FetchFrom(again).ok());
+  EXPECT_EQ(downloads(), 2U);
+}
+
+TEST_F(Cache, FetchesOnlyWhatHasChanged) {
+  ArtifactCache cache(Options(), clock_);
+  ASSERT_TRUE(FetchFrom(cache).ok());
+  rig_.origin.Put("m/1/model.onnx", "another model");
+  const auto tree = FetchFrom(cache);
+  ASSERT_TRUE(tree.ok());
+  EXPECT_EQ(ReadFile(fs::path(tree->path()) / "model.onnx"), "another model");
+  EXPECT_EQ(downloads(), 3U);
+}
+
+TEST_F(Cache, LetsTheLeastRecentlyUsedGo) {
+  for (const char* name : {"a", "b", "c"}) {
+    rig_.origin.Put(std::string(name) + "/1/x", std::string(400, name[0]));
+  }
+  ArtifactCache cache(Options(1000), clock_);
+  ASSERT_TRUE(FetchFrom(cache, "a/1").ok());
+  clock_.now += 10;
+  ASSERT_TRUE(FetchFrom(cache, "b/1").ok());
+  clock_.now += 10;
+  ASSERT_TRUE(FetchFrom(cache, "a/1").ok());
+  clock_.now += 10;
+  ASSERT_TRUE(FetchFrom(cache, "c/1").ok());
+  EXPECT_EQ(cache.counts().evictions, 1U);
+  EXPECT_EQ(cache.counts().bytes, 800U);
+  EXPECT_EQ(ObjectFiles().size(), 2U);
+  EXPECT_EQ(downloads(), 3U);
+  ASSERT_TRUE(FetchFrom(cache, "a/1").ok());
+  EXPECT_EQ(downloads(), 3U);
+  ASSERT_TRUE(FetchFrom(cache, "b/1").ok());
+  EXPECT_EQ(downloads(), 4U);
+}
+
+TEST_F(Cache, KeepsWhatIsInUseAndServesWhatItCannotKeep) {
+  for (const char* name : {"a", "b"}) {
+    rig_.origin.Put(std::string(name) + "/1/x", std::string(600, name[0]));
+  }
+  ArtifactCache cache(Options(1000), clock_);
+  const auto used = FetchFrom(cache, "a/1");
+  ASSERT_TRUE(used.ok());
+  const auto other = FetchFrom(cache, "b/1");
+  ASSERT_TRUE(other.ok()) << other.message();
+  EXPECT_EQ(ReadFile(fs::path(other->path()) / "x"), std::string(600, 'b'));
+  EXPECT_EQ(cache.counts().evictions, 0U);
+  EXPECT_EQ(cache.counts().bytes, 600U);
+  ASSERT_TRUE(FetchFrom(cache, "m/1").ok());  // larger than the whole budget
+  EXPECT_EQ(cache.counts().evictions, 0U);
+}
+
+TEST_F(Cache, ClearsUpAfterAKilledProcess) {
+  {
+    ArtifactCache cache(Options(), clock_);
+    ASSERT_TRUE(FetchFrom(cache).ok());
+  }
+  const std::vector<fs::path> files = ObjectFiles();
+  ASSERT_EQ(files.size(), 2U);
+  // What a process leaves that is killed at any moment, and what a broken disk makes of files.
+  fs::resize_file(files[0], fs::file_size(files[0]) - 1);
+  directory_.Write("cache/objects/half.abcdef.part", "half");
+  directory_.Write("cache/objects/rubbish", "rubbish");
+  directory_.Write("cache/trees/hadron.dead/model.onnx", "old");
+  directory_.Write("cache/objects/busy.abcdef.part", "of another process");
+  const int busy = open((objects() / "busy.abcdef.part").c_str(), O_RDONLY);
+  ASSERT_EQ(flock(busy, LOCK_EX), 0);
+  directory_.Write("cache/trees/hadron.live/model.onnx", "of another process");
+  const int live = LockDirectory((directory_.path() / "cache/trees/hadron.live").string());
+  ASSERT_GE(live, 0);
+
+  clock_.now = 4'000'000'000'000;  // the rubbish is old
+  ArtifactCache cache(Options(), clock_);
+  EXPECT_EQ(cache.counts().entries, 1U);
+  EXPECT_FALSE(fs::exists(objects() / "half.abcdef.part"));
+  EXPECT_FALSE(fs::exists(objects() / "rubbish"));
+  EXPECT_FALSE(fs::exists(directory_.path() / "cache/trees/hadron.dead"));
+  EXPECT_TRUE(fs::exists(objects() / "busy.abcdef.part"));
+  EXPECT_TRUE(fs::exists(directory_.path() / "cache/trees/hadron.live"));
+  const auto tree = FetchFrom(cache);
+  ASSERT_TRUE(tree.ok()) << tree.message();
+  EXPECT_EQ(downloads(), 3U);
+  close(busy);
+  close(live);
+}
+
+TEST_F(Cache, DoesNotBelieveBytesThatChangedOnTheDisk) {
+  {
+    ArtifactCache cache(Options(), clock_);
+    ASSERT_TRUE(FetchFrom(cache).ok());
+  }
+  for (const fs::path& file : ObjectFiles()) {
+    std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+    stream.put('!');
+  }
+  ArtifactCache cache(Options(), clock_);
+  EXPECT_EQ(cache.counts().entries, 2U);
+  const auto tree = FetchFrom(cache);
+  ASSERT_TRUE(tree.ok()) << tree.message();
+  EXPECT_EQ(ReadFile(fs::path(tree->path()) / "model.onnx"), "the model");
+  EXPECT_EQ(downloads(), 4U);
+}
+
+TEST_F(Cache, ServesWithoutADirectoryOfItsOwn) {
+  ArtifactCache::Options options = Options();
+  options.directory.clear();
+  ArtifactCache cache(options, clock_);
+  {
+    const auto tree = FetchFrom(cache);
+    ASSERT_TRUE(tree.ok()) << tree.message();
+    EXPECT_EQ(fs::path(tree->path()).parent_path(), scratch_.path());
+    EXPECT_EQ(ReadFile(fs::path(tree->path()) / "model.onnx"), "the model");
+  }
+  EXPECT_TRUE(fs::is_empty(scratch_.path()));
+  EXPECT_EQ(cache.counts().entries, 0U);
+}
+
+TEST_F(Cache, NamesThePlaceThatTakesNoFiles) {
+  ArtifactCache::Options options = Options();
+  options.directory.clear();
+  options.scratch = "/nonexistent/scratch";
+  ArtifactCache cache(options, clock_);
+  const auto tree = FetchFrom(cache);
+  EXPECT_EQ(tree.code(), base::StatusCode::kPermissionDenied);
+  EXPECT_THAT(tree.message(), HasSubstr("/nonexistent/scratch"));
+  EXPECT_THAT(tree.message(), HasSubstr("--cache-dir"));
+}
+
+TEST_F(Cache, StartsOverWhenSomethingIsReplacedMeanwhile) {
+  bool replaced = false;
+  rig_.origin.set_fault([&](const ImposterRequest& request, ImposterReply&) {
+    // The old weights have been asked for, the model has not.
+    if (request.target.find("/data/weights") == std::string::npos || replaced) return;
+    replaced = true;
+    rig_.origin.Put("m/1/data/weights", "other weights");
+    rig_.origin.Put("m/1/model.onnx", "other model");
+  });
+  ArtifactCache cache(Options(), clock_);
+  const auto tree = FetchFrom(cache);
+  ASSERT_TRUE(tree.ok()) << tree.message();
+  EXPECT_TRUE(replaced);
+  EXPECT_EQ(ReadFile(fs::path(tree->path()) / "model.onnx"), "other model");
+  EXPECT_EQ(ReadFile(fs::path(tree->path()) / "data/weights"), "other weights");
+}
+
+/// A store on a machine where a directory is on a full disk.
+class OnFullDisk final : public ObjectStore {
+ public:
+  OnFullDisk(ObjectStore& store, std::string full) : store_(store), full_(std::move(full)) {}
+  const std::string& url() const override { return store_.url(); }
+  base::StatusOr<std::vector<Entry>> List(std::string_view directory) override {
+    return store_.List(directory);
+  }
+  base::StatusOr<Entry> Stat(std::string_view name) override { return store_.Stat(name); }
+  base::StatusOr<base::IoBuf> Fetch(std::string_view name, const FetchOptions& options) override {
+    return store_.Fetch(name, options);
+  }
+  base::Status FetchToFile(std::string_view name, const std::string& path,
+                           const FetchOptions& options) override {
+    if (path.starts_with(full_)) return base::ResourceExhausted("'" + path + "': no space left");
+    return store_.FetchToFile(name, path, options);
+  }
+  std::optional<std::string> LocalPath(std::string_view) override { return std::nullopt; }
+
+ private:
+  ObjectStore& store_;
+  const std::string full_;
+};
+
+TEST_F(Cache, ServesThoughItsDiskIsFull) {
+  ArtifactCache cache(Options(), clock_);
+  OnFullDisk store(rig_.store(), Options().directory);
+  const auto tree = cache.FetchTree(store, "m/1", {});
+  ASSERT_TRUE(tree.ok()) << tree.message();
+  EXPECT_EQ(fs::path(tree->path()).parent_path(), scratch_.path());
+  EXPECT_EQ(ReadFile(fs::path(tree->path()) / "model.onnx"), "the model");
+  EXPECT_EQ(cache.counts().entries, 0U);
+  OnFullDisk nowhere(rig_.store(), "/");
+  const auto none = cache.FetchTree(nowhere, "m/1", {});
+  EXPECT_EQ(none.code(), base::StatusCode::kResourceExhausted);
+  EXPECT_THAT(none.message(), HasSubstr(scratch_.path().string()));
+}
+
+TEST_F(Cache, HoldsFilesToTheirSums) {
+  const std::string good = ShaOf("the model") + "  model.onnx\n" + ShaOf("x") + " *./extra\n";
+  rig_.origin.Put("m/1/extra", "x");
+  rig_.origin.Put("m/1/SHA256SUMS", good);
+  ArtifactCache cache(Options(), clock_);
+  EXPECT_TRUE(FetchFrom(cache).ok());
+  rig_.origin.Put("m/1/SHA256SUMS", ShaOf("a model") + "  model.onnx\n");
+  const auto wrong = FetchFrom(cache);
+  EXPECT_EQ(wrong.code(), base::StatusCode::kUnavailable);
+  EXPECT_THAT(wrong.message(), HasSubstr("'model.onnx' does not have the sum of SHA256SUMS"));
+  rig_.origin.Put("m/1/SHA256SUMS", ShaOf("the model") + "  gone.onnx\n");
+  EXPECT_THAT(FetchFrom(cache).message(), HasSubstr("'gone.onnx' is missing"));
+  rig_.origin.Put("m/1/SHA256SUMS", "no sum\n");
+  EXPECT_EQ(FetchFrom(cache).code(), base::StatusCode::kInvalidArgument);
+}
+
+TEST_F(Cache, RefusesWhatIsTooLarge) {
+  ArtifactCache cache(Options(), clock_);
+  const auto tree = cache.FetchTree(rig_.store(), "m/1", {.max_bytes = 50'000});
+  EXPECT_EQ(tree.code(), base::StatusCode::kInvalidArgument);
+  EXPECT_THAT(tree.message(), HasSubstr("data/weights"));
+  EXPECT_EQ(FetchFrom(cache, "m/2").code(), base::StatusCode::kNotFound);
+}
+
+TEST(CopyName, IsReadBackOrRefused) {
+  const std::string hex(64, 'a');
+  const CopyName name{hex, std::string(64, '0'), 12};
+  EXPECT_EQ(CopyName::Parse(name.Text())->size, 12U);
+  for (const std::string& bad :
+       {std::string("x"), hex + "." + hex, hex + "." + hex + ".x", hex + "." + hex + ".1.part",
+        "A" + hex.substr(1) + "." + hex + ".1"}) {
+    EXPECT_FALSE(CopyName::Parse(bad).has_value()) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace hadron::storage::test
