@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <future>
+#include <system_error>
 
 #include "base/log.h"
 #include "config/complete.h"
@@ -20,15 +22,6 @@ using base::StatusOr;
 using config::ModelConfig;
 
 constexpr std::uint64_t kMaxLabelBytes = std::uint64_t{16} << 20U;
-
-/// The path of a version's model file on this machine.
-StatusOr<std::string> LocalFile(const ScannedModel& model, const std::string& file) {
-  const auto directory = model.store->LocalPath(model.name);
-  if (!directory) {
-    return base::Unimplemented(fmt::format("'{}' is not a local directory", model.store->url()));
-  }
-  return *directory + "/" + file;
-}
 
 /// Graph outputs that the configuration does not list are not computed.
 void DropUnlistedOutputs(graph::Graph& graph, const ModelConfig& config) {
@@ -79,6 +72,32 @@ StatusOr<VersionLoader::Source> VersionLoader::Identify(const ScannedModel& mode
   }
   return Source{model, std::make_shared<const config::RawConfig>(std::move(raw)),
                 std::move(selection.versions)};
+}
+
+StatusOr<VersionLoader::LocalFile> VersionLoader::Locate(const ScannedModel& model,
+                                                         std::int64_t version,
+                                                         const std::string& file) const {
+  LocalFile local;
+  if (const auto directory = model.store->LocalPath(model.name)) {
+    HADRON_ASSIGN_OR_RETURN(const storage::Entry entry, model.store->Stat(model.name + "/" + file));
+    local.path = *directory + "/" + file;
+    local.size = entry.size;
+    return local;
+  }
+  if (deps_.artifacts == nullptr) {
+    return base::Unimplemented(fmt::format("'{}' is not a local directory", model.store->url()));
+  }
+  const std::string directory = std::to_string(version);
+  storage::FetchOptions fetch;
+  fetch.max_bytes = options_.max_model_bytes;
+  HADRON_ASSIGN_OR_RETURN(
+      local.tree, deps_.artifacts->FetchTree(*model.store, model.name + "/" + directory, fetch));
+  local.path = local.tree.path() + file.substr(directory.size());
+  std::error_code error;
+  local.size = std::filesystem::file_size(local.path, error);
+  if (!error) return local;
+  return base::Unavailable(
+      fmt::format("'{}/{}' was removed while the version was fetched", model.location, file));
 }
 
 StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
@@ -213,15 +232,15 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
   HADRON_CHECK(scanned != nullptr);
   HADRON_ASSIGN_OR_RETURN(const std::string file,
                           FindModelFile(model, *scanned, source.config->model_filename()));
-  HADRON_ASSIGN_OR_RETURN(const std::string path, LocalFile(model, file));
-  HADRON_ASSIGN_OR_RETURN(const storage::Entry entry, model.store->Stat(model.name + "/" + file));
+  HADRON_ASSIGN_OR_RETURN(LocalFile local, Locate(model, number, file));
   HADRON_ASSIGN_OR_RETURN(const device::Reservation parsing,
-                          deps_.host->memory().Reserve("loading " + owner, entry.size));
+                          deps_.host->memory().Reserve("loading " + owner, local.size));
 
   onnx::LoadLimits limits;
   limits.max_nodes = options_.max_model_nodes;
   limits.max_model_bytes = options_.max_model_bytes;
-  HADRON_ASSIGN_OR_RETURN(onnx::LoadedModel loaded, onnx::LoadOnnxFile(path, limits));
+  HADRON_ASSIGN_OR_RETURN(onnx::LoadedModel loaded, onnx::LoadOnnxFile(local.path, limits));
+  local.tree = {};  // the graph refers to no file
   for (const std::string& warning : loaded.warnings) {
     base::LogWarning("model file", {{"model", model.name}, {"version", number}, {"what", warning}});
   }

@@ -15,6 +15,7 @@
 #include "model/loader.h"
 #include "model/model_version.h"
 #include "model/repository.h"
+#include "storage/artifact_cache.h"
 #include "telemetry/metrics.h"
 
 namespace hadron::model {
@@ -43,6 +44,7 @@ class VersionLoader final : public Loader {
     telemetry::Metrics* metrics = nullptr;
     const base::Clock* clock = nullptr;
     backend::DevicePrograms* programs = nullptr;  ///< null where kernels need no compiling
+    storage::ArtifactCache* artifacts = nullptr;  ///< null where every store is local
   };
 
   using Source = LoadSource;
@@ -55,6 +57,15 @@ class VersionLoader final : public Loader {
                                    const std::atomic<bool>& cancelled) const override;
 
  private:
+  /// A version's model file on this machine, for as long as this lives.
+  struct LocalFile {
+    storage::LocalTree tree;  ///< empty where the store is local
+    std::string path;
+    std::uint64_t size = 0;
+  };
+
+  base::StatusOr<LocalFile> Locate(const ScannedModel& model, std::int64_t version,
+                                   const std::string& file) const;
   base::StatusOr<std::shared_ptr<const plan::CompiledModel>> Compile(
       graph::Graph graph, const config::ModelConfig& config, const std::string& owner) const;
   base::Status WarmPlans(const ModelVersion& version, const std::string& owner) const;

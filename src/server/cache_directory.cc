@@ -30,13 +30,13 @@ std::string FromEnvironment(const char* name, const char* below) {
 }
 
 std::string FirstOfUse() {
-  const std::vector<std::string> places = {"/var/cache/hadron",
-                                           FromEnvironment("XDG_CACHE_HOME", "/hadron"),
-                                           FromEnvironment("HOME", "/.cache/hadron")};
+  const std::vector<std::string> places = {
+      FromEnvironment("TRITON_AWS_MOUNT_DIRECTORY", ""), "/var/cache/hadron",
+      FromEnvironment("XDG_CACHE_HOME", "/hadron"), FromEnvironment("HOME", "/.cache/hadron")};
   const auto found = std::ranges::find_if(
       places, [](const std::string& place) { return !place.empty() && CanWrite(place); });
   if (found != places.end()) return *found;
-  base::LogWarning("no cache directory can be written, device programs are compiled at every start",
+  base::LogWarning("no cache directory can be written, nothing is kept from one start to the next",
                    {{"remedy", "set --cache-dir"}});
   return "";
 }

@@ -108,7 +108,7 @@ void Server::MakeServing() {
   loader_ = std::make_unique<model::VersionLoader>(
       std::move(loading),
       model::VersionLoader::Dependencies{&device, host_.get(), &kernels_, &lane_executor_,
-                                         &metrics_, &clock_, programs_.get()});
+                                         &metrics_, &clock_, programs_.get(), artifacts_.get()});
   MakeModels();
 }
 
@@ -163,6 +163,7 @@ Status Server::WaitLoaded(const std::atomic<bool>& stop) {
 bool Server::Drain(const std::atomic<bool>& hurry) {
   base::LogInfo("draining", {{"inflight", engine_->inflight()}});
   state_.BeginDrain();
+  stopping_.store(true);
   if (rpc_) rpc_->BeginDrain();
   WaitUntil(clock_.Now() + seconds(options_.Uint("shutdown-drain-secs")), hurry,
             [] { return false; });
@@ -197,6 +198,7 @@ void Server::RefuseUntilQuiet(base::TimePoint end, const std::atomic<bool>& hurr
 
 void Server::JoinThreads() {
   if (models_) models_->Stop();  // calls that wait for a model end before their doors are shut
+  stopping_.store(true);
   if (scheduler_) scheduler_->Stop();
   if (rpc_) rpc_->Shutdown(clock_.Now());
   if (rest_) rest_->Stop();

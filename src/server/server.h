@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,9 +20,11 @@
 #include "protocol/rest_frontend.h"
 #include "protocol/rpc_frontend.h"
 #include "protocol/server_state.h"
+#include "server/cache_directory.h"
 #include "server/options.h"
 #include "serving/device_scheduler.h"
 #include "serving/inference_engine.h"
+#include "storage/artifact_cache.h"
 #include "storage/object_store.h"
 #include "telemetry/metrics.h"
 
@@ -51,6 +54,10 @@ class Server {
 
   explicit Server(const Options& options);
   base::Status OpenRepositories();
+  base::StatusOr<std::unique_ptr<storage::ObjectStore>> OpenStore(const std::string& url);
+  void MakeArtifactCache();
+  /// Found when it is first wanted.
+  const CacheDirectory& Cache();
   base::Status MakeDevices();
   base::Status MakeFrontends();
   void StartFrontends();
@@ -74,7 +81,10 @@ class Server {
   base::TaskQueue load_;
   base::TaskQueue lane_executor_;
 
+  std::atomic<bool> stopping_{false};  ///< ends transfers from object stores
+  std::optional<CacheDirectory> cache_;
   std::vector<std::unique_ptr<storage::ObjectStore>> stores_;
+  std::unique_ptr<storage::ArtifactCache> artifacts_;  ///< null where every store is local
   std::unique_ptr<device::Device> host_;
   std::unique_ptr<device::Device> accelerator_;  ///< null when the CPU serves
   backend::KernelRegistry kernels_;

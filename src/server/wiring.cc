@@ -10,9 +10,9 @@
 #ifdef HADRON_HAVE_OPENCL
 #include "device/opencl/factory.h"
 #endif
-#include "server/cache_directory.h"
 #include "server/server.h"
 #include "storage/local/factory.h"
+#include "storage/s3/factory.h"
 
 namespace hadron::server {
 namespace {
@@ -23,13 +23,15 @@ using base::StatusOr;
 
 constexpr double kSharedMemoryFraction = 0.5;
 
-StatusOr<std::unique_ptr<storage::ObjectStore>> OpenStore(const std::string& url) {
-  const std::size_t scheme = url.find("://");
-  if (scheme == std::string::npos) return storage::OpenLocalStore(url);
-  return base::Unimplemented(
-      fmt::format("--model-repository={}: '{}' repositories are not supported in this version, "
-                  "only local directories are",
-                  url, url.substr(0, scheme)));
+storage::S3Options ObjectStoreOptions(const Options& options, const std::atomic<bool>& stopping) {
+  storage::S3Options s3;
+  s3.addressing = options.Text("s3-addressing");
+  s3.anonymous = options.Bool("s3-anonymous");
+  s3.instance_credentials = options.Bool("s3-instance-credentials");
+  s3.require_tls = options.Bool("s3-require-tls");
+  s3.verify_etag = options.Bool("s3-verify-etag");
+  s3.cancel = &stopping;
+  return s3;
 }
 
 /// Bytes the device may use: the smaller of fraction and --device-memory-budget.
@@ -97,7 +99,42 @@ Status Server::OpenRepositories() {
     if (!store.ok()) return std::move(store).status().With("--model-repository");
     stores_.push_back(std::move(store).value());
   }
+  const bool remote = std::ranges::any_of(
+      urls, [](const std::string& url) { return url.find("://") != std::string::npos; });
+  if (remote) MakeArtifactCache();
   return {};
+}
+
+StatusOr<std::unique_ptr<storage::ObjectStore>> Server::OpenStore(const std::string& url) {
+  const std::size_t scheme = url.find("://");
+  if (scheme == std::string::npos) return storage::OpenLocalStore(url);
+  if (url.starts_with("s3://")) {
+    return storage::OpenS3Store(url, ObjectStoreOptions(options_, stopping_), clock_);
+  }
+  return base::Unimplemented(
+      fmt::format("'{}': '{}' repositories are not supported; local directories and s3:// are", url,
+                  url.substr(0, scheme)));
+}
+
+void Server::MakeArtifactCache() {
+  const CacheDirectory& cache = Cache();
+  storage::ArtifactCache::Options options;
+  if (!cache.path.empty()) options.directory = cache.path + "/artifacts";
+  options.budget = cache.bytes;
+  options.budget_beside_held = options_.Uint("cache-budget") == 0;
+  artifacts_ = std::make_unique<storage::ArtifactCache>(std::move(options), clock_);
+  const auto held = artifacts_->counts();
+  base::LogInfo("copies of remote models", {{"directory", cache.path},
+                                            {"budget_bytes", cache.bytes},
+                                            {"held_bytes", held.bytes},
+                                            {"held", held.entries}});
+}
+
+const CacheDirectory& Server::Cache() {
+  if (!cache_) {
+    cache_ = FindCacheDirectory(options_.Text("cache-dir"), options_.Uint("cache-budget"));
+  }
+  return *cache_;
 }
 
 Status Server::MakeDevices() {
@@ -112,8 +149,7 @@ Status Server::MakeDevices() {
     kernels.kernel_dir = options_.Text("kernel-dir");
     HADRON_ASSIGN_OR_RETURN(kernels.family, Family(options_.Text("opencl-family")));
     HADRON_ASSIGN_OR_RETURN(kernels.tune, Tuning(options_.Text("tune")));
-    const CacheDirectory cache =
-        FindCacheDirectory(options_.Text("cache-dir"), options_.Uint("cache-budget"));
+    const CacheDirectory& cache = Cache();
     kernels.cache_dir = cache.path;
     kernels.cache_bytes = cache.bytes;
     programs_ = backend::RegisterOpenClKernels(kernels_, *accelerator_, kernels);
