@@ -5,6 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=.ci/lib.sh
 . .ci/lib.sh
 
+policy=/usr/sbin/policy-rc.d
+
 usage() {
   cat <<'TEXT'
 Usage: ./setup.sh [GROUP...]        (no group: build run test format)
@@ -16,6 +18,7 @@ Groups of Debian 12 packages:
   test         Python with NumPy, a CPU implementation of OpenCL (PoCL), oneDNN to bench against
   format       clang-format 14
   tidy         clang 14 and clang-tidy 14
+  object-store Swift, an object store for the integration tests (nothing of it is started)
   fixtures     PyTorch, which makes the networks that the tests run
   coverage     gcovr
 Not a group of packages:
@@ -37,6 +40,9 @@ packages_of() {
     test) echo python3 python3-venv python3-numpy pocl-opencl-icd libdnnl-dev ;;
     format) echo clang-format-14 ;;
     tidy) echo clang-14 clang-tidy-14 ;;
+    object-store)
+      echo swift swift-proxy swift-account swift-container swift-object memcached
+      ;;
     fixtures) echo python3-torch ;;
     coverage) echo gcovr ;;
     *) return 1 ;;
@@ -84,10 +90,20 @@ update_lists() {
       "check the network and /etc/apt/sources.list; the log is $log"
 }
 
+# Packages of services start them when they are installed. Tests start their own, on other ports:
+# while packages are installed, a policy that was not there before says no.
+keep_services_down() {
+  [ ! -e "$policy" ] || return 0
+  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  as_root chmod +x "$policy"
+  trap 'as_root rm -f "$policy"' EXIT
+}
+
 install_packages() {
   check_machine "$@"
   update_lists
   say "setup: installing $# packages and what they need: $*"
+  keep_services_down
   # Every 25th package is a line, so that a long download does not look like a hang.
   as_root apt-get -y -q -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
     install --no-install-recommends "$@" 2>&1 | tee -a "$log" |

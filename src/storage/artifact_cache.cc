@@ -346,7 +346,7 @@ base::StatusOr<LocalTree> ArtifactCache::FetchTree(ObjectStore& store, const std
     }
     // Torn or gone: another listing says whether something was replaced meanwhile.
     std::vector<Remote> now;
-    HADRON_RETURN_IF_ERROR(ListBelow(store, directory, "", now));
+    if (!ListBelow(store, directory, "", now).ok()) return tree;
     if (now == wanted.files || tried == kTries) return tree;
     wanted.files = std::move(now);
   }

@@ -92,7 +92,10 @@ class Server:
 
     def start(self):
         """Starts the process and waits until it serves."""
-        self.launch()
+        return self.launch().start_waiting()
+
+    def start_waiting(self):
+        """Waits until a launched process serves."""
         wait_until(self._listening, START_SECONDS, "no port file")
         return self
 

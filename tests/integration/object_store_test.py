@@ -1,0 +1,320 @@
+"""The server over a real object store that checks signatures: Swift's S3 door.
+
+HADRON_TEST_S3_ADDRESS, HADRON_TEST_S3_ACCESS_KEY and HADRON_TEST_S3_SECRET_KEY name another one
+(Ceph, MinIO; path style, region us-east-1), against which everything runs that needs no restart.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+from integration import rest, swift
+from integration.harness import MODEL_REPO, START_SECONDS, TEST_MODELS, Server
+from integration.relay import Relay
+from integration.s3 import S3Client
+
+MIB = 1 << 20
+VALUES = {"INPUT0": np.array([[1, 2, 3, 4]], np.float32)}
+SIMPLE = {"INPUT0": np.arange(16, dtype=np.int32).reshape(1, 16),
+          "INPUT1": np.ones((1, 16), np.int32)}
+
+_store = None
+_buckets = iter(range(1, 1000))
+
+
+def setUpModule():  # pylint: disable=invalid-name
+    """One store for all tests."""
+    global _store  # pylint: disable=global-statement
+    if os.environ.get("HADRON_TEST_S3_ADDRESS"):
+        _store = Elsewhere()
+        return
+    if swift.wanting():
+        raise unittest.SkipTest(swift.wanting())
+    _store = swift.Swift()
+    _store.access_key, _store.secret_key = swift.ACCESS_KEY, swift.SECRET_KEY
+    try:
+        _store.start()
+    except BaseException:
+        _store.stop()
+        raise
+
+
+def tearDownModule():  # pylint: disable=invalid-name
+    """Ends what was started."""
+    if _store is not None:
+        _store.stop()
+
+
+class Elsewhere:
+    """A store that the environment names."""
+
+    def __init__(self):
+        self.address = os.environ["HADRON_TEST_S3_ADDRESS"]
+        self.access_key = os.environ["HADRON_TEST_S3_ACCESS_KEY"]
+        self.secret_key = os.environ["HADRON_TEST_S3_SECRET_KEY"]
+
+    def stop(self):
+        """Not ours to stop."""
+
+
+def noise(size, seed):
+    """Bytes that no two seeds share."""
+    return np.random.default_rng(seed).bytes(size)
+
+
+class OverS3(unittest.TestCase):
+    """Tests with a bucket, a relay before the store, and a cache directory of their own."""
+
+    def setUp(self):
+        self.dir = Path(tempfile.mkdtemp(prefix="hadron-s3-"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        bucket = f"hadron-{os.getpid()}-{next(_buckets)}"
+        self.s3 = S3Client(_store.address, bucket, _store.access_key, _store.secret_key)
+        self.addCleanup(self.s3.close)
+        self.s3.create_bucket()
+        self.relay = Relay(_store.address)
+        self.addCleanup(self.relay.close)
+
+    def url(self, prefix="", address=None):
+        """Repository URL through the relay."""
+        return f"s3://{address or self.relay.address}/{self.s3.bucket}" + (
+            f"/{prefix}" if prefix else "")
+
+    def server(self, *repositories, env=None, **options):
+        """A server that uses this test's keys and cache."""
+        environment = {"AWS_ACCESS_KEY_ID": _store.access_key,
+                       "AWS_SECRET_ACCESS_KEY": _store.secret_key, "HOME": str(self.dir),
+                       **(env or {})}
+        options = {"cache_dir": self.dir / "cache", "cache_budget": 256 * MIB, **options}
+        return Server(list(repositories or [self.url()]), env=environment, **options)
+
+    def refused(self, *repositories, **kwargs):
+        """Standard error of a server that must end with 1 by itself."""
+        server = self.server(*repositories, **kwargs).launch()
+        self.addCleanup(server.kill)
+        server.wait(START_SECONDS)
+        return server.finish(expected_code=1)
+
+    def put_scale(self, model="scale", version=1, factor=1):
+        """A version that multiplies by `factor`."""
+        self.s3.put(f"{model}/config.pbtxt",
+                    (TEST_MODELS / "scale" / "config.pbtxt").read_bytes()
+                    .replace(b'name: "scale"', f'name: "{model}"'.encode()))
+        self.s3.put(f"{model}/{version}/model.onnx",
+                    (TEST_MODELS / "scale" / str(factor) / "model.onnx").read_bytes())
+
+    def factor(self, server, model="scale"):
+        """By what the served model multiplies."""
+        with rest.Client(server.http) as client:
+            return float(client.infer_binary(model, VALUES)["OUTPUT0"][0, 0])
+
+    def downloads(self):
+        """Targets of GETs of objects that went through the relay."""
+        inside = re.compile(rf"GET (/{self.s3.bucket}/[^?]+)$")
+        return [m.group(1) for m in map(inside.match, self.relay.requests()) if m]
+
+    def cached(self):
+        """SHA-256 of the files in the cache, by what they are called and by what they hold."""
+        files = list((self.dir / "cache" / "artifacts" / "objects").glob("*"))
+        return ({f.name.split(".")[1] for f in files},
+                {hashlib.sha256(f.read_bytes()).hexdigest() for f in files})
+
+
+class Serving(OverS3):
+    """What a server makes of a bucket."""
+
+    def test_serves_buckets_and_directories_together(self):
+        self.put_scale(factor=3)
+        local = self.dir / "local"
+        shutil.copytree(MODEL_REPO / "simple", local / "simple")
+        with self.server(self.url(), local) as server:
+            self.assertEqual(self.factor(server), 3.0)
+            with rest.Client(server.http) as client:
+                outputs = client.infer_json("simple", SIMPLE)
+            np.testing.assert_array_equal(outputs["OUTPUT0"], SIMPLE["INPUT0"] + 1)
+
+    def test_downloads_nothing_again_that_has_not_changed(self):
+        self.put_scale(factor=2)
+        with self.server() as server:
+            self.assertEqual(self.factor(server), 2.0)
+        model = f"/{self.s3.bucket}/scale/1/model.onnx"
+        self.assertEqual(self.downloads().count(model), 1)
+        with self.server() as server:
+            self.assertEqual(self.factor(server), 2.0)
+        self.assertEqual(self.downloads().count(model), 1)
+        self.put_scale(factor=3)
+        with self.server() as server:
+            self.assertEqual(self.factor(server), 3.0)
+        self.assertEqual(self.downloads().count(model), 2)
+
+    def test_serves_after_it_was_killed(self):
+        self.put_scale(factor=2)
+        self.s3.put("scale/1/pad.bin", noise(24 * MIB, 1))
+        reached = threading.Event()
+        self.relay.after(6 * MIB, reached.set)
+        server = self.server().launch()
+        self.assertTrue(reached.wait(START_SECONDS))
+        server.kill()
+        with self.server() as server:
+            self.assertEqual(self.factor(server), 2.0)
+        objects = self.dir / "cache" / "artifacts" / "objects"
+        self.assertEqual([f.name for f in objects.glob("*.part")], [])
+        named, held = self.cached()
+        self.assertEqual(named, held)
+        self.assertIn(hashlib.sha256(noise(24 * MIB, 1)).hexdigest(), held)
+        self.assertEqual(list((self.dir / "cache" / "artifacts" / "trees").glob("*")), [])
+
+    def test_lists_more_than_one_page(self):
+        threads = []
+        for start in range(4):
+            def fill(start=start):
+                with S3Client(self.s3.address, self.s3.bucket, _store.access_key,
+                              _store.secret_key) as s3:
+                    for number in range(start, 1040, 4):
+                        s3.put(f"note-{number:04}.txt", b"")
+            threads.append(threading.Thread(target=fill))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
+        self.put_scale("a_first", factor=2)
+        self.put_scale("z_last", factor=3)
+        with self.server() as server:
+            self.assertEqual(self.factor(server, "a_first"), 2.0)
+            self.assertEqual(self.factor(server, "z_last"), 3.0)
+        pages = [r for r in self.relay.requests() if "continuation-token" in r]
+        self.assertGreaterEqual(len(pages), 1)
+
+    def test_reads_objects_that_came_in_parts(self):
+        self.put_scale(factor=2)
+        parts = [noise(5 * MIB, 3), noise(6 * MIB, 4), noise(17, 5)]
+        etag = self.s3.put_parts("scale/1/pad.bin", parts)
+        self.assertRegex(etag, r"^[0-9a-f]{32}-3$")
+        with self.server(s3_verify_etag="true") as server:
+            self.assertEqual(self.factor(server), 2.0)
+        self.assertIn(hashlib.sha256(b"".join(parts)).hexdigest(), self.cached()[1])
+
+    def test_verifies_etags_when_asked_to(self):
+        self.put_scale(factor=2)
+        self.s3.put("scale/1/pad.bin", noise(9 * MIB, 6))
+        with self.server(s3_verify_etag="true") as server:
+            self.assertEqual(self.factor(server), 2.0)
+
+    def test_reads_keys_with_spaces_and_letters_of_the_world(self):
+        prefix = "ünï ſ€/a b+c (1)&=~"
+        self.s3.put_tree(f"{prefix}/scale", TEST_MODELS / "scale")
+        names = ["p%20q é.bin", "(x)!*'.bin", "eq=a&b?c#h", "plus+plus", "日本語"]
+        for number, name in enumerate(names):
+            self.s3.put(f"{prefix}/scale/3/{name}", noise(100, number))
+        with self.server(self.url(prefix)) as server:
+            self.assertEqual(self.factor(server), 3.0)
+        held = self.cached()[1]
+        for number, name in enumerate(names):
+            self.assertIn(hashlib.sha256(noise(100, number)).hexdigest(), held, name)
+
+
+class Replaced(OverS3):
+    """Objects that change, and a store that goes, while they are read."""
+
+    def test_serves_the_new_version_whole(self):
+        self.put_scale(factor=2)
+        self.s3.put("scale/1/a_pad.bin", noise(24 * MIB, 1))
+
+        def replace():
+            with S3Client(self.s3.address, self.s3.bucket, _store.access_key,
+                          _store.secret_key) as s3:
+                s3.put("scale/1/a_pad.bin", noise(20 * MIB, 2))
+                s3.put("scale/1/model.onnx",
+                       (TEST_MODELS / "scale" / "3" / "model.onnx").read_bytes())
+        self.relay.after(2 * MIB, replace)
+        with self.server() as server:
+            self.assertEqual(self.factor(server), 3.0)
+        named, held = self.cached()
+        self.assertEqual(named, held)
+        self.assertIn(hashlib.sha256(noise(20 * MIB, 2)).hexdigest(), held)
+
+    def test_goes_on_when_the_store_is_restarted(self):
+        if isinstance(_store, Elsewhere):
+            self.skipTest("another's store is not restarted")
+        self.put_scale(factor=2)
+        content = noise(40 * MIB, 7)
+        self.s3.put("scale/1/pad.bin", content)
+        killed = threading.Event()
+
+        def kill():
+            _store.kill_proxy()
+            killed.set()
+        self.relay.after(10 * MIB, kill)
+        server = self.server(env={"AWS_MAX_ATTEMPTS": "30"}).launch()
+        self.addCleanup(server.kill)
+        try:
+            self.assertTrue(killed.wait(START_SECONDS))
+        finally:
+            _store.start_proxy()
+        server.start_waiting()
+        self.assertEqual(self.factor(server), 2.0)
+        server.stop()
+        named, held = self.cached()
+        self.assertEqual(named, held)
+        self.assertIn(hashlib.sha256(content).hexdigest(), held)
+
+    def test_says_so_when_the_store_stays_away(self):
+        if isinstance(_store, Elsewhere):
+            self.skipTest("another's store is not stopped")
+        self.put_scale(factor=2)
+        self.s3.put("scale/1/pad.bin", noise(24 * MIB, 7))
+        self.relay.after(6 * MIB, _store.kill_proxy)
+        try:
+            text = self.refused()
+        finally:
+            _store.start_proxy()
+        self.assertIn("given up after 3 attempts", text)
+        self.assertIn("scale/1/pad.bin", text)
+        with self.server() as server:
+            self.assertEqual(self.factor(server), 2.0)
+
+
+class Refusals(OverS3):
+    """Starts that must fail, and say why."""
+
+    def test_names_what_is_wrong_with_the_keys(self):
+        self.put_scale()
+        for env in ({"AWS_SECRET_ACCESS_KEY": "not-the-secret"},
+                    {"AWS_ACCESS_KEY_ID": "AKIANOBODY42"}):
+            text = self.refused(env=env)
+            self.assertIn("answers 403", text)
+            self.assertIn(f"s3://{self.s3.bucket}", text)
+            self.assertIn("access key ...", text)
+            self.assertIn("check access key and secret key", text)
+            self.assertNotIn("not-the-secret", text)
+            self.assertNotIn("AKIANOBODY42", text)
+
+    def test_names_the_bucket_that_does_not_exist(self):
+        text = self.refused(f"s3://{self.relay.address}/no-such-bucket-of-hadron")
+        self.assertIn("NoSuchBucket", text)
+        self.assertIn("no-such-bucket-of-hadron", text)
+
+    def test_refuses_plain_http_when_told_to(self):
+        self.assertIn("--s3-require-tls", self.refused(s3_require_tls="true"))
+        self.assertEqual(self.relay.requests(), [])
+
+    def test_wants_keys_or_to_be_told_that_there_are_none(self):
+        text = self.refused(env={"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""})
+        self.assertIn("--s3-anonymous", text)
+
+    def test_names_an_endpoint_that_nobody_answers(self):
+        relay = Relay(_store.address)
+        relay.close()
+        text = self.refused(self.url(address=relay.address))
+        self.assertIn(relay.address, text)
+        self.assertIn("given up after 3 attempts", text)
+
+
+if __name__ == "__main__":
+    unittest.main()
