@@ -9,6 +9,7 @@
 #include "base/strings.h"
 #include "config/parse.h"
 #include "storage/object_name.h"
+#include "storage/tree_listing.h"
 
 namespace hadron::model {
 namespace {
@@ -22,14 +23,37 @@ constexpr std::array<std::string_view, 3> kReserved = {"warmup", "initial_state"
 constexpr std::size_t kMaxFiles = 10'000;
 constexpr int kMaxDepth = 8;
 
+/// A store, and what it holds where asking for each directory would cost a request.
+struct Place {
+  storage::ObjectStore& store;
+  std::optional<storage::TreeListing> tree;
+
+  base::StatusOr<std::vector<storage::Entry>> List(std::string_view directory) const {
+    return tree ? tree->List(directory) : store.List(directory);
+  }
+};
+
+/// Too many objects for one listing are still read directory by directory.
+base::StatusOr<Place> Open(storage::ObjectStore& store) {
+  Place place{store, std::nullopt};
+  if (store.LocalPath("")) return place;
+  auto tree = storage::TreeListing::Read(store);
+  if (tree.ok()) {
+    place.tree = std::move(tree).value();
+  } else if (tree.code() != base::StatusCode::kResourceExhausted) {
+    return std::move(tree).status();
+  }
+  return place;
+}
+
 /// Reads one model's directory. Lives for one model of one scan.
 class ModelScanner {
  public:
-  ModelScanner(storage::ObjectStore& store, const ScanOptions& options, ScannedModel& model)
-      : store_(store), options_(options), model_(model) {}
+  ModelScanner(const Place& place, const ScanOptions& options, ScannedModel& model)
+      : place_(place), store_(place.store), options_(options), model_(model) {}
 
   base::Status Run() {
-    HADRON_ASSIGN_OR_RETURN(const auto entries, store_.List(model_.name));
+    HADRON_ASSIGN_OR_RETURN(const auto entries, place_.List(model_.name));
     for (const storage::Entry& entry : entries) {
       HADRON_RETURN_IF_ERROR(entry.directory ? AddDirectory(entry.name) : AddFile(entry));
     }
@@ -68,7 +92,7 @@ class ModelScanner {
           fmt::format("'{}' lies more than {} directories deep", directory, kMaxDepth));
     }
     HADRON_ASSIGN_OR_RETURN(const auto children,
-                            store_.List(storage::JoinName(model_.name, directory)));
+                            place_.List(storage::JoinName(model_.name, directory)));
     for (const storage::Entry& child : children) {
       if (entries != nullptr) entries->push_back(child.name);
       const std::string name = storage::JoinName(directory, child.name);
@@ -91,6 +115,21 @@ class ModelScanner {
     return std::ranges::find(model_.files, name, &FileState::name) != model_.files.end();
   }
 
+  /// The configuration's text where an earlier scan has read this very file; null otherwise.
+  const std::string* KnownText() const {
+    if (options_.previous == nullptr) return nullptr;
+    const auto old = options_.previous->models.find(model_.name);
+    if (old == options_.previous->models.end() || old->second.store != &store_ ||
+        old->second.config_file != model_.config_file || !old->second.reason.empty()) {
+      return nullptr;
+    }
+    const auto same = [&](const FileState& file) { return file.name == model_.config_file; };
+    const auto before = std::ranges::find_if(old->second.files, same);
+    const auto now = std::ranges::find_if(model_.files, same);
+    const bool unchanged = before != old->second.files.end() && *before == *now;
+    return unchanged ? &old->second.config_text : nullptr;
+  }
+
   base::Status ReadConfig() {
     const std::string chosen =
         fmt::format("{}/{}.pbtxt", kAlternativeConfigs, options_.model_config_name);
@@ -101,6 +140,10 @@ class ModelScanner {
     } else {
       return base::OkStatus();  // everything is completed from the model's file
     }
+    if (const std::string* known = KnownText()) {
+      model_.config_text = *known;
+      return base::OkStatus();
+    }
     HADRON_ASSIGN_OR_RETURN(const base::IoBuf text,
                             store_.Fetch(storage::JoinName(model_.name, model_.config_file),
                                          {.max_bytes = config::kMaxConfigBytes, .progress = {}}));
@@ -108,6 +151,7 @@ class ModelScanner {
     return base::OkStatus();
   }
 
+  const Place& place_;
   storage::ObjectStore& store_;
   const ScanOptions& options_;
   ScannedModel& model_;
@@ -126,15 +170,15 @@ void MarkDuplicate(ScannedModel& model) {
   model.reason = "model appears in two or more repositories";
 }
 
-void ScanModel(storage::ObjectStore& store, const std::string& name, const ScanOptions& options,
+void ScanModel(const Place& place, const std::string& name, const ScanOptions& options,
                ScanResult& result) {
   const auto [at, is_new] = result.models.try_emplace(name);
   ScannedModel& model = at->second;
   model.name = name;
   if (!is_new) return MarkDuplicate(model);
-  model.store = &store;
-  model.location = fmt::format("{}/{}", store.url(), name);
-  base::Status status = ModelScanner(store, options, model).Run();
+  model.store = &place.store;
+  model.location = fmt::format("{}/{}", place.store.url(), name);
+  base::Status status = ModelScanner(place, options, model).Run();
   if (!status.ok()) model.reason = status.message();
 }
 
@@ -170,13 +214,14 @@ base::StatusOr<ScanResult> Scan(std::span<storage::ObjectStore* const> stores,
   HADRON_RETURN_IF_ERROR(CheckOptions(options));
   ScanResult result;
   for (storage::ObjectStore* store : stores) {
-    auto entries = store->List("");
+    auto place = Open(*store);
+    auto entries = place.ok() ? place->List("") : std::move(place).status();
     if (!entries.ok()) {
       return std::move(entries).status().With(
           fmt::format("scanning model repository '{}'", store->url()));
     }
     for (const storage::Entry& entry : *entries) {
-      if (IsModelDirectory(entry)) ScanModel(*store, entry.name, options, result);
+      if (IsModelDirectory(entry)) ScanModel(*place, entry.name, options, result);
     }
   }
   return result;

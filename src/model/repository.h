@@ -62,11 +62,14 @@ struct ScanResult {
 
 struct ScanOptions {
   /// Use `configs/<name>.pbtxt` where there is one.
-  std::string model_config_name;
+  std::string model_config_name{};
+  /// What an earlier scan found: configurations that have not changed are not read again.
+  const ScanResult* previous = nullptr;
 };
 
-/// Lists every store. One model's trouble is its `reason`; a store that cannot be listed at all
-/// fails the scan. A name in two stores is unavailable. Blocks on the stores; any thread.
+/// Lists every store, remote ones by one listing of everything. One model's trouble is its
+/// `reason`; a store that cannot be listed at all fails the scan. A name in two stores is
+/// unavailable. Blocks on the stores; any thread.
 ///
 ///     HADRON_ASSIGN_OR_RETURN(ScanResult scan, Scan(stores, {}));
 ///     const ScannedModel& digits = scan.models.at("digits");

@@ -24,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kMaxFiles = 10'000;
-constexpr std::size_t kMaxNesting = 8;
 constexpr int kTries = 3;
 constexpr auto kLeftBehind = std::chrono::hours(1);
 constexpr const char* kSums = "SHA256SUMS";
@@ -41,6 +40,7 @@ struct ArtifactCache::Wanted {
   const std::string& directory;
   const FetchOptions& options;
   std::vector<Remote> files;
+  bool wrong_sums = false;  ///< what came is not what SHA256SUMS names
 
   std::string NameOf(const Remote& remote) const { return JoinName(directory, remote.name); }
 };
@@ -128,26 +128,25 @@ ArtifactCache::Counts ArtifactCache::counts() const {
   return counts;
 }
 
-base::Status ArtifactCache::ListBelow(ObjectStore& store, const std::string& directory,
-                                      const std::string& below, std::vector<Remote>& files) const {
-  if (static_cast<std::size_t>(std::ranges::count(below, '/')) >= kMaxNesting) {
-    return base::InvalidArgument(
-        fmt::format("'{}' of {} lies too deep", JoinName(directory, below), store.url()));
+base::StatusOr<std::vector<ArtifactCache::Remote>> ArtifactCache::ListFiles(
+    ObjectStore& store, const std::string& directory) const {
+  HADRON_ASSIGN_OR_RETURN(const auto entries, store.ListTree(directory));
+  if (entries.size() > kMaxFiles) {
+    return base::ResourceExhausted(
+        fmt::format("'{}' of {} has more than {} files", directory, store.url(), kMaxFiles));
   }
-  HADRON_ASSIGN_OR_RETURN(const auto entries, store.List(JoinName(directory, below)));
+  std::map<std::string, Remote> files;
   for (const Entry& entry : entries) {
-    const std::string name = JoinName(below, entry.name);
-    if (entry.directory) {
-      HADRON_RETURN_IF_ERROR(ListBelow(store, directory, name, files));
-    } else {
-      files.push_back({name, entry.size, entry.tag});
+    // An object that is called as a "directory" is cannot be a file beside it; it comes before.
+    for (std::size_t at = entry.name.find('/'); at != std::string::npos;
+         at = entry.name.find('/', at + 1)) {
+      files.erase(entry.name.substr(0, at));
     }
-    if (files.size() > kMaxFiles) {
-      return base::ResourceExhausted(
-          fmt::format("'{}' of {} has more than {} files", directory, store.url(), kMaxFiles));
-    }
+    files[entry.name] = {entry.name, entry.size, entry.tag};
   }
-  return {};
+  std::vector<Remote> list;
+  for (auto& [name, file] : files) list.push_back(std::move(file));
+  return list;
 }
 
 base::StatusOr<LocalTree> ArtifactCache::NewTree(bool scratch) {
@@ -307,7 +306,7 @@ base::StatusOr<std::string> ArtifactCache::Provide(const Wanted& wanted, const R
   return base::ToHex(digest);
 }
 
-base::StatusOr<LocalTree> ArtifactCache::FillTree(const Wanted& wanted, bool keep) {
+base::StatusOr<LocalTree> ArtifactCache::FillTree(Wanted& wanted, bool keep) {
   HADRON_ASSIGN_OR_RETURN(LocalTree tree, NewTree(!keep));
   std::map<std::string, std::string> sums;
   for (const Remote& remote : wanted.files) {
@@ -324,15 +323,17 @@ base::StatusOr<LocalTree> ArtifactCache::FillTree(const Wanted& wanted, bool kee
   HADRON_ASSIGN_OR_RETURN(
       const base::IoBuf text,
       wanted.store.Fetch(JoinName(wanted.directory, kSums), {.max_bytes = std::uint64_t{1} << 20}));
-  HADRON_RETURN_IF_ERROR(CheckSums(text.ToString(), sums)
-                             .With(fmt::format("{}/{}", wanted.store.url(), wanted.directory)));
-  return tree;
+  base::Status right = CheckSums(text.ToString(), sums);
+  if (right.ok()) return tree;
+  wanted.wrong_sums = true;
+  for (const std::string& identity : tree.pinned_) Forget(identity);
+  return std::move(right).With(fmt::format("{}/{}", wanted.store.url(), wanted.directory));
 }
 
 base::StatusOr<LocalTree> ArtifactCache::FetchTree(ObjectStore& store, const std::string& directory,
                                                    const FetchOptions& options) {
-  Wanted wanted{store, directory, options, {}};
-  HADRON_RETURN_IF_ERROR(ListBelow(store, directory, "", wanted.files));
+  Wanted wanted{store, directory, options, {}, false};
+  HADRON_ASSIGN_OR_RETURN(wanted.files, ListFiles(store, directory));
   bool keep = writable_;
   for (int tried = 1;; ++tried) {
     auto tree = FillTree(wanted, keep);
@@ -345,10 +346,10 @@ base::StatusOr<LocalTree> ArtifactCache::FetchTree(ObjectStore& store, const std
       if (tree.ok()) return tree;
     }
     // Torn or gone: another listing says whether something was replaced meanwhile.
-    std::vector<Remote> now;
-    if (!ListBelow(store, directory, "", now).ok()) return tree;
-    if (now == wanted.files || tried == kTries) return tree;
-    wanted.files = std::move(now);
+    auto now = ListFiles(store, directory);
+    if (!now.ok() || tried == kTries) return tree;
+    if (*now == wanted.files && !std::exchange(wanted.wrong_sums, false)) return tree;
+    wanted.files = std::move(now).value();
   }
 }
 

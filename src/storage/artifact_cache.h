@@ -101,10 +101,10 @@ class ArtifactCache {
   bool CanWrite() const;
   void ReadDirectory() HADRON_REQUIRES(mutex_);
   void RemoveStaleTrees() const;
-  base::Status ListBelow(ObjectStore& store, const std::string& directory, const std::string& below,
-                         std::vector<Remote>& files) const;
+  base::StatusOr<std::vector<Remote>> ListFiles(ObjectStore& store,
+                                                const std::string& directory) const;
   base::StatusOr<LocalTree> NewTree(bool scratch);
-  base::StatusOr<LocalTree> FillTree(const Wanted& wanted, bool keep);
+  base::StatusOr<LocalTree> FillTree(Wanted& wanted, bool keep);
   /// The content's SHA-256.
   base::StatusOr<std::string> Provide(const Wanted& wanted, const Remote& remote, bool keep,
                                       LocalTree& tree);

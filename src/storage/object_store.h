@@ -35,6 +35,8 @@ struct FetchOptions {
 
 /// A directory given with more children than this is refused, not read.
 inline constexpr std::size_t kMaxEntries = 100'000;
+/// So is one whose directories lie deeper in each other.
+inline constexpr int kMaxDirectoryDepth = 16;
 
 /// Read access to a tree of named byte objects: a model repository. Names are relative, with '/'
 /// between components ("" is the root); names that could mean something outside the tree are
@@ -58,6 +60,11 @@ class ObjectStore {
   /// The children of a directory, sorted by name. Names that begin with '.' and names that this
   /// interface could not fetch are left out. NOT_FOUND when there is no such directory.
   virtual base::StatusOr<std::vector<Entry>> List(std::string_view directory) = 0;
+
+  /// Every object below a directory, sorted by name, which is the whole path from there: what List
+  /// says of it and of all directories in it. RESOURCE_EXHAUSTED above kMaxEntries. Where a
+  /// directory costs a request, all of them together cost less here.
+  virtual base::StatusOr<std::vector<Entry>> ListTree(std::string_view directory);
 
   /// The entry of one object or directory; NOT_FOUND when there is none.
   virtual base::StatusOr<Entry> Stat(std::string_view name) = 0;

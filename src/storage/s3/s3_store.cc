@@ -92,7 +92,7 @@ struct S3Store::Page {
     key.erase(0, prefix.size());
     if (directory && key.ends_with('/')) key.pop_back();
     // Markers of directories, hidden names, and what could not become a file.
-    if (!IsPlainName(key)) return {};
+    if (key.empty() || !CheckObjectName(key).ok()) return {};
     Entry entry{.name = std::move(key), .directory = directory, .tag = {}};
     if (!directory) {
       const auto size = base::ParseUint64(node.Text("Size"));
@@ -116,13 +116,13 @@ base::Status S3Store::CheckFileName(std::string_view name) const {
 }
 
 base::StatusOr<S3Store::Page> S3Store::ListPage(const std::string& prefix, const std::string& token,
-                                                int max_keys) const {
+                                                bool below, int max_keys) const {
   Operation operation;
   operation.query = {{"list-type", "2"},
                      {"prefix", prefix},
-                     {"delimiter", "/"},
                      {"encoding-type", "url"},
                      {"max-keys", std::to_string(max_keys)}};
+  if (!below) operation.query.emplace_back("delimiter", "/");
   if (!token.empty()) operation.query.emplace_back("continuation-token", token);
   HADRON_ASSIGN_OR_RETURN(const Answer answer, client_->Call(operation));
   const auto root = ParseXml(answer.body);
@@ -146,6 +146,14 @@ base::StatusOr<S3Store::Page> S3Store::ListPage(const std::string& prefix, const
 }
 
 base::StatusOr<std::vector<Entry>> S3Store::List(std::string_view directory) {
+  return ListAll(directory, false);
+}
+
+base::StatusOr<std::vector<Entry>> S3Store::ListTree(std::string_view directory) {
+  return ListAll(directory, true);
+}
+
+base::StatusOr<std::vector<Entry>> S3Store::ListAll(std::string_view directory, bool below) {
   HADRON_RETURN_IF_ERROR(CheckObjectName(directory));
   const std::string key = KeyOf(directory);
   const std::string prefix = key.empty() ? "" : key + "/";
@@ -153,7 +161,7 @@ base::StatusOr<std::vector<Entry>> S3Store::List(std::string_view directory) {
   std::string token;
   bool any = false;
   do {
-    auto page = ListPage(prefix, token, kPageKeys);
+    auto page = ListPage(prefix, token, below, kPageKeys);
     if (!page.ok()) {
       return std::move(page).status().With(fmt::format("listing '{}' of {}", directory, url()));
     }
@@ -178,7 +186,7 @@ base::StatusOr<std::vector<Entry>> S3Store::List(std::string_view directory) {
 }
 
 base::StatusOr<bool> S3Store::HasKeys(const std::string& prefix) const {
-  HADRON_ASSIGN_OR_RETURN(const Page page, ListPage(prefix, "", 1));
+  HADRON_ASSIGN_OR_RETURN(const Page page, ListPage(prefix, "", true, 1));
   return page.any;
 }
 

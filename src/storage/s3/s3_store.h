@@ -18,6 +18,7 @@ class S3Store final : public ObjectStore {
 
   const std::string& url() const override { return client_->location().url; }
   base::StatusOr<std::vector<Entry>> List(std::string_view directory) override;
+  base::StatusOr<std::vector<Entry>> ListTree(std::string_view directory) override;
   base::StatusOr<Entry> Stat(std::string_view name) override;
   base::StatusOr<base::IoBuf> Fetch(std::string_view name, const FetchOptions& options) override;
   base::Status FetchToFile(std::string_view name, const std::string& path,
@@ -29,7 +30,9 @@ class S3Store final : public ObjectStore {
 
   std::string KeyOf(std::string_view name) const;
   base::Status CheckFileName(std::string_view name) const;
-  base::StatusOr<Page> ListPage(const std::string& prefix, const std::string& token,
+  /// All that begins with the directory's name: its own children, or everything `below` it.
+  base::StatusOr<std::vector<Entry>> ListAll(std::string_view directory, bool below);
+  base::StatusOr<Page> ListPage(const std::string& prefix, const std::string& token, bool below,
                                 int max_keys) const;
   /// A prefix that some key begins with.
   base::StatusOr<bool> HasKeys(const std::string& prefix) const;

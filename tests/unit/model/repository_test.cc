@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/clock.h"
 #include "storage/local/factory.h"
+#include "storage/s3/factory.h"
+#include "support/s3_origin.h"
 #include "unit/storage/temp_directory.h"
 
 namespace hadron::model {
@@ -44,6 +47,33 @@ TEST(Scan, FindsModelsVersionsAndConfigurations) {
   const ScannedModel& b = scan.models.at("b");
   EXPECT_EQ(b.version_numbers(), (Numbers{0}));
   EXPECT_EQ(b.config_file, "");
+}
+
+TEST(Scan, AsksARemoteStoreOnceForAllItsDirectories) {
+  hadron::test::S3Origin origin;
+  const base::SystemClock clock;
+  storage::S3Options options;
+  options.anonymous = true;
+  options.environment = [](const std::string&) { return std::nullopt; };
+  const auto store = storage::OpenS3Store(origin.url() + "/lab", options, clock);
+  ASSERT_TRUE(store.ok()) << store.message();
+  for (const char* model : {"a", "b", "c"}) {
+    const std::string name = std::string("lab/") + model;
+    origin.Put(name + "/config.pbtxt", std::string("name: '") + model + "'");
+    origin.Put(name + "/1/model.onnx", "x");
+    origin.Put(name + "/2/model.onnx/model.onnx", "x");
+  }
+  const ScanResult first = ScanAll({store->get()});
+  ASSERT_EQ(first.models.size(), 3U);
+  EXPECT_EQ(first.models.at("b").version_numbers(), (Numbers{1, 2}));
+  EXPECT_EQ(first.models.at("b").config_text, "name: 'b'");
+  EXPECT_EQ(first.models.at("b").location, origin.url() + "/lab/b");
+  EXPECT_EQ(origin.requests().size(), 4U);  // one listing, three configurations
+  origin.Put("lab/c/config.pbtxt", "name: 'other'");
+  const ScanResult second = ScanAll({store->get()}, {.previous = &first});
+  EXPECT_EQ(second.models.at("b").config_text, "name: 'b'");
+  EXPECT_EQ(second.models.at("c").config_text, "name: 'other'");
+  EXPECT_EQ(origin.requests().size(), 6U);  // one listing, the configuration that has changed
 }
 
 TEST(Scan, TakesOnlyDecimalDirectoriesForVersions) {

@@ -286,6 +286,28 @@ TEST_F(Cache, HoldsFilesToTheirSums) {
   EXPECT_EQ(FetchFrom(cache).code(), base::StatusCode::kInvalidArgument);
 }
 
+TEST_F(Cache, FetchesAgainWhatCameWrong) {
+  rig_.origin.Put("m/1/SHA256SUMS", ShaOf("the model") + "  model.onnx\n");
+  bool wrong = true;
+  rig_.origin.set_fault([&](const ImposterRequest& request, ImposterReply& reply) {
+    if (request.target.ends_with("/model.onnx") && std::exchange(wrong, false)) {
+      reply.body[0] ^= 1;
+    }
+  });
+  ArtifactCache cache(Options(), clock_);
+  const auto tree = FetchFrom(cache);
+  ASSERT_TRUE(tree.ok()) << tree.message();
+  EXPECT_EQ(ReadFile(fs::path(tree->path()) / "model.onnx"), "the model");
+}
+
+TEST_F(Cache, LeavesOutObjectsThatAreCalledAsDirectories) {
+  rig_.origin.Put("m/1/data", "no file beside the directory");
+  ArtifactCache cache(Options(), clock_);
+  const auto tree = FetchFrom(cache);
+  ASSERT_TRUE(tree.ok()) << tree.message();
+  EXPECT_TRUE(fs::is_regular_file(fs::path(tree->path()) / "data/weights"));
+}
+
 TEST_F(Cache, RefusesWhatIsTooLarge) {
   ArtifactCache cache(Options(), clock_);
   const auto tree = cache.FetchTree(rig_.store(), "m/1", {.max_bytes = 50'000});

@@ -1,5 +1,7 @@
 #include "unit/storage/object_store_suite.h"
 
+#include "storage/tree_listing.h"
+
 namespace hadron::storage::test {
 
 TEST_P(ObjectStoreSuite, ListsChildrenSorted) {
@@ -12,6 +14,42 @@ TEST_P(ObjectStoreSuite, ListsChildrenSorted) {
   EXPECT_EQ(Names(""), (Expected{"m/", "m2/", "note.txt:5"}));
   EXPECT_EQ(Names("m"), (Expected{"10/", "2/", "config.pbtxt:0"}));
   EXPECT_EQ(Names("m/2"), (Expected{"model.onnx:3"}));
+}
+
+TEST_P(ObjectStoreSuite, ListsWholeTrees) {
+  Put("m/2/data/w", "abc");
+  Put("m/2/model.onnx", "abc");
+  Put("m/config.pbtxt", "");
+  Put("m/.git/config", "x");
+  Put("m2/1/model.onnx", "x");
+  auto files = store().ListTree("m");
+  ASSERT_TRUE(files.ok()) << files.message();
+  std::vector<std::string> names;
+  for (const Entry& file : *files) names.push_back(file.name + ":" + std::to_string(file.size));
+  EXPECT_EQ(names, (std::vector<std::string>{"2/data/w:3", "2/model.onnx:3", "config.pbtxt:0"}));
+  EXPECT_EQ((*files)[1].tag, (*store().Stat("m/2/model.onnx")).tag);
+  EXPECT_EQ(store().ListTree("q").code(), base::StatusCode::kNotFound);
+}
+
+TEST_P(ObjectStoreSuite, ReadsADirectoryOutOfATree) {
+  Put("m/2/data/w", "abc");
+  Put("m/2/model.onnx", "abcd");
+  Put("note", "x");
+  const auto tree = TreeListing::Read(store());
+  ASSERT_TRUE(tree.ok()) << tree.message();
+  for (const char* directory : {"", "m", "m/2", "m/2/data"}) {
+    auto one = store().List(directory);
+    auto other = tree->List(directory);
+    ASSERT_TRUE(one.ok() && other.ok()) << directory;
+    ASSERT_EQ(one->size(), other->size()) << directory;
+    for (std::size_t i = 0; i < one->size(); ++i) {
+      EXPECT_EQ((*one)[i].name, (*other)[i].name);
+      EXPECT_EQ((*one)[i].directory, (*other)[i].directory);
+      EXPECT_EQ((*one)[i].size, (*other)[i].size);
+      EXPECT_EQ((*one)[i].tag, (*other)[i].tag);
+    }
+  }
+  EXPECT_EQ(tree->List("m/3").code(), base::StatusCode::kNotFound);
 }
 
 TEST_P(ObjectStoreSuite, LeavesOutHiddenNames) {
