@@ -33,7 +33,7 @@ inline S3Options QuickOptions() {
   options.part_bytes = 1'000'000;
   options.connections = 4;
   options.retry_base = std::chrono::milliseconds(1);
-  options.stall_timeout = std::chrono::milliseconds(200);
+  options.stall_timeout = std::chrono::seconds(60);  // a busy machine is no fault of the server
   return options;
 }
 
