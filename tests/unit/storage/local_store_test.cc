@@ -39,6 +39,35 @@ TEST(LocalStore, NeedsADirectory) {
   EXPECT_EQ((*store)->url(), directory.path().string());
 }
 
+TEST(LocalWriter, PutsWhatTheStoreFinds) {
+  LocalHarness harness;
+  const TempDirectory source;
+  source.Write("weights", std::string(9'000'001, 'w'));
+  const std::string path = (source.path() / "weights").string();
+  auto writer = OpenLocalWriter(harness.root().string());
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE((*writer)->Put("m/config.pbtxt", base::IoBuf::FromString("name: 'm'")).ok());
+  std::uint64_t seen = 0;
+  const auto count = [&](std::uint64_t done, std::uint64_t total) {
+    EXPECT_EQ(total, 9'000'001U);
+    seen = done;
+    return true;
+  };
+  ASSERT_TRUE((*writer)->PutFile("m/1/weights", path, count).ok());
+  EXPECT_EQ(seen, 9'000'001U);
+  EXPECT_EQ(harness.store().Fetch("m/config.pbtxt")->ToString(), "name: 'm'");
+  EXPECT_TRUE(harness.store().Fetch("m/1/weights")->ToString() == std::string(9'000'001, 'w'));
+  const auto stop = [](std::uint64_t, std::uint64_t) { return false; };
+  EXPECT_EQ((*writer)->PutFile("m/2/weights", path, stop).code(), base::StatusCode::kCancelled);
+  EXPECT_TRUE(fs::is_empty(harness.root() / "m/2"));
+  ASSERT_TRUE((*writer)->Remove("m/config.pbtxt").ok());
+  ASSERT_TRUE((*writer)->Remove("m/config.pbtxt").ok());
+  EXPECT_EQ(harness.store().Stat("m/config.pbtxt").code(), base::StatusCode::kNotFound);
+  EXPECT_EQ((*writer)->Put("../x", {}).code(), base::StatusCode::kInvalidArgument);
+  EXPECT_EQ((*writer)->PutFile("m/x", "/nonexistent/file", {}).code(), base::StatusCode::kNotFound);
+  EXPECT_EQ(OpenLocalWriter("/nonexistent").code(), base::StatusCode::kNotFound);
+}
+
 TEST(LocalStore, KnowsWhereItsFilesAre) {
   LocalHarness harness;
   harness.Put("m/1/model.onnx", "x");
