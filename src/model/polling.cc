@@ -26,7 +26,7 @@ void ModelManager::PollLater() {
   if (options_.control_mode == ControlMode::kNone || options_.poll_interval.count() == 0) return;
   deps_.post_at(deps_.clock->Now() + options_.poll_interval, [this] {
     if (stopping_) return;
-    watch_.List(false, [this](StatusOr<RepositoryWatch::Listing> listing) {
+    watch_.List(scan_, false, [this](StatusOr<RepositoryWatch::Listing> listing) {
       OnPoll(std::move(listing));
       PollLater();
     });

@@ -235,7 +235,9 @@ base::StatusOr<ScannedModel> ScanOne(std::span<storage::ObjectStore* const> stor
     auto entry = store->Stat(name);
     if (entry.code() == base::StatusCode::kNotFound) continue;
     if (!entry.ok()) return std::move(entry).status();
-    if (IsModelDirectory(*entry)) ScanModel(*store, name, options, result);
+    // A listing of the whole store would cost more than the few directories of one model.
+    const Place place{*store, std::nullopt};
+    if (IsModelDirectory(*entry)) ScanModel(place, name, options, result);
   }
   const auto at = result.models.find(name);
   if (at != result.models.end()) return std::move(at->second);

@@ -11,24 +11,27 @@ using base::Status;
 using base::StatusOr;
 using Found = LoadOperation::Found;
 
-void RepositoryWatch::List(bool identify,
+void RepositoryWatch::List(std::shared_ptr<const ScanResult> previous, bool identify,
                            base::UniqueFunction<void(StatusOr<Listing>)> then) const {
-  deps_.load->Post([this, identify, then = std::move(then)]() mutable {
-    auto scan = Scan(deps_.stores, options_);
-    Status failed = scan.CloneStatus();
-    Listing listing;
-    if (scan.ok()) listing.scan = std::make_shared<const ScanResult>(std::move(*scan));
-    if (scan.ok() && identify) {
-      for (const auto& [name, model] : listing.scan->models) {
-        listing.identified.emplace(name, deps_.loader->Identify(model));
-      }
-    }
-    auto result =
-        failed.ok() ? StatusOr<Listing>(std::move(listing)) : StatusOr<Listing>(std::move(failed));
-    deps_.control->Post([then = std::move(then), result = std::move(result)]() mutable {
-      then(std::move(result));
-    });
-  });
+  deps_.load->Post(
+      [this, previous = std::move(previous), identify, then = std::move(then)]() mutable {
+        ScanOptions options = options_;
+        options.previous = previous.get();
+        auto scan = Scan(deps_.stores, options);
+        Status failed = scan.CloneStatus();
+        Listing listing;
+        if (scan.ok()) listing.scan = std::make_shared<const ScanResult>(std::move(*scan));
+        if (scan.ok() && identify) {
+          for (const auto& [name, model] : listing.scan->models) {
+            listing.identified.emplace(name, deps_.loader->Identify(model));
+          }
+        }
+        auto result = failed.ok() ? StatusOr<Listing>(std::move(listing))
+                                  : StatusOr<Listing>(std::move(failed));
+        deps_.control->Post([then = std::move(then), result = std::move(result)]() mutable {
+          then(std::move(result));
+        });
+      });
 }
 
 void RepositoryWatch::Identify(std::vector<std::shared_ptr<const ScannedModel>> models,

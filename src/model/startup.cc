@@ -20,7 +20,7 @@ struct ModelManager::Startup {
 void ModelManager::Start(Done done) {
   auto startup = std::make_shared<Startup>();
   startup->done = std::move(done);
-  watch_.List(options_.control_mode == ControlMode::kDemand,
+  watch_.List(nullptr, options_.control_mode == ControlMode::kDemand,
               [this, startup](StatusOr<RepositoryWatch::Listing> listing) {
                 OnListed(startup, std::move(listing));
               });
