@@ -86,6 +86,15 @@ using StreamCallback = base::UniqueFunction<void(base::Status)>;
 /// Work of the host in stream order.
 using HostTask = base::UniqueFunction<base::Status()>;
 
+/// A place in a stream's order that other streams of the device can wait for. Immutable but for
+/// having been reached; thread-safe.
+class Event {
+ public:
+  virtual ~Event() = default;
+  /// Everything before it in its stream has ended, well or not.
+  virtual bool done() const = 0;
+};
+
 /// In-order queue of work on one device. Calls enqueue and return; none waits for the device. After
 /// a failure the stream skips what follows until the next Record, which reports the failure.
 /// Used by one thread only (`dev`); callbacks run on the stream's own threads.
@@ -102,6 +111,11 @@ class Stream {
   /// Runs `task` on the lane's host thread when everything before has finished; what follows waits.
   virtual void Host(HostTask task) = 0;
   virtual void Record(StreamCallback done) = 0;
+  /// Marks this place for streams that Wait. Flush this stream before the other one. The event says
+  /// that the work before it has ended; whether it went well is what a Record reports.
+  virtual std::shared_ptr<const Event> Mark() = 0;
+  /// What follows here starts after `event`, of a stream of the same device, has been reached.
+  virtual void Wait(std::shared_ptr<const Event> event) = 0;
   /// Hands everything enqueued to the device.
   virtual void Flush() = 0;
 };

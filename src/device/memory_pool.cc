@@ -63,6 +63,7 @@ std::map<std::string, std::uint64_t> MemoryPool::ByOwner() const {
 }
 
 void MemoryPool::Return(const std::string& owner, std::uint64_t bytes) {
+  if (bytes == 0) return;  // the owner may be gone: it holds nothing
   base::MutexLock lock(mutex_);
   reserved_ -= bytes;
   const auto it = by_owner_.find(owner);

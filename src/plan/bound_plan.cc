@@ -133,8 +133,19 @@ void BoundPlan::EnqueueDeviceStep(std::size_t run, device::Stream& stream) {
   stream.Host([failure = std::make_shared<Status>(std::move(status))] { return failure->Clone(); });
 }
 
+std::vector<std::shared_ptr<const device::Event>> BoundPlan::PendingWeights(std::size_t run) const {
+  std::vector<std::shared_ptr<const device::Event>> events;
+  for (const std::uint32_t t : StepOf(run).inputs) {
+    const PlanTensor& tensor = plan_->tensors[t];
+    if (tensor.space != Space::kWeight) continue;
+    if (auto event = weights_->Pending(tensor.weight.segment)) events.push_back(std::move(event));
+  }
+  return events;
+}
+
 void BoundPlan::EnqueueStep(std::size_t piece, std::size_t index, device::Stream& stream) {
   const std::size_t run = piece * plan_->steps.size() + index;
+  for (auto& event : PendingWeights(run)) stream.Wait(std::move(event));
   if (!IsHostStep(run)) return EnqueueDeviceStep(run, stream);
   stream.Host([this, run] { return RunHost(run, run + 1); });
 }
@@ -143,13 +154,17 @@ void BoundPlan::Enqueue(device::Stream& stream, std::int64_t rows) {
   const std::int64_t piece_rows = plan_->rows / plan_->pieces;
   const std::int64_t pieces = (rows + piece_rows - 1) / piece_rows;
   const std::size_t count = plan_->steps.size() * static_cast<std::size_t>(pieces);
+  const bool settled = weights_->settled();
   for (std::size_t i = 0; i < count;) {
+    if (!settled) {
+      for (auto& event : PendingWeights(i)) stream.Wait(std::move(event));
+    }
     if (!IsHostStep(i)) {
       EnqueueDeviceStep(i++, stream);
       continue;
     }
     std::size_t end = i + 1;
-    while (end < count && IsHostStep(end)) ++end;
+    while (end < count && IsHostStep(end) && (settled || PendingWeights(end).empty())) ++end;
     stream.Host([this, i, end] { return RunHost(i, end); });
     i = end;
   }

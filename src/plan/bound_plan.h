@@ -40,7 +40,8 @@ class BoundPlan {
   /// a step must not fail (divide by zero, ...) for rows that nobody sent.
   base::Status Gather(std::span<const RunInput> inputs);
   /// Enqueues all steps for the pieces that hold the first `rows` rows; consecutive host steps
-  /// become one host task.
+  /// become one host task. A step waits for the weights that it reads, not for all: the first ones
+  /// run while the last weights are on their way.
   void Enqueue(device::Stream& stream, std::int64_t rows);
   /// Enqueues one step of one piece, for profiles: all steps of a piece in order, each makes what
   /// the later ones read, then those of the next piece.
@@ -58,6 +59,8 @@ class BoundPlan {
   base::Status RunHostStep(std::size_t run);
   void EnqueueDeviceStep(std::size_t run, device::Stream& stream);
   const PlanStep& StepOf(std::size_t run) const;
+  /// The weights that the step reads and that are still on their way.
+  std::vector<std::shared_ptr<const device::Event>> PendingWeights(std::size_t run) const;
   bool IsHostStep(std::size_t run) const;
   base::Status BindStep(const PlanStep& step, std::uint64_t piece);
   backend::BufferView View(std::uint32_t tensor, std::uint64_t piece);

@@ -127,6 +127,7 @@ Status Lane::Submit(RunRequest& request) {
     bound->Enqueue(*stream_, request.rows);  // of no rows there is nothing to compute
   stream_->Host([bound, marks, result, rows = request.rows]() -> Status {
     marks->computed = std::chrono::steady_clock::now();
+    if (bound->weights()->failed()) return base::Internal("the weights did not reach the device");
     HADRON_ASSIGN_OR_RETURN(result->outputs, bound->Collect(rows));
     result->input_ns = NsBetween(marks->begin, marks->gathered);
     result->infer_ns = NsBetween(marks->gathered, marks->computed);

@@ -36,14 +36,13 @@ StatusOr<std::shared_ptr<device::DeviceBuffer>> AllocateHost(device::Device& hos
 }
 
 /// Copies the device's segments and waits until the copies have ended, well or not.
-Status Upload(const WeightImage& image,
-              std::span<const std::shared_ptr<device::DeviceBuffer>> buffers,
+Status Upload(const WeightImage& image, std::span<const SegmentPlace> places,
               device::Device& device, base::Executor& lane) {
   HADRON_ASSIGN_OR_RETURN(const auto stream, device.CreateStream(lane));
-  for (std::size_t i = 0; i < buffers.size(); ++i) {
+  for (std::size_t i = 0; i < places.size(); ++i) {
     const WeightImage::Segment& segment = image.segments()[i];
     if (segment.home != Home::kDevice) continue;
-    stream->Upload({segment.host->host(), segment.bytes}, *buffers[i], 0);
+    stream->Upload({segment.host->host(), segment.bytes}, *places[i].buffer, 0);
   }
   std::promise<Status> arrived;
   stream->Record([&arrived](Status status) { arrived.set_value(std::move(status)); });
@@ -121,28 +120,53 @@ std::uint64_t WeightImage::total_bytes() const {
 StatusOr<std::shared_ptr<const WeightBinding>> WeightBinding::Create(
     std::shared_ptr<const WeightImage> image, device::Device& device, base::Executor& lane,
     const std::string& owner) {
-  auto binding = std::make_shared<WeightBinding>();
-  binding->image_ = image;
   // All memory before the first copy: a refusal must not leave copies under way.
+  std::vector<SegmentPlace> places;
   std::uint64_t to_upload = 0;
   for (const WeightImage::Segment& segment : image->segments()) {
     if (segment.home == Home::kHost) {
-      binding->buffers_.push_back(segment.host);
+      places.push_back({.buffer = segment.host, .ready = nullptr, .hold = nullptr});
       continue;
     }
     HADRON_ASSIGN_OR_RETURN(auto reservation, device.memory().Reserve(owner, segment.bytes));
     HADRON_ASSIGN_OR_RETURN(auto buffer, device.Allocate(std::move(reservation), segment.bytes));
-    binding->buffers_.emplace_back(std::move(buffer));
+    places.push_back({.buffer = std::move(buffer), .ready = nullptr, .hold = nullptr});
     to_upload += segment.bytes;
   }
-  if (to_upload > 0) HADRON_RETURN_IF_ERROR(Upload(*image, binding->buffers_, device, lane));
-  return std::shared_ptr<const WeightBinding>(std::move(binding));
+  if (to_upload > 0) HADRON_RETURN_IF_ERROR(Upload(*image, places, device, lane));
+  return std::make_shared<const WeightBinding>(std::move(image), std::move(places));
+}
+
+std::shared_ptr<const WeightBinding> WeightBinding::InPlace(
+    std::shared_ptr<const WeightImage> image) {
+  std::vector<SegmentPlace> places;
+  for (const WeightImage::Segment& segment : image->segments()) {
+    HADRON_CHECK(segment.home == Home::kHost);
+    places.push_back({.buffer = segment.host, .ready = nullptr, .hold = nullptr});
+  }
+  return std::make_shared<const WeightBinding>(std::move(image), std::move(places));
 }
 
 backend::BufferView WeightBinding::View(const WeightRef& ref) const {
-  device::DeviceBuffer* buffer = buffers_[ref.segment].get();
-  std::byte* host = buffer->host();
-  return {buffer, ref.offset, ref.bytes, host == nullptr ? nullptr : host + ref.offset, nullptr};
+  const SegmentPlace& place = places_[ref.segment];
+  const std::uint64_t offset = place.offset + ref.offset;
+  std::byte* host = place.buffer->host();
+  return {place.buffer.get(), offset, ref.bytes, host == nullptr ? nullptr : host + offset,
+          nullptr};
+}
+
+bool WeightBinding::settled() const {
+  if (settled_.load(std::memory_order_acquire)) return true;
+  const bool all = std::ranges::all_of(places_, [](const SegmentPlace& place) {
+    return place.ready == nullptr || place.ready->done();
+  });
+  if (all) settled_.store(true, std::memory_order_release);
+  return all;
+}
+
+std::shared_ptr<const device::Event> WeightBinding::Pending(std::uint32_t segment) const {
+  const auto& ready = places_[segment].ready;
+  return ready == nullptr || ready->done() ? nullptr : ready;
 }
 
 }  // namespace hadron::plan

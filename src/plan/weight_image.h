@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -67,9 +68,28 @@ class WeightImage {
   std::map<Key, WeightRef> refs_;
 };
 
-/// Immutable answer to "where are the segments now": one view a segment.
+/// Where a segment is.
+struct SegmentPlace {
+  std::shared_ptr<device::DeviceBuffer> buffer;
+  std::uint64_t offset = 0;  ///< of the segment in the buffer
+  /// Its bytes are there once this is reached; null: they are there.
+  std::shared_ptr<const device::Event> ready;
+  std::shared_ptr<const void> hold;  ///< what keeps the place from being given to others
+};
+
+/// Answer to "where are the segments now": a place for each. Immutable but for what becomes of an
+/// upload under way; thread-safe. The places are free again when the last reference goes: a run
+/// that has been started keeps them.
 class WeightBinding {
  public:
+  WeightBinding() = default;
+  /// One place a segment of the image. `last` goes when all places have been given back.
+  WeightBinding(std::shared_ptr<const WeightImage> image, std::vector<SegmentPlace> places,
+                std::shared_ptr<const void> last = nullptr)
+      : image_(std::move(image)), last_(std::move(last)), places_(std::move(places)) {}
+
+  /// Host segments where they are; nothing to do. For images that have no others.
+  static std::shared_ptr<const WeightBinding> InPlace(std::shared_ptr<const WeightImage> image);
   /// Binds host segments where they are and uploads device segments to `device` through a stream of
   /// its own; blocks until they have arrived (load threads only). `lane` runs the stream's host
   /// tasks.
@@ -79,9 +99,20 @@ class WeightBinding {
 
   backend::BufferView View(const WeightRef& ref) const;
 
+  /// Nothing is to be waited for any more.
+  bool settled() const;
+  /// Null when the segment's bytes are there.
+  std::shared_ptr<const device::Event> Pending(std::uint32_t segment) const;
+  /// The upload has failed: what ran on these weights is worth nothing.
+  bool failed() const { return failed_.load(); }
+  void MarkFailed() const { failed_.store(true); }
+
  private:
   std::shared_ptr<const WeightImage> image_;
-  std::vector<std::shared_ptr<device::DeviceBuffer>> buffers_;  ///< by segment
+  std::shared_ptr<const void> last_;
+  std::vector<SegmentPlace> places_;  ///< by segment
+  mutable std::atomic<bool> settled_{false};
+  mutable std::atomic<bool> failed_{false};
 };
 
 }  // namespace hadron::plan

@@ -1,15 +1,19 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <fstream>
+#include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "base/checked.h"
 #include "base/strings.h"
-#include "base/sync.h"
 #include "base/system_limits.h"
 #include "device/host/factory.h"
 
@@ -31,17 +35,50 @@ class HostBuffer final : public DeviceBuffer {
   std::unique_ptr<std::byte, Free> data_;
 };
 
+/// Reached when its last Reacher goes: a stream that drops its tasks at shutdown must not leave
+/// another one waiting.
+class HostEvent final : public Event {
+ public:
+  /// Held by the stream until it comes to the event's place.
+  class Reacher {
+   public:
+    explicit Reacher(std::shared_ptr<HostEvent> event) : event_(std::move(event)) {}
+    Reacher(Reacher&&) = default;
+    Reacher& operator=(Reacher&&) = default;
+    ~Reacher() {
+      if (event_ != nullptr) event_->Reach();
+    }
+
+   private:
+    std::shared_ptr<HostEvent> event_;
+  };
+
+  bool done() const override { return reached_.load(); }
+  void Await() const { reached_.wait(false); }
+
+ private:
+  void Reach() {
+    reached_.store(true);
+    reached_.notify_all();
+  }
+
+  std::atomic<bool> reached_{false};
+};
+
 /// The lane's executor runs tasks one after the other, so it is the stream: everything is a task
 /// there. One Post per Flush, not per call: a hand-over costs more than a small kernel.
 class HostStream final : public Stream {
  public:
-  explicit HostStream(base::Executor& lane) : lane_(lane) {}
+  HostStream(base::Executor& lane, std::uint64_t bytes_per_second)
+      : lane_(lane), bytes_per_second_(bytes_per_second) {}
 
   void Upload(std::span<const std::byte> from, DeviceBuffer& to, std::uint64_t offset) override {
     if (from.empty()) return;
     std::byte* at = to.host() + offset;
-    Host([from, at] {
+    Host([this, from, at] {
+      const auto begin = std::chrono::steady_clock::now();
       if (at != from.data()) std::memcpy(at, from.data(), from.size());
+      TakeTime(begin, from.size());
       return base::OkStatus();
     });
   }
@@ -56,8 +93,20 @@ class HostStream final : public Stream {
   void Launch(DeviceKernel&, std::array<std::size_t, 3>, std::array<std::size_t, 3>) override {
     Host([] { return base::Internal("the host device has no device programs"); });
   }
-  void Host(HostTask task) override { pending_.push_back({std::move(task), {}}); }
-  void Record(StreamCallback done) override { pending_.push_back({{}, std::move(done)}); }
+  void Host(HostTask task) override { pending_.push_back({std::move(task), {}, {}}); }
+  void Record(StreamCallback done) override { pending_.push_back({{}, std::move(done), {}}); }
+  std::shared_ptr<const Event> Mark() override {
+    auto event = std::make_shared<HostEvent>();
+    pending_.push_back({{}, {}, HostEvent::Reacher(event)});
+    return event;
+  }
+  void Wait(std::shared_ptr<const Event> event) override {
+    if (event->done()) return;
+    Host([event = std::static_pointer_cast<const HostEvent>(std::move(event))] {
+      event->Await();
+      return base::OkStatus();
+    });
+  }
 
   void Flush() override {
     if (pending_.empty()) return;
@@ -69,6 +118,7 @@ class HostStream final : public Stream {
   struct Item {
     HostTask task;
     StreamCallback done;
+    std::optional<HostEvent::Reacher> reach;
   };
 
   void RunAll(std::deque<Item>& batch) {
@@ -77,11 +127,23 @@ class HostStream final : public Stream {
         if (status_.ok()) status_ = item.task();
         continue;
       }
-      item.done(std::exchange(status_, base::Status()));
+      if (item.done) item.done(std::exchange(status_, base::Status()));
+      item.reach.reset();
     }
   }
 
+  /// A copy at the rate of the link that is played: one after the other, so pauses are not lent.
+  void TakeTime(base::TimePoint begin, std::size_t bytes) {
+    if (bytes_per_second_ == 0) return;
+    link_free_ = std::max(link_free_, begin) +
+                 base::Duration(static_cast<std::int64_t>(static_cast<double>(bytes) * 1e9 /
+                                                          static_cast<double>(bytes_per_second_)));
+    std::this_thread::sleep_until(link_free_);
+  }
+
   base::Executor& lane_;
+  const std::uint64_t bytes_per_second_;  ///< 0: as fast as memory goes
+  base::TimePoint link_free_;             ///< touched on the lane's thread only
   std::deque<Item> pending_;
   base::Status status_;  ///< touched on the lane's thread only
 };
@@ -99,7 +161,8 @@ std::string CpuName() {
 
 class HostDevice final : public Device {
  public:
-  explicit HostDevice(std::uint64_t budget_bytes) : memory_(budget_bytes) {
+  explicit HostDevice(const HostDeviceOptions& options)
+      : options_(options), memory_(options.budget_bytes) {
     const base::SystemLimits limits = base::ReadSystemLimits();
     info_ = {.id = "cpu",
              .name = CpuName(),
@@ -107,7 +170,7 @@ class HostDevice final : public Device {
              .driver = "",
              .device_class = fmt::format("x86-64 {}", HostIsa()),
              .kind = DeviceKind::kHost,
-             .host_unified = true,
+             .host_unified = options.copy_bytes_per_second == 0,
              .memory_bytes = limits.memory_bytes,
              .max_allocation = limits.memory_bytes,
              .base_align = kAlignment,
@@ -131,7 +194,8 @@ class HostDevice final : public Device {
   }
 
   base::StatusOr<std::unique_ptr<Stream>> CreateStream(base::Executor& host_lane) override {
-    return std::unique_ptr<Stream>(std::make_unique<HostStream>(host_lane));
+    return std::unique_ptr<Stream>(
+        std::make_unique<HostStream>(host_lane, options_.copy_bytes_per_second));
   }
 
   base::StatusOr<std::unique_ptr<Program>> BuildProgram(std::string_view name, std::string_view,
@@ -141,6 +205,7 @@ class HostDevice final : public Device {
   }
 
  private:
+  const HostDeviceOptions options_;
   DeviceInfo info_;
   MemoryPool memory_;
 };
@@ -148,7 +213,11 @@ class HostDevice final : public Device {
 }  // namespace
 
 std::unique_ptr<Device> MakeHostDevice(std::uint64_t budget_bytes) {
-  return std::make_unique<HostDevice>(budget_bytes);
+  return MakeHostDevice(HostDeviceOptions{.budget_bytes = budget_bytes});
+}
+
+std::unique_ptr<Device> MakeHostDevice(const HostDeviceOptions& options) {
+  return std::make_unique<HostDevice>(options);
 }
 
 const char* HostIsa() {

@@ -148,6 +148,27 @@ class RecordLine {
   bool reporting_ HADRON_GUARDED_BY(mutex_) = false;
 };
 
+class OpenClEvent final : public Event {
+ public:
+  explicit OpenClEvent(ClEvent event) : event_(std::move(event)) {}
+  bool done() const override {
+    cl_int state = CL_QUEUED;
+    const cl_int error = clGetEventInfo(event_.get(), CL_EVENT_COMMAND_EXECUTION_STATUS,
+                                        sizeof(state), &state, nullptr);
+    return error != CL_SUCCESS || state <= CL_COMPLETE;
+  }
+  cl_event handle() const { return event_.get(); }
+
+ private:
+  const ClEvent event_;
+};
+
+/// Stands for a place that could not be marked: the stream's Record has the failure.
+class ReachedEvent final : public Event {
+ public:
+  bool done() const override { return true; }
+};
+
 /// An in-order command queue. Work that is enqueued before a host task's failure is known still
 /// runs; its results are to be thrown away, as the Record will say.
 class OpenClStream final : public Stream {
@@ -198,6 +219,20 @@ class OpenClStream final : public Stream {
     recorded_->Note(std::move(status).With(home_.name));
     if (EnqueueRecord(number).ok()) return;
     host_lane_.Post([records = records_, number] { records->Arrived(number, base::Status()); });
+  }
+
+  std::shared_ptr<const Event> Mark() override {
+    auto marker = EnqueueMarker();
+    if (marker.ok()) return std::make_shared<OpenClEvent>(std::move(marker).value());
+    Fail(std::move(marker).status());
+    return std::make_shared<ReachedEvent>();
+  }
+
+  void Wait(std::shared_ptr<const Event> event) override {
+    if (event->done() || epoch_->failed()) return;
+    const cl_event handle = static_cast<const OpenClEvent&>(*event).handle();
+    const cl_int error = clEnqueueBarrierWithWaitList(queue_.get(), 1, &handle, nullptr);
+    if (error != CL_SUCCESS) Fail(CheckCl(error, "clEnqueueBarrierWithWaitList"));
   }
 
   /// What could not be handed over belongs to the Record that was to be flushed, if there is one.

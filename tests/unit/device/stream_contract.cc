@@ -50,6 +50,35 @@ TEST_P(StreamContract, RunsHostTasksBetweenTransfers) {
   EXPECT_EQ(data, expected);
 }
 
+TEST_P(StreamContract, WaitsForEventsOfOtherStreams) {
+  LaneThread other_lane;
+  auto other = device_->CreateStream(other_lane.executor());
+  ASSERT_TRUE(other.ok()) << other.message();
+  const auto buffer = Allocate(64);
+  const std::vector<std::byte> sent = Pattern(64, 9);
+  std::vector<std::byte> got(64);
+  std::atomic<bool> go{false};
+  stream_->Host([&go] {
+    go.wait(false);
+    return base::OkStatus();
+  });
+  stream_->Upload(sent, *buffer, 0);
+  const std::shared_ptr<const Event> event = stream_->Mark();
+  stream_->Flush();
+  EXPECT_FALSE(event->done());
+  (*other)->Wait(event);
+  (*other)->Download(*buffer, 0, got);
+  (*other)->Flush();
+  go.store(true);
+  go.notify_all();
+  EXPECT_TRUE(Finish(**other).ok());
+  EXPECT_TRUE(event->done());
+  EXPECT_EQ(got, sent);
+  (*other)->Wait(event);  // reached already: nothing to wait for
+  EXPECT_TRUE(Finish(**other).ok());
+  EXPECT_TRUE(Finish(*stream_).ok());
+}
+
 TEST_P(StreamContract, SkipsHostTasksAfterAFailureUntilTheRecord) {
   bool ran = false;
   stream_->Host([] { return base::InvalidArgument("index 9 is outside"); });
