@@ -30,6 +30,9 @@ enum class VersionState : std::uint8_t {
 /// "READY".
 std::string_view VersionStateName(VersionState state);
 
+class ResidencyManager;
+class Residence;
+
 /// One loaded version of a model: configuration, compiled plan, weights in memory, statistics.
 /// Made by a load thread, published by ModelManager, kept alive by handles. Immutable but for the
 /// plan cache and the statistics, which are thread-safe.
@@ -40,7 +43,7 @@ class ModelVersion {
     std::int64_t version = 0;
     std::shared_ptr<const config::ModelConfig> config;
     std::shared_ptr<const plan::CompiledModel> compiled;
-    std::shared_ptr<const plan::WeightBinding> weights;
+    std::shared_ptr<Residence> residence;  ///< where its weights are; of this version alone
     std::shared_ptr<telemetry::ModelMetrics> metrics;
     /// By output name: one label an element index; outputs without labels are absent.
     std::map<std::string, std::vector<std::string>> labels;
@@ -54,7 +57,7 @@ class ModelVersion {
   const std::shared_ptr<const config::ModelConfig>& config_ptr() const { return parts_.config; }
   const plan::CompiledModel& compiled() const { return *parts_.compiled; }
   const std::shared_ptr<const plan::CompiledModel>& compiled_ptr() const { return parts_.compiled; }
-  const std::shared_ptr<const plan::WeightBinding>& weights() const { return parts_.weights; }
+  Residence& residence() const { return *parts_.residence; }
   /// Null when the output has no labels.
   const std::vector<std::string>* labels(const std::string& output) const;
   double load_seconds() const { return parts_.metrics->load_seconds.load(); }
@@ -83,20 +86,25 @@ class ModelVersion {
 using ModelHandle = std::shared_ptr<const ModelVersion>;
 
 /// RAII pin of a version's bytes: while one lives they are not evicted. Only a Batch holds one,
-/// from the moment it is formed until it has completed.
+/// from the moment it is formed until it has completed, and a load that tries the model out. Given
+/// by ResidencyManager; copies are one pin.
 class ResidencyPin {
  public:
-  ResidencyPin() = default;
-  explicit ResidencyPin(ModelHandle version)
-      : version_(std::move(version)), weights_(version_->weights()) {}
+  /// The pin without the handle: for whoever knows the version to live.
+  struct Weights {
+    std::shared_ptr<const plan::WeightBinding> binding;
+    std::shared_ptr<const void> token;  ///< counts the pin
+  };
+  ResidencyPin(ModelHandle version, Weights weights)
+      : version_(std::move(version)), weights_(std::move(weights)) {}
+
   const ModelVersion* operator->() const { return version_.get(); }
   const ModelHandle& version() const { return version_; }
-  const plan::WeightBinding& weights() const { return *weights_; }
-  const std::shared_ptr<const plan::WeightBinding>& weights_ptr() const { return weights_; }
+  const std::shared_ptr<const plan::WeightBinding>& weights_ptr() const { return weights_.binding; }
 
  private:
   ModelHandle version_;
-  std::shared_ptr<const plan::WeightBinding> weights_;
+  Weights weights_;  ///< goes before the version
 };
 
 }  // namespace hadron::model

@@ -35,8 +35,8 @@ class RepositoryWatch {
   RepositoryWatch(Dependencies dependencies, ScanOptions options)
       : deps_(std::move(dependencies)), options_(std::move(options)) {}
 
-  /// Lists everything; `then` runs on the control thread. Configurations that have not changed since
-  /// `previous` (may be null) are not read again.
+  /// Lists everything; `then` runs on the control thread. Configurations that have not changed
+  /// since `previous` (may be null) are not read again.
   void List(std::shared_ptr<const ScanResult> previous, bool identify,
             base::UniqueFunction<void(base::StatusOr<Listing>)> then) const;
   /// Reads the configurations of these models; `then` runs on the control thread.

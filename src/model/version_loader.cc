@@ -116,11 +116,11 @@ StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
                                       *deps_.device, *deps_.host);
 }
 
-Status VersionLoader::WarmPlans(const ModelVersion& version, const std::string& owner) const {
+Status VersionLoader::WarmPlans(const ResidencyPin& version, const std::string& owner) const {
   // The smallest and the largest batch are ready before the first request; sizes between are made
   // when they are first met, unless they need programs of their own. Models with free dimensions
   // have no sizes to prepare.
-  const plan::CompiledModel& compiled = version.compiled();
+  const plan::CompiledModel& compiled = version->compiled();
   const std::vector<std::int64_t>& buckets = compiled.buckets();
   const auto tuning = Tune();
   std::vector<std::shared_ptr<const plan::ExecutionPlan>> plans;
@@ -130,13 +130,13 @@ Status VersionLoader::WarmPlans(const ModelVersion& version, const std::string& 
     std::vector<tensor::Shape> shapes;
     for (const graph::ValueId id : compiled.graph().inputs()) {
       shapes.push_back(graph::ToShape(compiled.graph().value(id).shape));
-      if (version.config().batched()) shapes.back()[0] = rows;
+      if (version->config().batched()) shapes.back()[0] = rows;
       if (!shapes.back().fully_known()) return {};
     }
     const std::uint64_t programs = Programs();
     HADRON_ASSIGN_OR_RETURN(auto plan, compiled.Specialise(shapes));
     if (end || Programs() != programs) plans.push_back(plan);
-    version.plans().Insert(std::move(plan));
+    version->plans().Insert(std::move(plan));
   }
   if (deps_.programs == nullptr) return {};
   if (tuning != nullptr && !tuning->shapes().empty()) {
@@ -166,7 +166,7 @@ std::uint64_t VersionLoader::Programs() const {
   return counts.compiled + counts.loaded;
 }
 
-Status VersionLoader::Rehearse(const ModelVersion& version,
+Status VersionLoader::Rehearse(const ResidencyPin& version,
                                std::span<const std::shared_ptr<const plan::ExecutionPlan>> plans,
                                const std::string& owner) const {
   // A lane of its own: what it takes goes back, whether the load succeeds or not.
@@ -176,7 +176,7 @@ Status VersionLoader::Rehearse(const ModelVersion& version,
     std::promise<Status> ran;
     plan::RunRequest run;
     run.plan = plan;
-    run.weights = version.weights();
+    run.weights = version.weights_ptr();
     run.inputs.resize(plan->inputs.size());  // nothing given: zeros
     run.rows = plan->rows;
     run.done = [&ran](plan::RunResult result) { ran.set_value(std::move(result.status)); };
@@ -188,9 +188,9 @@ Status VersionLoader::Rehearse(const ModelVersion& version,
   return {};
 }
 
-Status VersionLoader::CheckRows(const ModelVersion& version, const std::string& owner) const {
+Status VersionLoader::CheckRows(const ResidencyPin& version, const std::string& owner) const {
   if (!options_.batch_invariant) return {};
-  const plan::CompiledModel& compiled = version.compiled();
+  const plan::CompiledModel& compiled = version->compiled();
   // The hash does not tell shapes and buckets; plans of other sizes may have other kernels.
   std::string key = fmt::format("{} {}", compiled.plan_hash(), fmt::join(compiled.buckets(), ","));
   for (const graph::ValueId id : compiled.graph().inputs()) {
@@ -204,17 +204,17 @@ Status VersionLoader::CheckRows(const ModelVersion& version, const std::string& 
   HADRON_ASSIGN_OR_RETURN(const plan::InvarianceOutcome outcome,
                           plan::CheckBatchInvariance(
                               {*deps_.device, *deps_.host, *deps_.lane, "batch check of " + owner},
-                              compiled, version.weights()));
+                              compiled, version.weights_ptr()));
   if (!outcome.skipped.empty()) {
     base::LogVerbose(
         1, "batch invariance not checked",
-        {{"model", version.name()}, {"version", version.version()}, {"why", outcome.skipped}});
+        {{"model", version->name()}, {"version", version->version()}, {"why", outcome.skipped}});
     return {};
   }
   base::LogVerbose(
       1, "batch invariance checked",
-      {{"model", version.name()},
-       {"version", version.version()},
+      {{"model", version->name()},
+       {"version", version->version()},
        {"rows", outcome.rows},
        {"tensors", outcome.tensors},
        {"ms", std::chrono::duration<double, std::milli>(deps_.clock->Now() - began).count()}});
@@ -260,21 +260,22 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
   DropUnlistedOutputs(loaded.graph, *parts.config);
   HADRON_ASSIGN_OR_RETURN(parts.compiled, Compile(std::move(loaded.graph), *parts.config, owner));
   HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
-  HADRON_ASSIGN_OR_RETURN(
-      parts.weights,
-      plan::WeightBinding::Create(parts.compiled->weights(), *deps_.device, *deps_.lane, owner));
   parts.name = model.name;
   parts.version = number;
   parts.batch_invariant = options_.batch_invariant;
   parts.metrics = deps_.metrics->AddModel(model.name, number);
-  auto version = std::make_shared<const ModelVersion>(std::move(parts));
+  HADRON_ASSIGN_OR_RETURN(
+      parts.residence,
+      deps_.residency->Admit(model.name, parts.compiled->weights(), parts.metrics));
+  const auto version = std::make_shared<const ModelVersion>(std::move(parts));
   HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
-  HADRON_RETURN_IF_ERROR(WarmPlans(*version, owner));
+  HADRON_ASSIGN_OR_RETURN(const ResidencyPin pin, deps_.residency->Obtain(version));
+  HADRON_RETURN_IF_ERROR(WarmPlans(pin, owner));
   HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
-  HADRON_RETURN_IF_ERROR(CheckRows(*version, owner));
+  HADRON_RETURN_IF_ERROR(CheckRows(pin, owner));
   version->metrics().load_seconds.store(
       std::chrono::duration<double>(deps_.clock->Now() - began).count());
-  return ModelHandle(std::move(version));
+  return ModelHandle(version);
 }
 
 }  // namespace hadron::model

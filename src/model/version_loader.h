@@ -15,6 +15,7 @@
 #include "model/loader.h"
 #include "model/model_version.h"
 #include "model/repository.h"
+#include "model/residency_manager.h"
 #include "storage/artifact_cache.h"
 #include "telemetry/metrics.h"
 
@@ -45,6 +46,7 @@ class VersionLoader final : public Loader {
     const base::Clock* clock = nullptr;
     backend::DevicePrograms* programs = nullptr;  ///< null where kernels need no compiling
     storage::ArtifactCache* artifacts = nullptr;  ///< null where every store is local
+    ResidencyManager* residency = nullptr;
   };
 
   using Source = LoadSource;
@@ -68,17 +70,17 @@ class VersionLoader final : public Loader {
                                    const std::string& file) const;
   base::StatusOr<std::shared_ptr<const plan::CompiledModel>> Compile(
       graph::Graph graph, const config::ModelConfig& config, const std::string& owner) const;
-  base::Status WarmPlans(const ModelVersion& version, const std::string& owner) const;
+  base::Status WarmPlans(const ResidencyPin& version, const std::string& owner) const;
   /// Lets the kernels that this thread makes be tuned until a request comes; null: no tuning.
   std::unique_ptr<backend::Tuning> Tune() const;
   /// How many programs the device has got up to now.
   std::uint64_t Programs() const;
   /// Runs the plans on zeros.
-  base::Status Rehearse(const ModelVersion& version,
+  base::Status Rehearse(const ResidencyPin& version,
                         std::span<const std::shared_ptr<const plan::ExecutionPlan>> plans,
                         const std::string& owner) const;
   /// Refuses a model whose rows get other bytes in a batch than alone; equal plans are asked once.
-  base::Status CheckRows(const ModelVersion& version, const std::string& owner) const;
+  base::Status CheckRows(const ResidencyPin& version, const std::string& owner) const;
 
   const Options options_;
   const Dependencies deps_;

@@ -81,15 +81,33 @@ StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options) {
   device::Device& device = server->accelerator_ ? *server->accelerator_ : host;
   HADRON_ASSIGN_OR_RETURN(server->lane_,
                           plan::Lane::Create(device, host, server->lane_executor_, "lane 0"));
+  HADRON_RETURN_IF_ERROR(server->MakeResidency());
   server->MakeServing();
   HADRON_RETURN_IF_ERROR(server->MakeFrontends());
   return server;
 }
 
+Status Server::MakeResidency() {
+  model::ResidencyManager::Options residency;
+  const std::string policy = options_.Text("eviction-policy");
+  residency.policy = model::FindEvictionPolicy(policy);
+  if (residency.policy == nullptr) {
+    return base::InvalidArgument(
+        fmt::format("--eviction-policy={}: expected cost-lru, lru or none", policy));
+  }
+  residency.pinned = options_.Texts("pin-model");
+  residency.restore_timeout = milliseconds(options_.Uint("model-restore-timeout-ms"));
+  residency_ = std::make_unique<model::ResidencyManager>(
+      std::move(residency),
+      model::ResidencyManager::Dependencies{accelerator_ ? accelerator_.get() : host_.get(),
+                                            &control_, &copies_, &clock_});
+  return {};
+}
+
 void Server::MakeServing() {
   device::Device& device = accelerator_ ? *accelerator_ : *host_;
   scheduler_ = std::make_unique<serving::DeviceScheduler>(
-      serving::DeviceScheduler::Dependencies{{lane_.get()}, &load_, &clock_});
+      serving::DeviceScheduler::Dependencies{{lane_.get()}, &load_, &clock_, residency_.get()});
   engine_ = std::make_unique<serving::InferenceEngine>(
       serving::InferenceEngine::Options{options_.Uint("max-inflight"),
                                         milliseconds(options_.Uint("model-restore-timeout-ms"))},
@@ -106,9 +124,9 @@ void Server::MakeServing() {
   loading.batch_invariant = options_.Bool("batch-invariant");
   loading.compute_threads = static_cast<int>(ComputeThreads(options_));
   loader_ = std::make_unique<model::VersionLoader>(
-      std::move(loading),
-      model::VersionLoader::Dependencies{&device, host_.get(), &kernels_, &lane_executor_,
-                                         &metrics_, &clock_, programs_.get(), artifacts_.get()});
+      std::move(loading), model::VersionLoader::Dependencies{
+                              &device, host_.get(), &kernels_, &lane_executor_, &metrics_, &clock_,
+                              programs_.get(), artifacts_.get(), residency_.get()});
   MakeModels();
 }
 
@@ -142,6 +160,7 @@ void Server::RefreshMetrics() {
 
 void Server::Start() {
   threads_.emplace_back([this] { lane_executor_.Run(); });
+  threads_.emplace_back([this] { copies_.Run(); });
   threads_.emplace_back([this] { control_.Run(); });
   for (std::uint64_t i = 0; i < options_.Uint("model-load-thread-count"); ++i) {
     load_threads_.emplace_back([this] { load_.Run(); });
@@ -199,6 +218,7 @@ void Server::RefuseUntilQuiet(base::TimePoint end, const std::atomic<bool>& hurr
 void Server::JoinThreads() {
   if (models_) models_->Stop();  // calls that wait for a model end before their doors are shut
   stopping_.store(true);
+  if (residency_) residency_->Stop();
   if (scheduler_) scheduler_->Stop();
   if (rpc_) rpc_->Shutdown(clock_.Now());
   if (rest_) rest_->Stop();
@@ -209,6 +229,7 @@ void Server::JoinThreads() {
   load_.Stop();
   load_threads_.clear();
   lane_executor_.Stop();
+  copies_.Stop();
   control_.Stop();
   threads_.clear();
 }

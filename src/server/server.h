@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "device/device.h"
 #include "model/model_manager.h"
+#include "model/residency_manager.h"
 #include "model/version_loader.h"
 #include "net/memory_budget.h"
 #include "plan/lane.h"
@@ -59,9 +60,11 @@ class Server {
   /// Found when it is first wanted.
   const CacheDirectory& Cache();
   base::Status MakeDevices();
+  base::Status MakeOpenCl(unsigned index);
   base::Status MakeFrontends();
   void StartFrontends();
   void SampleGauges();
+  base::Status MakeResidency();
   void MakeServing();
   void MakeModels();
   /// The store over a directory of this machine.
@@ -80,6 +83,7 @@ class Server {
   base::TaskQueue control_;
   base::TaskQueue load_;
   base::TaskQueue lane_executor_;
+  base::TaskQueue copies_;  ///< the stream of uploads
 
   std::atomic<bool> stopping_{false};  ///< ends transfers from object stores
   std::optional<CacheDirectory> cache_;
@@ -89,6 +93,7 @@ class Server {
   std::unique_ptr<device::Device> accelerator_;  ///< null when the CPU serves
   backend::KernelRegistry kernels_;
   std::shared_ptr<backend::DevicePrograms> programs_;  ///< null when the CPU serves
+  std::unique_ptr<model::ResidencyManager> residency_;
   std::unique_ptr<plan::Lane> lane_;
   std::unique_ptr<serving::DeviceScheduler> scheduler_;
   std::unique_ptr<serving::InferenceEngine> engine_;
@@ -99,7 +104,7 @@ class Server {
   std::unique_ptr<protocol::RpcFrontend> rpc_;          ///< null without --allow-grpc
   std::unique_ptr<protocol::MetricsFrontend> scrapes_;  ///< null without --allow-metrics
   std::jthread device_thread_;
-  std::vector<std::jthread> threads_;  ///< lane, control
+  std::vector<std::jthread> threads_;  ///< lane, copies, control
   std::vector<std::jthread> load_threads_;
 };
 

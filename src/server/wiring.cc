@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -137,33 +139,66 @@ const CacheDirectory& Server::Cache() {
   return *cache_;
 }
 
-Status Server::MakeDevices() {
-  const base::SystemLimits limits = base::ReadSystemLimits();
-  host_ = device::MakeHostDevice(Budget(options_, limits.memory_bytes, true));
-  backend::RegisterNativeKernels(kernels_);
-  HADRON_ASSIGN_OR_RETURN(const auto index, OpenClIndex(options_.Text("device")));
-  if (index) {
-#ifdef HADRON_HAVE_OPENCL
-    HADRON_ASSIGN_OR_RETURN(accelerator_, OpenClDevice(options_, *index));
-    backend::OpenClOptions kernels;
-    kernels.kernel_dir = options_.Text("kernel-dir");
-    HADRON_ASSIGN_OR_RETURN(kernels.family, Family(options_.Text("opencl-family")));
-    HADRON_ASSIGN_OR_RETURN(kernels.tune, Tuning(options_.Text("tune")));
-    const CacheDirectory& cache = Cache();
-    kernels.cache_dir = cache.path;
-    kernels.cache_bytes = cache.bytes;
-    programs_ = backend::RegisterOpenClKernels(kernels_, *accelerator_, kernels);
-#else
-    return base::Unimplemented("--device: this build has no OpenCL (HADRON_OPENCL=OFF)");
-#endif
+/// A card played by the CPU, whose copies take as long as this many bytes a second make them: for
+/// tests and benches of residency where there is no card.
+StatusOr<std::optional<std::uint64_t>> PlayedCopyRate() {
+  const char* hooks = std::getenv("HADRON_TEST_HOOKS");     // NOLINT(concurrency-mt-unsafe)
+  const char* rate = std::getenv("HADRON_TEST_COPY_RATE");  // NOLINT(concurrency-mt-unsafe)
+  if (hooks == nullptr || std::string_view(hooks) != "1" || rate == nullptr) {
+    return std::optional<std::uint64_t>();
   }
-  const device::DeviceInfo& info = (accelerator_ ? *accelerator_ : *host_).info();
-  base::LogInfo("device",
-                {{"id", info.id},
-                 {"name", info.name},
-                 {"class", info.device_class},
-                 {"budget_bytes", (accelerator_ ? *accelerator_ : *host_).memory().budget()}});
+  const auto bytes = base::ParseUint64(rate);
+  if (bytes && *bytes > 0) return bytes;
+  return InvalidArgument(fmt::format("HADRON_TEST_COPY_RATE={}: expected bytes a second", rate));
+}
+
+/// Bytes of the host's memory for models: all of them where models run on the CPU, else the packed
+/// weights of models that are on no device, and what loads need.
+std::uint64_t HostBudget(const Options& options, std::uint64_t total, bool beside_a_device) {
+  if (!beside_a_device) return Budget(options, total, true);
+  const std::uint64_t limit = options.Uint("host-cache-budget");
+  return limit > 0 ? limit
+                   : static_cast<std::uint64_t>(static_cast<double>(total) * kSharedMemoryFraction);
+}
+
+Status Server::MakeDevices() {
+  const std::uint64_t memory = base::ReadSystemLimits().memory_bytes;
+  HADRON_ASSIGN_OR_RETURN(const auto index, OpenClIndex(options_.Text("device")));
+  HADRON_ASSIGN_OR_RETURN(const auto copy_rate, PlayedCopyRate());
+  if (index) {
+    HADRON_RETURN_IF_ERROR(MakeOpenCl(*index));
+  } else if (copy_rate) {
+    accelerator_ = device::MakeHostDevice(
+        {.budget_bytes = Budget(options_, memory, true), .copy_bytes_per_second = *copy_rate});
+  }
+  host_ = device::MakeHostDevice(HostBudget(options_, memory, accelerator_ != nullptr));
+  backend::RegisterNativeKernels(kernels_);
+  device::Device& device = accelerator_ ? *accelerator_ : *host_;
+  base::LogInfo("device", {{"id", device.info().id},
+                           {"name", device.info().name},
+                           {"class", device.info().device_class},
+                           {"budget_bytes", device.memory().budget()},
+                           {"host_budget_bytes", host_->memory().budget()}});
   return {};
 }
+
+#ifdef HADRON_HAVE_OPENCL
+Status Server::MakeOpenCl(unsigned index) {
+  HADRON_ASSIGN_OR_RETURN(accelerator_, OpenClDevice(options_, index));
+  backend::OpenClOptions kernels;
+  kernels.kernel_dir = options_.Text("kernel-dir");
+  HADRON_ASSIGN_OR_RETURN(kernels.family, Family(options_.Text("opencl-family")));
+  HADRON_ASSIGN_OR_RETURN(kernels.tune, Tuning(options_.Text("tune")));
+  const CacheDirectory& cache = Cache();
+  kernels.cache_dir = cache.path;
+  kernels.cache_bytes = cache.bytes;
+  programs_ = backend::RegisterOpenClKernels(kernels_, *accelerator_, kernels);
+  return {};
+}
+#else
+Status Server::MakeOpenCl(unsigned) {
+  return base::Unimplemented("--device: this build has no OpenCL (HADRON_OPENCL=OFF)");
+}
+#endif
 
 }  // namespace hadron::server

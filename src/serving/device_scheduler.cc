@@ -5,6 +5,7 @@
 
 #include "serving/batch_run.h"
 #include "serving/dynamic_batcher.h"
+#include "serving/model_choice.h"
 
 namespace hadron::serving {
 namespace {
@@ -13,6 +14,15 @@ using base::Status;
 
 Status Draining() { return base::Unavailable("Server exiting", base::RefusalCause::kDraining); }
 
+double Seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+Status NotResident(const model::ModelVersion& version) {
+  return base::Unavailable("model '" + version.name() +
+                               "' did not get onto the device within --model-restore-timeout-ms: "
+                               "others use its memory; try again later",
+                           base::RefusalCause::kMemory);
+}
+
 Status Gone(const model::ModelVersion& version) {
   return base::NotFound("Request for unknown model: '" + version.name() +
                         "' has no available versions");
@@ -20,9 +30,11 @@ Status Gone(const model::ModelVersion& version) {
 
 }  // namespace
 
-DeviceScheduler::DeviceScheduler(Dependencies dependencies) : deps_(std::move(dependencies)) {}
+DeviceScheduler::DeviceScheduler(Dependencies dependencies) : deps_(std::move(dependencies)) {
+  deps_.residency->Watch(this);
+}
 
-DeviceScheduler::~DeviceScheduler() = default;
+DeviceScheduler::~DeviceScheduler() { deps_.residency->Watch(nullptr); }
 
 void DeviceScheduler::Add(const model::ModelHandle& version) {
   base::MutexLock lock(mutex_);
@@ -37,15 +49,54 @@ void DeviceScheduler::Remove(const model::ModelVersion& version, base::Task rele
   if (it != queues_.end()) {
     HADRON_CHECK(it->second.scheduler->queued() == 0);  // a request has a handle
     queues_.erase(it);
+    active_.erase(&version);
   }
-  departures_.push_back({version.weights().get(), std::move(released)});
+  leaving_.departures.push_back({&version, std::move(released)});
   Notify();
 }
 
-void DeviceScheduler::Depart(std::vector<Departure> departures) {
-  for (Departure& departure : departures) {
-    for (plan::Lane* lane : deps_.lanes) lane->Forget(departure.weights);
-    departure.released();
+void DeviceScheduler::LetGo(Leaving leaving) {
+  for (const Departure& departure : leaving.departures) {
+    leaving.evicted.push_back(deps_.residency->TakeDown(*departure.version));
+  }
+  for (const auto& weights : leaving.evicted) {
+    for (plan::Lane* lane : deps_.lanes) lane->Forget(weights.get());
+  }
+  leaving.evicted.clear();
+  for (Departure& departure : leaving.departures) departure.released();
+}
+
+std::vector<Pending> DeviceScheduler::TakeWaiting(Queue& queue) {
+  std::vector<Pending> waiting = queue.scheduler->TakeAll();
+  queue.version->metrics().pending.Add(-static_cast<std::int64_t>(waiting.size()));
+  return waiting;
+}
+
+void DeviceScheduler::OnResident() {
+  base::MutexLock lock(mutex_);
+  Notify();
+}
+
+void DeviceScheduler::OnEvicted(std::shared_ptr<const plan::WeightBinding> weights) {
+  base::MutexLock lock(mutex_);
+  leaving_.evicted.push_back(std::move(weights));
+  Notify();
+}
+
+void DeviceScheduler::OnRefused(const model::Residence* residence, const base::Status& status) {
+  std::vector<Pending> waiting;
+  {
+    base::MutexLock lock(mutex_);
+    const auto it = std::ranges::find_if(queues_, [residence](const auto& entry) {
+      return &entry.second.version->residence() == residence;
+    });
+    if (it == queues_.end()) return;
+    waiting = TakeWaiting(it->second);
+    active_.erase(it->first);
+  }
+  for (Pending& pending : waiting) {
+    const std::string model = "model '" + pending.request.model->name() + "'";
+    Refuse(std::move(pending), status.Clone().With(model));
   }
 }
 
@@ -67,6 +118,7 @@ void DeviceScheduler::Enqueue(InferenceRequest request, OnDone done) {
       status = it->second.scheduler->Enqueue(pending);
       if (status.ok()) {
         metrics.pending.Add(1);
+        active_.insert(it->first);
         Notify();
       }
     }
@@ -90,30 +142,83 @@ plan::Lane* DeviceScheduler::LaneFor(const plan::ExecutionPlan& plan) const {
   return it == deps_.lanes.end() ? nullptr : *it;
 }
 
-std::optional<Batch> DeviceScheduler::NextBatch(std::optional<base::TimePoint>& wake_at,
-                                                Expired& expired) {
-  // Round robin over the models that have work, from the one after the last served.
-  auto it = queues_.upper_bound(last_served_);
-  for (std::size_t tried = 0; tried < queues_.size(); ++tried, ++it) {
-    if (it == queues_.end()) it = queues_.begin();
-    Queue& queue = it->second;
-    if (queue.scheduler->queued() == 0) continue;
-    Decision decision = queue.scheduler->Next(deps_.clock->Now());
-    for (auto& item : decision.expired) {
-      queue.version->metrics().pending.Add(-1);
-      expired.push_back(std::move(item));
-    }
-    if (decision.wake_at)
-      wake_at = std::min(wake_at.value_or(*decision.wake_at), *decision.wake_at);
-    if (decision.requests.empty()) continue;
-    last_served_ = it->first;
-    Batch batch{model::ResidencyPin(decision.requests.front().request.model),
-                std::move(decision.requests), 0};
-    for (const Pending& pending : batch.requests) batch.rows += pending.request.rows;
-    queue.version->metrics().pending.Add(-static_cast<std::int64_t>(batch.requests.size()));
+std::vector<DeviceScheduler::Queue*> DeviceScheduler::InOrder(base::TimePoint now) {
+  std::vector<Queue*> queues;
+  std::vector<WaitingModel> models;
+  for (const model::ModelVersion* version : active_) {
+    Queue& queue = queues_.at(version);
+    queues.push_back(&queue);
+    models.push_back({Seconds(now - queue.scheduler->oldest()), queue.exec_seconds,
+                      deps_.residency->RestoreSeconds(*version)});
+  }
+  std::vector<Queue*> ordered;
+  for (const std::size_t i : OrderModels(models)) ordered.push_back(queues[i]);
+  // A batch that waits on the lane for its weights holds up whom it need not: such models come last
+  // unless the weights will be there by the time they are read.
+  const auto ready = [&](const Queue* queue) {
+    return deps_.residency->RestoreSeconds(*queue->version) <= queue->exec_seconds;
+  };
+  std::ranges::stable_partition(ordered, ready);
+  const auto current =
+      std::ranges::find(ordered, current_, [](const Queue* queue) { return queue->version; });
+  if (served_ < kExhaustive && current != ordered.end() && ready(*current)) {
+    std::rotate(ordered.begin(), current, current + 1);
+  }
+  return ordered;
+}
+
+std::optional<Batch> DeviceScheduler::NextBatch(Search& search) {
+  if (active_.empty()) return std::nullopt;
+  for (Queue* const queue : InOrder(search.now)) {
+    const model::ModelVersion* const version = queue->version;
+    std::optional<Batch> batch = BatchOf(*queue, search);
+    if (queue->scheduler->queued() == 0) active_.erase(version);
+    if (!batch) continue;
+    if (std::exchange(current_, version) != version) served_ = 0;
+    served_ += static_cast<int>(batch->requests.size());
     return batch;
   }
   return std::nullopt;
+}
+
+void DeviceScheduler::Expire(Queue& queue, Decision& decision, Search& search) {
+  for (auto& item : decision.expired) {
+    queue.version->metrics().pending.Add(-1);
+    search.expired.push_back(std::move(item));
+  }
+  if (decision.wake_at) search.WakeAt(*decision.wake_at);
+}
+
+std::optional<Batch> DeviceScheduler::BatchOf(Queue& queue, Search& search) {
+  if (queue.scheduler->queued() == 0) return std::nullopt;
+  auto weights = deps_.residency->TryPin(*queue.version);
+  if (!weights) {
+    AwaitResidency(queue, search);
+    return std::nullopt;
+  }
+  Decision decision = queue.scheduler->Next(search.now);
+  Expire(queue, decision, search);
+  if (decision.requests.empty()) return std::nullopt;
+  Batch batch{model::ResidencyPin(decision.requests.front().request.model, std::move(*weights)),
+              std::move(decision.requests), 0};
+  for (const Pending& pending : batch.requests) batch.rows += pending.request.rows;
+  const auto requests = static_cast<std::int64_t>(batch.requests.size());
+  queue.version->metrics().pending.Add(-requests);
+  deps_.residency->CountUse(*queue.version, requests);
+  return batch;
+}
+
+void DeviceScheduler::AwaitResidency(Queue& queue, Search& search) {
+  const base::Duration limit = deps_.residency->restore_timeout();
+  Decision decision = queue.scheduler->Expire(search.now);
+  for (Pending& pending : queue.scheduler->TakeOlder(search.now - limit)) {
+    decision.expired.emplace_back(std::move(pending), NotResident(*queue.version));
+  }
+  Expire(queue, decision, search);
+  const bool waits = queue.scheduler->queued() > 0;
+  const base::TimePoint oldest = queue.scheduler->oldest();
+  deps_.residency->Want(*queue.version, waits ? std::optional(oldest) : std::nullopt);
+  if (waits) search.WakeAt(oldest + limit + base::Duration(1));
 }
 
 std::optional<Batch> DeviceScheduler::TakeAlone() {
@@ -173,9 +278,21 @@ void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
 }
 
 void DeviceScheduler::Complete(Batch batch, plan::RunResult result, base::TimePoint started) {
+  NoteTime(*batch.pin.version(), result);
   const bool somebodys_fault = result.status.code() == base::StatusCode::kInvalidArgument;
   if (somebodys_fault && batch.requests.size() > 1) return RunAlone(std::move(batch));
   CompleteBatch(std::move(batch), std::move(result), started, *deps_.clock);
+}
+
+void DeviceScheduler::NoteTime(const model::ModelVersion& version, const plan::RunResult& result) {
+  constexpr double kNewest = 0.2;
+  const double seconds =
+      static_cast<double>(result.input_ns + result.infer_ns + result.output_ns) * 1e-9;
+  base::MutexLock lock(mutex_);
+  const auto it = queues_.find(&version);
+  if (it == queues_.end() || !result.status.ok()) return;
+  double& known = it->second.exec_seconds;
+  known = known == 0 ? seconds : known + kNewest * (seconds - known);
 }
 
 void DeviceScheduler::RunAlone(Batch batch) {
@@ -210,11 +327,10 @@ bool DeviceScheduler::Rest(std::optional<base::TimePoint> wake_at) {
 }
 
 bool DeviceScheduler::Step() {
-  std::optional<base::TimePoint> wake_at;
-  Expired expired;
+  Search search{deps_.clock->Now(), std::nullopt, {}};
   std::optional<Prepared> start;
   std::optional<Batch> batch;
-  std::vector<Departure> departures = std::exchange(departures_, {});
+  Leaving leaving = std::exchange(leaving_, {});
   plan::Lane* lane = nullptr;
   if (!prepared_.empty()) {
     lane = LaneFor(*prepared_.front().plan);
@@ -223,13 +339,15 @@ bool DeviceScheduler::Step() {
       prepared_.pop_front();
     }
   } else if (AnyLaneFree()) {
-    batch = alone_.empty() ? NextBatch(wake_at, expired) : TakeAlone();
+    batch = alone_.empty() ? NextBatch(search) : TakeAlone();
   }
-  if (!start && !batch && expired.empty() && departures.empty()) return Rest(wake_at);
+  if (!start && !batch && search.expired.empty() && leaving.empty()) {
+    return Rest(search.wake_at);
+  }
   // Everything below may call back into this object or take its time: not under the lock.
   mutex_.Unlock();
-  for (auto& [pending, status] : expired) Refuse(std::move(pending), std::move(status));
-  Depart(std::move(departures));
+  for (auto& [pending, status] : search.expired) Refuse(std::move(pending), std::move(status));
+  LetGo(std::move(leaving));
   if (batch) Prepare(std::move(*batch));
   if (start) Start(std::move(*start), *lane);
   mutex_.Lock();
@@ -248,8 +366,9 @@ void DeviceScheduler::Stop() {
     base::MutexLock lock(mutex_);
     stopping_ = true;
     for (auto& [version, queue] : queues_) {
-      for (Pending& pending : queue.scheduler->TakeAll()) waiting.push_back(std::move(pending));
+      for (Pending& pending : TakeWaiting(queue)) waiting.push_back(std::move(pending));
     }
+    active_.clear();
     Notify();
   }
   for (Pending& pending : waiting) Refuse(std::move(pending), Draining());

@@ -6,11 +6,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/sync.h"
+#include "model/residency_manager.h"
 #include "plan/lane.h"
 #include "serving/scheduler.h"
 
@@ -18,19 +21,21 @@ namespace hadron::serving {
 
 /// The loop of one device: asks the schedulers of its models for batches when a lane can take one,
 /// finds or orders the plan, starts the run. It decides and enqueues; it never computes and never
-/// waits for the device.
+/// waits for the device. Models whose weights are not there are asked for and take no place on a
+/// lane meanwhile; others go on.
 ///
 /// Threads: Enqueue, Add and Remove from any thread; Run is the `dev` thread. Completions come on
 /// the lane's thread.
-class DeviceScheduler {
+class DeviceScheduler final : public model::ResidencyManager::Observer {
  public:
   struct Dependencies {
     std::vector<plan::Lane*> lanes;
     base::Executor* load = nullptr;  ///< plans for new signatures are made there
     const base::Clock* clock = nullptr;
+    model::ResidencyManager* residency = nullptr;  ///< watched from here on
   };
   explicit DeviceScheduler(Dependencies dependencies);
-  ~DeviceScheduler();
+  ~DeviceScheduler() override;
 
   /// A version begins to take requests, and takes them for as long as somebody has a handle of it:
   /// one that was acquired before the version was replaced is as good as any.
@@ -41,6 +46,10 @@ class DeviceScheduler {
 
   /// Takes the request, or completes it with the refusal.
   void Enqueue(InferenceRequest request, OnDone done);
+
+  void OnResident() override;
+  void OnEvicted(std::shared_ptr<const plan::WeightBinding> weights) override;
+  void OnRefused(const model::Residence* residence, const base::Status& status) override;
 
   /// Runs until Stop(), and then until what was started has finished.
   void Run();
@@ -56,20 +65,38 @@ class DeviceScheduler {
   struct Queue {
     const model::ModelVersion* version = nullptr;
     std::unique_ptr<Scheduler> scheduler;
+    double exec_seconds = 0;  ///< of a batch, measured
   };
+  /// What looking for a batch came to besides the batch.
+  struct Search {
+    base::TimePoint now;
+    std::optional<base::TimePoint> wake_at;
+    std::vector<std::pair<Pending, base::Status>> expired;
+
+    void WakeAt(base::TimePoint when) { wake_at = std::min(wake_at.value_or(when), when); }
+  };
+  /// A version nobody has a handle of.
   struct Departure {
-    const plan::WeightBinding* weights = nullptr;
+    const model::ModelVersion* version = nullptr;
     base::Task released;
   };
-  using Expired = std::vector<std::pair<Pending, base::Status>>;
+  /// What the lanes are to forget.
+  struct Leaving {
+    std::vector<Departure> departures;
+    std::vector<std::shared_ptr<const plan::WeightBinding>> evicted;
+    bool empty() const { return departures.empty() && evicted.empty(); }
+  };
 
   bool Step() HADRON_REQUIRES(mutex_);
   /// There is nothing to do just now: sleeps, or says that this is the end.
   bool Rest(std::optional<base::TimePoint> wake_at) HADRON_REQUIRES(mutex_);
   plan::Lane* LaneFor(const plan::ExecutionPlan& plan) const;
   bool AnyLaneFree() const;
-  std::optional<Batch> NextBatch(std::optional<base::TimePoint>& wake_at, Expired& expired)
-      HADRON_REQUIRES(mutex_);
+  std::optional<Batch> NextBatch(Search& search) HADRON_REQUIRES(mutex_);
+  std::optional<Batch> BatchOf(Queue& queue, Search& search) HADRON_REQUIRES(mutex_);
+  void AwaitResidency(Queue& queue, Search& search) HADRON_REQUIRES(mutex_);
+  std::vector<Queue*> InOrder(base::TimePoint now) HADRON_REQUIRES(mutex_);
+  static void Expire(Queue& queue, Decision& decision, Search& search);
   std::optional<Batch> TakeAlone() HADRON_REQUIRES(mutex_);
   void Prepare(Batch batch);
   void OrderPlan(Batch batch, std::vector<tensor::Shape> shapes);
@@ -77,8 +104,10 @@ class DeviceScheduler {
   void Complete(Batch batch, plan::RunResult result, base::TimePoint started);
   /// Runs the requests of a failed batch one by one: only the one at fault shall fail.
   void RunAlone(Batch batch);
+  void NoteTime(const model::ModelVersion& version, const plan::RunResult& result);
   void Finished();
-  void Depart(std::vector<Departure> departures);
+  void LetGo(Leaving leaving);
+  static std::vector<Pending> TakeWaiting(Queue& queue);
   void Notify() HADRON_REQUIRES(mutex_);
   bool Idle() const HADRON_REQUIRES(mutex_);
 
@@ -86,10 +115,12 @@ class DeviceScheduler {
   base::Mutex mutex_;
   base::CondVar wake_;
   std::map<const model::ModelVersion*, Queue> queues_ HADRON_GUARDED_BY(mutex_);
-  const model::ModelVersion* last_served_ HADRON_GUARDED_BY(mutex_) = nullptr;
+  std::set<const model::ModelVersion*> active_ HADRON_GUARDED_BY(mutex_);  ///< have requests
+  const model::ModelVersion* current_ HADRON_GUARDED_BY(mutex_) = nullptr;
+  int served_ HADRON_GUARDED_BY(mutex_) = 0;  ///< requests of the current model, in a row
   std::deque<Prepared> prepared_ HADRON_GUARDED_BY(mutex_);
   std::deque<Batch> alone_ HADRON_GUARDED_BY(mutex_);  ///< single requests of failed batches
-  std::vector<Departure> departures_ HADRON_GUARDED_BY(mutex_);
+  Leaving leaving_ HADRON_GUARDED_BY(mutex_);
   int ordered_ HADRON_GUARDED_BY(mutex_) = 0;  ///< batches that wait for a plan to be made
   int running_ HADRON_GUARDED_BY(mutex_) = 0;  ///< runs whose completion has not ended
   bool stopping_ HADRON_GUARDED_BY(mutex_) = false;

@@ -157,7 +157,43 @@ Decision DynamicBatcher::Next(TimePoint now) {
   return decision;
 }
 
+Decision DynamicBatcher::Expire(TimePoint now) {
+  Decision decision;
+  DropExpired(now, decision);
+  for (const auto& [number, level] : levels_) {
+    for (const Pending& pending : level.live) {
+      if (pending.deadline == TimePoint::max()) continue;
+      decision.wake_at = std::min(decision.wake_at.value_or(pending.deadline), pending.deadline);
+    }
+  }
+  return decision;
+}
+
 std::size_t DynamicBatcher::queued() const { return queued_; }
+
+TimePoint DynamicBatcher::oldest() const {
+  TimePoint oldest = TimePoint::max();
+  for (const auto& [number, level] : levels_) {
+    for (const auto* queue : {&level.live, &level.delayed}) {
+      if (!queue->empty()) oldest = std::min(oldest, queue->front().enqueued);
+    }
+  }
+  return oldest;
+}
+
+std::vector<Pending> DynamicBatcher::TakeOlder(TimePoint than) {
+  std::vector<Pending> taken;
+  for (auto& [number, level] : levels_) {
+    for (auto* queue : {&level.live, &level.delayed}) {
+      while (!queue->empty() && queue->front().enqueued < than) {
+        taken.push_back(std::move(queue->front()));
+        queue->pop_front();
+      }
+    }
+  }
+  queued_ -= taken.size();
+  return taken;
+}
 
 std::vector<Pending> DynamicBatcher::TakeAll() { return Take(queued_); }
 

@@ -21,7 +21,10 @@ class DynamicBatcher final : public Scheduler {
   /// UNAVAILABLE "Exceeds maximum queue size" when the level's queue is full.
   base::Status Enqueue(Pending& pending) override;
   Decision Next(base::TimePoint now) override;
+  Decision Expire(base::TimePoint now) override;
   std::size_t queued() const override;
+  base::TimePoint oldest() const override;
+  std::vector<Pending> TakeOlder(base::TimePoint than) override;
   std::vector<Pending> TakeAll() override;
 
  private:

@@ -27,7 +27,13 @@ class Scheduler {
   virtual base::Status Enqueue(Pending& pending) = 0;
   /// Asked only when a lane can take work, so batches form late.
   virtual Decision Next(base::TimePoint now) = 0;
+  /// Ends what must not wait any longer and forms no batch; says when to ask again.
+  virtual Decision Expire(base::TimePoint now) = 0;
   virtual std::size_t queued() const = 0;
+  /// When the request that has waited longest was enqueued; max() without any.
+  virtual base::TimePoint oldest() const = 0;
+  /// Removes the requests that were enqueued before.
+  virtual std::vector<Pending> TakeOlder(base::TimePoint than) = 0;
   /// Empties the queue.
   virtual std::vector<Pending> TakeAll() = 0;
 };

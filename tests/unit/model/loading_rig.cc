@@ -127,9 +127,13 @@ LoadingRig::LoadingRig(const std::string& device_name,
   VersionLoader::Options options;
   options.compute_threads = 2;
   options.batch_invariant = changes.batch_invariant;
+  residency_ = std::make_unique<ResidencyManager>(
+      ResidencyManager::Options{},
+      ResidencyManager::Dependencies{&device(), &lane_queue_, &lane_queue_, &clock_});
   loader_ = std::make_unique<VersionLoader>(
-      options, VersionLoader::Dependencies{&device(), host_.get(), &kernels_, &lane_queue_,
-                                           &metrics_, &clock_, programs_.get()});
+      options,
+      VersionLoader::Dependencies{&device(), host_.get(), &kernels_, &lane_queue_, &metrics_,
+                                  &clock_, programs_.get(), nullptr, residency_.get()});
   RenewLane();
 }
 
@@ -161,7 +165,8 @@ base::StatusOr<std::string> LoadingRig::Ask(const ModelHandle& version) {
   shape[0] = version->compiled().BucketFor(kRows);
   plan::RunRequest run;
   run.plan = version->compiled().Specialise(std::array{shape}).value();
-  run.weights = version->weights();
+  HADRON_ASSIGN_OR_RETURN(const ResidencyPin pin, residency_->Obtain(version));
+  run.weights = pin.weights_ptr();
   run.inputs = {{{bytes}, {}}};
   run.rows = kRows;
   auto answer = std::make_shared<std::promise<plan::RunResult>>();

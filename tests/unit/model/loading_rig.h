@@ -70,6 +70,7 @@ class LoadingRig {
   base::TaskQueue lane_queue_;
   std::jthread lane_thread_;
   std::unique_ptr<storage::ObjectStore> store_;
+  std::unique_ptr<ResidencyManager> residency_;
   std::unique_ptr<VersionLoader> loader_;
   std::unique_ptr<plan::Lane> lane_;
 };

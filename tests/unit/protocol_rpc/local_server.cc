@@ -31,9 +31,13 @@ LocalEngine::LocalEngine(const std::vector<std::string>& models)
   dependencies.lane = &lane_queue_;
   dependencies.metrics = &metrics_;
   dependencies.clock = &clock_;
+  residency_ = std::make_unique<model::ResidencyManager>(
+      model::ResidencyManager::Options{},
+      model::ResidencyManager::Dependencies{device_.get(), &control_queue_, &lane_queue_, &clock_});
+  dependencies.residency = residency_.get();
   loader_ = std::make_unique<model::VersionLoader>(model::VersionLoader::Options{}, dependencies);
-  scheduler_ = std::make_unique<serving::DeviceScheduler>(
-      serving::DeviceScheduler::Dependencies{{lane_.get()}, &load_queue_, &clock_});
+  scheduler_ = std::make_unique<serving::DeviceScheduler>(serving::DeviceScheduler::Dependencies{
+      {lane_.get()}, &load_queue_, &clock_, residency_.get()});
   engine_ = std::make_unique<serving::InferenceEngine>(serving::InferenceEngine::Options{},
                                                        *scheduler_, metrics_.server(), clock_);
   Load();

@@ -59,6 +59,7 @@ class LocalEngine final : public model::ModelManager::Observer {
   std::jthread control_thread_;
   std::jthread load_thread_;
   std::jthread lane_thread_;
+  std::unique_ptr<model::ResidencyManager> residency_;
   std::unique_ptr<model::VersionLoader> loader_;
   std::unique_ptr<plan::Lane> lane_;
   std::unique_ptr<serving::DeviceScheduler> scheduler_;

@@ -22,7 +22,7 @@ class Rig {
     HADRON_CHECK(made.ok());
     lane = std::move(made).value();
     scheduler = std::make_unique<DeviceScheduler>(
-        DeviceScheduler::Dependencies{{lane.get()}, &load_queue, &clock});
+        DeviceScheduler::Dependencies{{lane.get()}, &load_queue, &clock, &model.residency});
     engine = std::make_unique<InferenceEngine>(InferenceEngine::Options{max_inflight}, *scheduler,
                                                model.metrics.server(), clock);
     scheduler->Add(model.version);
@@ -171,12 +171,12 @@ TEST(DeviceScheduler, ForgetsTheWeightsOfWhatIsGone) {
   std::latch answered(1);
   rig.engine->Infer(rig.model.Request(1), [&](InferenceResponse) { answered.count_down(); });
   answered.wait();
-  const auto weights = rig.model.version->weights();
-  EXPECT_GT(weights.use_count(), 2);  // this one, the version's, the lane's
+  const auto weights = rig.model.residency.TryPin(*rig.model.version)->binding;
+  EXPECT_GT(weights.use_count(), 2);  // this one, the residency's, the lane's
   std::latch released(1);
   rig.scheduler->Remove(*rig.model.version, [&released] { released.count_down(); });
   released.wait();
-  EXPECT_EQ(weights.use_count(), 2);
+  EXPECT_EQ(weights.use_count(), 1);
 }
 
 TEST(DeviceScheduler, AnswersWhatWaitsWhenItStops) {

@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "device/host/factory.h"
 #include "serving/device_scheduler.h"
 #include "unit/model/manager_rig.h"
 
@@ -42,7 +43,9 @@ class AwaitTest : public testing::Test {
   }
 
   ManagerRig rig_{model::InMode(ControlMode::kDemand)};
-  DeviceScheduler scheduler_{{{}, &rig_.load, &rig_.clock}};
+  std::unique_ptr<device::Device> host_ = device::MakeHostDevice(std::uint64_t{1} << 20U);
+  model::ResidencyManager residency_{{}, {host_.get(), &rig_.control, &rig_.load, &rig_.clock}};
+  DeviceScheduler scheduler_{{{}, &rig_.load, &rig_.clock, &residency_}};
   InferenceEngine engine_{{.max_inflight = 2, .restore_timeout = std::chrono::seconds(10)},
                           scheduler_,
                           rig_.metrics.server(),

@@ -11,7 +11,7 @@
 #include "config/complete.h"
 #include "config/parse.h"
 #include "device/host/factory.h"
-#include "model/model_version.h"
+#include "model/residency_manager.h"
 #include "onnx/loader.h"
 #include "serving/inference_request.h"
 #include "telemetry/metrics.h"
@@ -36,7 +36,9 @@ class ServedModel {
  public:
   explicit ServedModel(const std::string& extra_config, const std::string& name = "simple",
                        int max_batch = 8)
-      : host(device::MakeHostDevice(std::uint64_t{1} << 30)), metrics({}, clock) {
+      : host(device::MakeHostDevice(std::uint64_t{1} << 30)),
+        metrics({}, clock),
+        residency({}, {host.get(), &control, &lane, &clock}) {
     backend::RegisterNativeKernels(kernels);
     auto loaded = onnx::LoadOnnxFile(
         std::string(HADRON_SOURCE_DIR) + "/model_repo/" + name + "/1/model.onnx", {});
@@ -63,10 +65,10 @@ class ServedModel {
         plan::CompiledModel::Compile(std::move(loaded->graph), options, kernels, *host, *host);
     HADRON_CHECK(compiled.ok());
     parts.compiled = *compiled;
-    auto weights = plan::WeightBinding::Create(parts.compiled->weights(), *host, lane, name);
-    HADRON_CHECK(weights.ok());
-    parts.weights = *weights;
     parts.metrics = metrics.AddModel(name, 1);
+    auto residence = residency.Admit(name, parts.compiled->weights(), parts.metrics);
+    HADRON_CHECK(residence.ok());
+    parts.residence = std::move(residence).value();
     version = std::make_shared<const model::ModelVersion>(std::move(parts));
   }
 
@@ -102,6 +104,8 @@ class ServedModel {
   backend::KernelRegistry kernels;
   telemetry::Metrics metrics;
   base::ManualExecutor lane;
+  base::ManualExecutor control;
+  model::ResidencyManager residency;
   model::ModelHandle version;
 };
 

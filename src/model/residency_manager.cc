@@ -1,0 +1,448 @@
+#include "model/residency_manager.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace hadron::model {
+namespace {
+
+using base::Status;
+using base::StatusOr;
+
+/// Requests until half of a model's earlier use is forgotten.
+constexpr double kHalfLife = 1000;
+/// Requests a restored model serves before it may leave again.
+constexpr std::int64_t kOwed = 64;
+/// Inputs of runs overtake weights between two chunks.
+constexpr std::uint64_t kChunk = std::uint64_t{4} << 20U;
+/// Weight of the newest measurement of a restore.
+constexpr double kNewest = 0.3;
+
+double Seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+Status Exiting() { return base::Unavailable("Server exiting", base::RefusalCause::kDraining); }
+
+double Blend(double old, double measured) { return old + kNewest * (measured - old); }
+
+}  // namespace
+
+ResidencyManager::ResidencyManager(Options options, Dependencies dependencies)
+    : options_(std::move(options)),
+      deps_(dependencies),
+      store_(*deps_.device, options_.store, [this] {
+        if (starved_.load()) PostPump();
+      }) {}
+
+ResidencyManager::~ResidencyManager() {
+  base::MutexLock lock(mutex_);
+  HADRON_CHECK(residences_.empty());
+}
+
+StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(
+    std::string model, std::shared_ptr<const plan::WeightImage> image,
+    std::shared_ptr<telemetry::ModelMetrics> metrics) {
+  std::uint64_t placed = 0;
+  for (const auto& segment : image->segments()) {
+    if (WeightStore::Places(segment.home, deps_.device->info())) placed += segment.bytes;
+  }
+  const std::uint64_t missing = store_.MissingBytes(*image);
+  std::unique_ptr<Residence> residence(
+      new Residence(*this, std::move(model), std::move(image), std::move(metrics)));  // NOLINT
+  residence->pinned_ = std::ranges::count(options_.pinned, residence->model_) > 0;
+  base::MutexLock lock(mutex_);
+  std::uint64_t pinned = 0;
+  for (const Residence* other : residences_) {
+    if (!other->pinned_ || other->binding_ == nullptr) continue;
+    for (const auto& part : other->parts_) pinned += part.bytes;
+  }
+  residences_.insert(residence.get());
+  if (placed == 0) {
+    residence->binding_ = plan::WeightBinding::InPlace(residence->image_);
+    return residence;
+  }
+  const std::uint64_t capacity = store_.capacity();
+  if (missing + pinned <= capacity) return residence;
+  return base::ResourceExhausted(fmt::format(
+      "the weights take {}, the device has {} for weights and {} of that are pinned: give it a "
+      "larger --device-memory-budget or pin less",
+      base::HumanBytes(missing), base::HumanBytes(capacity), base::HumanBytes(pinned)));
+}
+
+std::optional<ResidencyPin::Weights> ResidencyManager::TryPin(const ModelVersion& version) {
+  Residence& residence = version.residence();
+  ResidencyPin::Weights weights;
+  {
+    base::MutexLock lock(mutex_);
+    if (residence.binding_ == nullptr) return std::nullopt;
+    ++residence.pins_;
+    weights.binding = residence.binding_;
+  }
+  weights.token = std::shared_ptr<const void>(
+      &residence, [this, &residence](const void*) { Unpin(residence); });
+  return weights;
+}
+
+std::shared_ptr<const plan::WeightBinding> ResidencyManager::TakeDown(const ModelVersion& version) {
+  base::MutexLock lock(mutex_);
+  Residence& residence = version.residence();
+  if (restoring_ == &residence) {
+    restoring_ = nullptr;
+    uploading_ = nullptr;
+  }
+  return residence.binding_ == nullptr ? nullptr : TakeDown(residence);
+}
+
+void ResidencyManager::CountUse(const ModelVersion& version, std::int64_t requests) {
+  Residence& residence = version.residence();
+  base::MutexLock lock(mutex_);
+  residence.owed_ = std::max<std::int64_t>(0, residence.owed_ - requests);
+  const double before = FrequencyOf(residence);
+  requests_ += static_cast<std::uint64_t>(requests);
+  residence.last_used_ = requests_;
+  residence.frequency_ = before + static_cast<double>(requests);
+}
+
+double ResidencyManager::FrequencyOf(const Residence& residence) const {
+  const auto idle = static_cast<double>(requests_ - residence.last_used_);
+  return residence.frequency_ * std::exp2(-idle / kHalfLife);
+}
+
+void ResidencyManager::Unpin(Residence& residence) {
+  {
+    base::MutexLock lock(mutex_);
+    if (--residence.pins_ > 0) return;
+  }
+  if (starved_.load()) PostPump();
+}
+
+void ResidencyManager::Want(const ModelVersion& version, std::optional<base::TimePoint> oldest) {
+  Residence& residence = version.residence();
+  {
+    base::MutexLock lock(mutex_);
+    if (!oldest) residence.wanted_ = !residence.waiters_.empty();
+    if (!oldest || residence.binding_ != nullptr) return;
+    residence.wanted_since_ = *oldest;
+    if (std::exchange(residence.wanted_, true)) return;
+  }
+  PostPump();
+}
+
+StatusOr<ResidencyPin> ResidencyManager::Obtain(const ModelHandle& version) {
+  const auto until = std::chrono::steady_clock::now() + options_.restore_timeout;
+  Residence& residence = version->residence();
+  while (true) {
+    auto waiter = std::make_shared<std::promise<Status>>();
+    {
+      base::MutexLock lock(mutex_);
+      if (stopped_) return Exiting();
+      if (residence.binding_ != nullptr && restoring_ != &residence) waiter.reset();
+      if (waiter != nullptr) residence.waiters_.push_back(waiter);
+    }
+    if (waiter == nullptr) {
+      auto weights = TryPin(*version);
+      if (!weights) continue;  // evicted in between
+      CountUse(*version, 1);
+      return ResidencyPin(version, std::move(*weights));
+    }
+    std::future<Status> there = waiter->get_future();
+    Want(*version, deps_.clock->Now());
+    if (there.wait_until(until) == std::future_status::ready) {
+      HADRON_RETURN_IF_ERROR(there.get());
+      continue;
+    }
+    base::MutexLock lock(mutex_);
+    std::erase(residence.waiters_, waiter);
+    return base::Unavailable(
+        fmt::format("the device's memory is taken by models that are in use; none left within {} s "
+                    "(--model-restore-timeout-ms)",
+                    Seconds(options_.restore_timeout)));
+  }
+}
+
+void ResidencyManager::Stop() {
+  News news;
+  {
+    base::MutexLock lock(mutex_);
+    stopped_ = true;
+    for (Residence* residence : residences_) TakeWaiters(*residence, Exiting(), news);
+  }
+  Tell(std::move(news));
+}
+
+double ResidencyManager::RestoreSeconds(const ModelVersion& version) const {
+  const Residence& residence = version.residence();
+  base::MutexLock lock(mutex_);
+  if (residence.binding_ == nullptr) return CostOf(residence);
+  return &residence != restoring_ ? 0 : std::max(0.0, Seconds(upload_ends_ - deps_.clock->Now()));
+}
+
+double ResidencyManager::CostOf(const Residence& residence) const {
+  if (residence.restore_seconds_) return *residence.restore_seconds_;
+  return static_cast<double>(residence.image_->total_bytes()) * seconds_per_byte_;
+}
+
+ResidencyManager::Totals ResidencyManager::totals() const {
+  Totals totals;
+  {
+    base::MutexLock lock(mutex_);
+    totals = totals_;
+  }
+  totals.slab_bytes = store_.slab_bytes();
+  totals.used_bytes = store_.used_bytes();
+  return totals;
+}
+
+void ResidencyManager::PostPump() {
+  if (pump_posted_.exchange(true)) return;
+  deps_.control->Post([this] {
+    pump_posted_.store(false);
+    Pump();
+  });
+}
+
+void ResidencyManager::Pump() {
+  News news;
+  {
+    base::MutexLock lock(mutex_);
+    starved_.store(false);
+    while (restoring_ == nullptr) {
+      Residence* const next = ChooseNext();
+      if (next == nullptr || !StartRestore(*next, news)) break;
+    }
+    if (restoring_ == nullptr && !starved_.load()) store_.Trim();
+  }
+  Tell(std::move(news));
+}
+
+void ResidencyManager::Tell(News news) {
+  for (BindingRef& evicted : news.evicted) {
+    const BindingRef binding = std::move(evicted);
+    if (observer_ != nullptr) observer_->OnEvicted(binding);
+  }
+  for (const auto& [residence, status] : news.refused) {
+    if (observer_ != nullptr) observer_->OnRefused(residence, status);
+  }
+  if (news.resident && observer_ != nullptr) observer_->OnResident();
+  for (auto& [waiter, status] : news.answers) waiter->set_value(std::move(status));
+}
+
+Residence* ResidencyManager::ChooseNext() {
+  const base::TimePoint now = deps_.clock->Now();
+  Residence* best = nullptr;
+  double best_score = -1;
+  for (Residence* residence : residences_) {
+    if (!residence->wanted_ || residence->binding_ != nullptr) continue;
+    const double age = Seconds(now - residence->wanted_since_);
+    const double score = (age + 1e-6) / (CostOf(*residence) + 1e-6);
+    if (score <= best_score) continue;
+    best = residence;
+    best_score = score;
+  }
+  return best;
+}
+
+/// False when it has to wait for memory.
+bool ResidencyManager::StartRestore(Residence& next, News& news) {
+  // From here on whoever gives memory back says so: also while this looks for some.
+  starved_.store(true);
+  auto placement = store_.Place(*next.image_);
+  if (placement.ok() && !placement->has_value()) {
+    if (SomebodyLeaves() || EvictFor(next, news) || SomebodyIsBusy()) return false;
+    Refuse(next, NoRoom(next), news);
+  } else {
+    const Status status =
+        placement.ok() ? Publish(next, std::move(**placement)) : std::move(placement).status();
+    if (!status.ok()) Refuse(next, status, news);
+    if (status.ok() && restoring_ != &next) TakeWaiters(next, Status(), news);
+    news.resident = news.resident || status.ok();
+  }
+  starved_.store(false);
+  return true;
+}
+
+/// Busy models leave sooner or later.
+bool ResidencyManager::SomebodyIsBusy() const {
+  return std::ranges::any_of(residences_, [this](const Residence* other) {
+    return !other->parts_.empty() && !other->pinned_ && !Evictable(*other);
+  });
+}
+
+Status ResidencyManager::NoRoom(const Residence& residence) const {
+  return base::ResourceExhausted(
+      fmt::format("the weights need {} more of the device's memory, {} are free and nobody may be "
+                  "evicted (--eviction-policy, --pin-model)",
+                  base::HumanBytes(store_.MissingBytes(*residence.image_)),
+                  base::HumanBytes(store_.free_bytes())));
+}
+
+bool ResidencyManager::SomebodyLeaves() {
+  std::erase_if(leaving_, [](const auto& last) { return last.expired(); });
+  return !leaving_.empty();
+}
+
+void ResidencyManager::Refuse(Residence& residence, const Status& status, News& news) {
+  residence.wanted_ = false;
+  news.refused.emplace_back(&residence, status.Clone());
+  base::LogError("model does not get onto the device",
+                 {{"model", residence.model_}, {"error", std::string(status.message())}});
+  TakeWaiters(residence, status, news);
+}
+
+void ResidencyManager::TakeWaiters(Residence& residence, const Status& status, News& news) {
+  for (auto& waiter : residence.waiters_) {
+    news.answers.emplace_back(std::move(waiter), status.Clone());
+  }
+  residence.waiters_.clear();
+}
+
+bool ResidencyManager::Evictable(const Residence& residence) const {
+  if (residence.binding_ == nullptr || residence.parts_.empty() || residence.pinned_) return false;
+  if (residence.pins_ > 0 || !residence.waiters_.empty() || &residence == restoring_) return false;
+  return residence.owed_ <= 0 || residence.metrics_->pending.value() <= 0;
+}
+
+bool ResidencyManager::EvictFor(const Residence& next, News& news) {
+  std::vector<Residence*> owners;
+  std::vector<EvictionCandidate> candidates;
+  EvictionSnapshot snapshot;
+  for (Residence* residence : residences_) {
+    for (const auto& part : residence->parts_) ++snapshot.holders[part.range];
+    if (!Evictable(*residence)) continue;
+    owners.push_back(residence);
+    candidates.push_back({residence->parts_,
+                          std::max<std::int64_t>(0, residence->metrics_->pending.value()),
+                          FrequencyOf(*residence), CostOf(*residence), residence->last_used_});
+  }
+  snapshot.candidates = candidates;
+  const std::uint64_t missing = store_.MissingBytes(*next.image_);
+  const std::uint64_t free = store_.free_bytes();
+  // Enough in sum, but not in one piece: somebody has to make room all the same.
+  const std::uint64_t needed = missing > free ? missing - free : 1;
+  for (const std::size_t victim : options_.policy->Choose(snapshot, needed)) {
+    news.evicted.push_back(TakeDown(*owners[victim]));
+    ++totals_.evictions;
+  }
+  return !news.evicted.empty();
+}
+
+ResidencyManager::BindingRef ResidencyManager::TakeDown(Residence& residence) {
+  BindingRef binding = std::move(residence.binding_);
+  residence.binding_ = nullptr;
+  residence.parts_.clear();
+  residence.owed_ = 0;
+  leaving_.emplace_back(std::exchange(residence.last_of_binding_, nullptr));
+  return binding;
+}
+
+Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement placement) {
+  if (copies_ == nullptr) {
+    HADRON_ASSIGN_OR_RETURN(copies_, deps_.device->CreateStream(*deps_.copies));
+  }
+  Upload(residence, placement);
+  const bool filling = !placement.to_fill.empty();
+  residence.parts_.clear();
+  for (const auto& share : store_.Shares(placement.places)) {
+    residence.parts_.push_back({share.range, share.bytes});
+  }
+  residence.last_of_binding_ = std::shared_ptr<const void>(this, [this](const void*) {
+    if (starved_.load()) PostPump();
+  });
+  residence.binding_ = std::make_shared<const plan::WeightBinding>(
+      residence.image_, std::move(placement.places), residence.last_of_binding_);
+  residence.wanted_ = false;
+  residence.owed_ = std::clamp<std::int64_t>(residence.metrics_->pending.value(), 1, kOwed);
+  ++totals_.restores;
+  totals_.restored_bytes += placement.fill_bytes;
+  if (!filling) return {};
+  restoring_ = &residence;
+  uploading_ = residence.binding_.get();
+  upload_ends_ = deps_.clock->Now() + std::chrono::duration_cast<base::Duration>(
+                                          std::chrono::duration<double>(CostOf(residence)));
+  copies_->Record([this, binding = residence.binding_, began = deps_.clock->Now(),
+                   bytes = placement.fill_bytes](Status status) mutable {
+    deps_.control->Post(
+        [this, binding = std::move(binding), began, bytes, outcome = std::move(status)]() mutable {
+          Uploaded(std::move(binding), outcome, began, bytes);
+        });
+  });
+  copies_->Flush();
+  return {};
+}
+
+void ResidencyManager::Upload(Residence& residence, WeightStore::Placement& placement) {
+  for (const std::uint32_t i : placement.to_fill) {
+    const plan::WeightImage::Segment& segment = residence.image_->segments()[i];
+    plan::SegmentPlace& place = placement.places[i];
+    const std::span<const std::byte> bytes(segment.host->host(), segment.bytes);
+    for (std::uint64_t at = 0; at < segment.bytes; at += kChunk) {
+      copies_->Upload(bytes.subspan(at, std::min(kChunk, segment.bytes - at)), *place.buffer,
+                      place.offset + at);
+    }
+    place.ready = copies_->Mark();
+    store_.Filling(place, place.ready);
+  }
+  // Segments that are equal inside the model, or being filled for another one.
+  for (std::uint32_t i = 0; i < placement.places.size(); ++i) {
+    if (placement.places[i].ready == nullptr) {
+      placement.places[i].ready = store_.Ready(placement.places[i]);
+    }
+  }
+}
+
+void ResidencyManager::Uploaded(BindingRef binding, const Status& status, base::TimePoint began,
+                                std::uint64_t bytes) {
+  if (!status.ok()) binding->MarkFailed();
+  News news;
+  {
+    base::MutexLock lock(mutex_);
+    if (uploading_ == binding.get()) {  // else the version has gone
+      uploading_ = nullptr;
+      Residence& residence = *std::exchange(restoring_, nullptr);
+      const double seconds = std::max(1e-6, Seconds(deps_.clock->Now() - began));
+      if (!status.ok()) {
+        Refuse(residence, status, news);
+        news.evicted.push_back(TakeDown(residence));
+      } else {
+        residence.restore_seconds_ = Blend(residence.restore_seconds_.value_or(seconds), seconds);
+        seconds_per_byte_ = Blend(seconds_per_byte_, seconds / static_cast<double>(bytes));
+        TakeWaiters(residence, Status(), news);
+      }
+    }
+  }
+  binding.reset();  // whoever waited may let go and count what is left
+  Tell(std::move(news));
+  Pump();
+}
+
+void ResidencyManager::Withdraw(Residence& residence) {
+  BindingRef binding;
+  {
+    base::MutexLock lock(mutex_);
+    residences_.erase(&residence);
+    if (restoring_ == &residence) {
+      restoring_ = nullptr;
+      uploading_ = nullptr;
+    }
+    if (residence.binding_ != nullptr) binding = TakeDown(residence);
+  }
+  // The memory goes now, unless launch state holds it. That is told later: whoever lets go of a
+  // version may hold a lock that the observer wants.
+  const std::weak_ptr<const plan::WeightBinding> held(binding);
+  binding.reset();
+  deps_.control->Post([this, held] {
+    News news;
+    if (BindingRef still = held.lock()) news.evicted.push_back(std::move(still));
+    Tell(std::move(news));
+    Pump();
+  });
+}
+
+}  // namespace hadron::model

@@ -1,0 +1,194 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <future>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/status.h"
+#include "base/sync.h"
+#include "device/device.h"
+#include "model/eviction_policy.h"
+#include "model/model_version.h"
+#include "model/weight_store.h"
+#include "plan/weight_image.h"
+
+namespace hadron::model {
+
+/// Who is on the device. A version that has been admitted is compiled: its packed weights are in
+/// host memory. It becomes resident when somebody wants it: a place is found for its weights,
+/// others are evicted for it if need be, and they are uploaded through a stream of their own; runs
+/// may start at once, each kernel waits for what it reads. One restore at a time, the best next:
+/// age of the oldest request over what the restore costs. Eviction drops the device's copy only;
+/// the host's stays, so coming back is a copy and no work.
+///
+/// Where the device shares the host's memory both copies are one: every admitted version is
+/// resident and nothing is ever evicted here.
+///
+/// Owner: the server's wiring; outlives every version it has admitted. Methods are thread-safe; the
+/// decisions are taken on the control thread.
+class ResidencyManager {
+ public:
+  struct Options {
+    const EvictionPolicy* policy = FindEvictionPolicy("cost-lru");
+    WeightStore::Options store;
+    std::vector<std::string> pinned;  ///< models that are never evicted
+    base::Duration restore_timeout = std::chrono::seconds(30);
+  };
+  struct Dependencies {
+    device::Device* device = nullptr;
+    base::Executor* control = nullptr;
+    base::Executor* copies = nullptr;  ///< plays or serves the stream of the uploads
+    const base::Clock* clock = nullptr;
+  };
+  /// Told on the control thread.
+  class Observer {
+   public:
+    virtual ~Observer() = default;
+    /// Something that was wanted may be pinned now.
+    virtual void OnResident() = 0;
+    /// Launch state that holds these weights has to go; until then their memory is not free.
+    virtual void OnEvicted(std::shared_ptr<const plan::WeightBinding> weights) = 0;
+    /// The device does not take this version: what waits for it waits in vain.
+    virtual void OnRefused(const Residence* residence, const base::Status& status) = 0;
+  };
+  ResidencyManager(Options options, Dependencies dependencies);
+  ~ResidencyManager();
+
+  /// Before the first version is admitted; null: nobody.
+  void Watch(Observer* observer) { observer_ = observer; }
+
+  /// A version is compiled. RESOURCE_EXHAUSTED with both numbers when the device could not hold it
+  /// even alone, beside what is pinned by configuration.
+  base::StatusOr<std::unique_ptr<Residence>> Admit(
+      std::string model, std::shared_ptr<const plan::WeightImage> image,
+      std::shared_ptr<telemetry::ModelMetrics> metrics);
+
+  /// The version's bytes for a batch, if they are there or on their way.
+  std::optional<ResidencyPin::Weights> TryPin(const ModelVersion& version);
+  /// The version takes no more requests: its weights, if they are there, which are free when the
+  /// caller and all launch state have let go of them.
+  std::shared_ptr<const plan::WeightBinding> TakeDown(const ModelVersion& version);
+  /// So many requests go into a batch: for who has to leave, and when.
+  void CountUse(const ModelVersion& version, std::int64_t requests);
+  /// Requests wait for a version that TryPin did not give, the oldest since then; or no more.
+  void Want(const ModelVersion& version, std::optional<base::TimePoint> oldest);
+  /// Waits until all of the version is there (load threads only), at most the restore timeout.
+  /// UNAVAILABLE when others did not leave in time; RESOURCE_EXHAUSTED, INTERNAL: what the device
+  /// said.
+  base::StatusOr<ResidencyPin> Obtain(const ModelHandle& version);
+  /// Ends all waiting in Obtain, now and from now on: who evicts and copies is about to stop.
+  void Stop();
+
+  /// Until all of a version is there: what earlier uploads took, less what one under way has done;
+  /// 0 when it is there.
+  double RestoreSeconds(const ModelVersion& version) const;
+  base::Duration restore_timeout() const { return options_.restore_timeout; }
+
+  struct Totals {
+    std::uint64_t slab_bytes = 0;  ///< taken from the device
+    std::uint64_t used_bytes = 0;  ///< of these, by weights
+    std::uint64_t restores = 0;
+    std::uint64_t evictions = 0;
+    std::uint64_t restored_bytes = 0;
+  };
+  Totals totals() const;
+
+ private:
+  friend class Residence;
+  using BindingRef = std::shared_ptr<const plan::WeightBinding>;
+  /// What is to be told and let go when the lock is no longer held.
+  struct News {
+    std::vector<BindingRef> evicted;
+    std::vector<std::pair<const Residence*, base::Status>> refused;
+    std::vector<std::pair<std::shared_ptr<std::promise<base::Status>>, base::Status>> answers;
+    bool resident = false;
+  };
+
+  void PostPump();
+  void Pump();
+  Residence* ChooseNext() HADRON_REQUIRES(mutex_);
+  bool StartRestore(Residence& next, News& news) HADRON_REQUIRES(mutex_);
+  base::Status Publish(Residence& residence, WeightStore::Placement placement)
+      HADRON_REQUIRES(mutex_);
+  void Upload(Residence& residence, WeightStore::Placement& placement) HADRON_REQUIRES(mutex_);
+  void Uploaded(BindingRef binding, const base::Status& status, base::TimePoint began,
+                std::uint64_t bytes);
+  static void TakeWaiters(Residence& residence, const base::Status& status, News& news);
+  bool EvictFor(const Residence& next, News& news) HADRON_REQUIRES(mutex_);
+  bool Evictable(const Residence& residence) const HADRON_REQUIRES(mutex_);
+  BindingRef TakeDown(Residence& residence) HADRON_REQUIRES(mutex_);
+  bool SomebodyLeaves() HADRON_REQUIRES(mutex_);
+  bool SomebodyIsBusy() const HADRON_REQUIRES(mutex_);
+  base::Status NoRoom(const Residence& residence) const HADRON_REQUIRES(mutex_);
+  void Refuse(Residence& residence, const base::Status& status, News& news) HADRON_REQUIRES(mutex_);
+  double CostOf(const Residence& residence) const HADRON_REQUIRES(mutex_);
+  double FrequencyOf(const Residence& residence) const HADRON_REQUIRES(mutex_);
+  void Unpin(Residence& residence);
+  void Withdraw(Residence& residence);
+  void Tell(News news);
+
+  const Options options_;
+  const Dependencies deps_;
+  Observer* observer_ = nullptr;
+  /// Somebody waits for memory: whoever gives some back says so.
+  std::atomic<bool> starved_{false};
+  std::atomic<bool> pump_posted_{false};
+  WeightStore store_;
+  mutable base::Mutex mutex_;
+  std::unique_ptr<device::Stream> copies_ HADRON_GUARDED_BY(mutex_);
+  std::set<Residence*> residences_ HADRON_GUARDED_BY(mutex_);
+  Residence* restoring_ HADRON_GUARDED_BY(mutex_) = nullptr;  ///< whose upload is under way
+  const plan::WeightBinding* uploading_ HADRON_GUARDED_BY(mutex_) = nullptr;
+  base::TimePoint upload_ends_ HADRON_GUARDED_BY(mutex_);  ///< expected
+  /// By evicted binding: lives until all of its places have been given back.
+  std::vector<std::weak_ptr<const void>> leaving_ HADRON_GUARDED_BY(mutex_);
+  bool stopped_ HADRON_GUARDED_BY(mutex_) = false;
+  std::uint64_t requests_ HADRON_GUARDED_BY(mutex_) = 0;
+  double seconds_per_byte_ HADRON_GUARDED_BY(mutex_) = 1e-9;
+  Totals totals_ HADRON_GUARDED_BY(mutex_);
+};
+
+/// A version's entry in the residency: held by the ModelVersion, so that it ends with it. All of it
+/// belongs to the manager and is guarded by its mutex.
+class Residence {
+ public:
+  ~Residence() { manager_.Withdraw(*this); }
+  Residence(const Residence&) = delete;
+  Residence& operator=(const Residence&) = delete;
+
+ private:
+  friend class ResidencyManager;
+  Residence(ResidencyManager& manager, std::string model,
+            std::shared_ptr<const plan::WeightImage> image,
+            std::shared_ptr<telemetry::ModelMetrics> metrics)
+      : manager_(manager),
+        model_(std::move(model)),
+        image_(std::move(image)),
+        metrics_(std::move(metrics)) {}
+
+  ResidencyManager& manager_;
+  const std::string model_;
+  const std::shared_ptr<const plan::WeightImage> image_;
+  const std::shared_ptr<telemetry::ModelMetrics> metrics_;
+  std::shared_ptr<const plan::WeightBinding> binding_;  ///< null: absent
+  std::shared_ptr<const void> last_of_binding_;         ///< see WeightBinding
+  std::vector<EvictionCandidate::Part> parts_;          ///< of the binding
+  bool pinned_ = false;                                 ///< by configuration or call
+  bool wanted_ = false;
+  base::TimePoint wanted_since_;
+  int pins_ = 0;
+  std::int64_t owed_ = 0;  ///< requests to be served before it may leave again
+  double frequency_ = 0;
+  std::uint64_t last_used_ = 0;  ///< in requests
+  std::optional<double> restore_seconds_;
+  std::vector<std::shared_ptr<std::promise<base::Status>>> waiters_;  ///< of Obtain
+};
+
+}  // namespace hadron::model

@@ -1,0 +1,203 @@
+#include "model/weight_store.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace hadron::model {
+namespace {
+
+using base::Status;
+using base::StatusOr;
+using plan::SegmentPlace;
+using plan::WeightImage;
+
+constexpr std::uint64_t kAlignment = 256;
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
+constexpr std::uint64_t kSharedBytes = 64 * 1024;
+
+std::uint64_t UsualSlab(std::uint64_t budget, std::uint64_t largest) {
+  return std::min(std::clamp(budget / 16, 8 * kMiB, 256 * kMiB), largest);
+}
+
+}  // namespace
+
+struct WeightStore::Range {
+  device::SlabRange where;
+  base::Sha256Digest hash{};
+  std::shared_ptr<device::DeviceBuffer> slab;
+  std::shared_ptr<const device::Event> ready;
+  bool taken_back = false;  ///< by the Place that could not have all: no news
+};
+
+WeightStore::WeightStore(device::Device& device, Options options,
+                         base::UniqueFunction<void()> freed)
+    : device_(device),
+      ledger_(device.memory()),
+      options_([&] {
+        if (options.slab_bytes == 0) {
+          options.slab_bytes = UsualSlab(ledger_.budget(), device.info().max_allocation);
+        }
+        return std::move(options);
+      }()),
+      freed_(std::move(freed)),
+      heap_(std::max<std::uint64_t>(kAlignment, device.info().base_align)) {}
+
+WeightStore::~WeightStore() { HADRON_DCHECK(used_bytes() == 0); }
+
+bool WeightStore::Places(plan::Home home, const device::DeviceInfo& device) {
+  if (home == plan::Home::kDevice) return true;
+  return device.kind == device::DeviceKind::kHost && !device.host_unified;
+}
+
+WeightStore::RangeRef WeightStore::Shared(const WeightImage::Segment& segment) const {
+  if (!options_.share || segment.bytes < kSharedBytes) return nullptr;
+  const auto it = by_content_.find(segment.hash);
+  return it == by_content_.end() ? nullptr : it->second.lock();
+}
+
+StatusOr<bool> WeightStore::AddSlab(std::uint64_t bytes) {
+  // The last slab of a budget may be a smaller one.
+  const std::uint64_t least = heap_.Rounded(bytes);
+  const std::uint64_t size = std::min(std::max(options_.slab_bytes, least), FreeBudget());
+  if (size < least) return false;
+  auto reservation = device_.memory().Reserve(options_.owner, size);
+  if (!reservation.ok() && FreeBudget() < size) return false;  // somebody was faster
+  if (!reservation.ok()) return std::move(reservation).status();
+  HADRON_ASSIGN_OR_RETURN(auto slab, device_.Allocate(std::move(reservation).value(), size));
+  slabs_[heap_.Add(size)] = std::move(slab);
+  return true;
+}
+
+StatusOr<WeightStore::RangeRef> WeightStore::NewRange(const WeightImage::Segment& segment) {
+  auto where = heap_.Take(segment.bytes);
+  if (!where) {
+    HADRON_ASSIGN_OR_RETURN(const bool added, AddSlab(segment.bytes));
+    if (!added) return RangeRef();
+    where = heap_.Take(segment.bytes);
+  }
+  RangeRef range(new Range{*where, segment.hash, slabs_[where->slab], nullptr},  // NOLINT
+                 [this](Range* gone) { Return(gone); });
+  if (options_.share && segment.bytes >= kSharedBytes) by_content_[segment.hash] = range;
+  return range;
+}
+
+StatusOr<std::optional<WeightStore::Placement>> WeightStore::Place(const WeightImage& image) {
+  std::optional<Placement> placed(std::in_place);
+  Placement& placement = *placed;
+  // Declared before the lock: what a failure gives back returns after it.
+  std::vector<RangeRef> ranges(image.segments().size());
+  base::MutexLock lock(mutex_);
+  for (std::uint32_t i = 0; i < image.segments().size(); ++i) {
+    const WeightImage::Segment& segment = image.segments()[i];
+    if (!Places(segment.home, device_.info())) continue;
+    ranges[i] = Shared(segment);
+    if (ranges[i] != nullptr) continue;
+    auto range = NewRange(segment);
+    if (!range.ok() || *range == nullptr) {
+      for (const std::uint32_t taken : placement.to_fill) ranges[taken]->taken_back = true;
+      if (!range.ok()) return std::move(range).status();
+      return std::optional<Placement>();
+    }
+    ranges[i] = std::move(range).value();
+    placement.to_fill.push_back(i);
+    placement.fill_bytes += segment.bytes;
+  }
+  for (std::uint32_t i = 0; i < image.segments().size(); ++i) {
+    const RangeRef& range = ranges[i];
+    if (range == nullptr) {
+      placement.places.push_back(
+          {.buffer = image.segments()[i].host, .ready = nullptr, .hold = nullptr});
+    } else {
+      placement.places.push_back({range->slab, range->where.offset, range->ready, range});
+    }
+  }
+  return placed;
+}
+
+void WeightStore::Filling(const SegmentPlace& place, std::shared_ptr<const device::Event> ready) {
+  base::MutexLock lock(mutex_);
+  const auto range = std::static_pointer_cast<const Range>(place.hold);
+  const auto it = by_content_.find(range->hash);
+  if (it == by_content_.end()) return;
+  if (const RangeRef shared = it->second.lock(); shared == range) shared->ready = std::move(ready);
+}
+
+void WeightStore::Return(Range* gone) {
+  const std::unique_ptr<Range> range(gone);
+  {
+    base::MutexLock lock(mutex_);
+    heap_.Give(range->where);
+    const auto it = by_content_.find(range->hash);
+    // Another range with this content may have come since the last holder left.
+    if (it != by_content_.end() && it->second.expired()) by_content_.erase(it);
+  }
+  if (!range->taken_back) freed_();
+}
+
+std::shared_ptr<const device::Event> WeightStore::Ready(const SegmentPlace& place) const {
+  base::MutexLock lock(mutex_);
+  return place.hold == nullptr ? nullptr : std::static_pointer_cast<const Range>(place.hold)->ready;
+}
+
+std::vector<WeightStore::Share> WeightStore::Shares(const std::vector<SegmentPlace>& places) const {
+  std::map<const void*, Share> shares;
+  for (const SegmentPlace& place : places) {
+    if (place.hold == nullptr) continue;
+    const auto range = std::static_pointer_cast<const Range>(place.hold);
+    Share& share = shares[range.get()];
+    share = {range.get(), range->where.bytes};
+  }
+  std::vector<Share> list;
+  for (const auto& [range, share] : shares) list.push_back(share);
+  return list;
+}
+
+std::uint64_t WeightStore::MissingBytes(const WeightImage& image) const {
+  base::MutexLock lock(mutex_);
+  std::uint64_t bytes = 0;
+  std::set<base::Sha256Digest> counted;
+  for (const WeightImage::Segment& segment : image.segments()) {
+    if (!Places(segment.home, device_.info()) || Shared(segment) != nullptr) continue;
+    const bool shares = options_.share && segment.bytes >= kSharedBytes;
+    if (shares && !counted.insert(segment.hash).second) continue;
+    bytes += heap_.Rounded(segment.bytes);
+  }
+  return bytes;
+}
+
+std::uint64_t WeightStore::FreeBudget() const {
+  return ledger_.budget() - std::min(ledger_.budget(), ledger_.reserved());
+}
+
+std::uint64_t WeightStore::capacity() const {
+  base::MutexLock lock(mutex_);
+  return heap_.slab_bytes() + FreeBudget();
+}
+
+std::uint64_t WeightStore::used_bytes() const {
+  base::MutexLock lock(mutex_);
+  return heap_.used_bytes();
+}
+
+std::uint64_t WeightStore::slab_bytes() const {
+  base::MutexLock lock(mutex_);
+  return heap_.slab_bytes();
+}
+
+std::uint64_t WeightStore::free_bytes() const {
+  base::MutexLock lock(mutex_);
+  return heap_.free_bytes() + FreeBudget();
+}
+
+void WeightStore::Trim() {
+  std::vector<std::shared_ptr<device::DeviceBuffer>> gone;  // released after the lock
+  base::MutexLock lock(mutex_);
+  const auto empty = heap_.EmptySlabs();
+  for (const std::uint32_t slab : empty) {
+    heap_.Remove(slab);
+    gone.push_back(std::move(slabs_.extract(slab).mapped()));
+  }
+}
+
+}  // namespace hadron::model

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "base/sync.h"
+#include "base/unique_function.h"
+#include "device/device.h"
+#include "device/slab_heap.h"
+#include "plan/weight_image.h"
+
+namespace hadron::model {
+
+/// The weights in a device's memory: parts of slabs, one for each distinct content. Equal tensors
+/// of different models, versions and instances are one range with several holders, so a family of
+/// fine-tuned models costs its differences; only segments of 64 KiB and more are shared. Slabs are
+/// booked in the device's ledger, so the budget bounds their sum; one that has become empty goes
+/// back to the driver when Trim is called.
+///
+/// Owner: ResidencyManager. Thread-safe; ranges come back from any thread. Outlives every place it
+/// has given.
+class WeightStore {
+ public:
+  struct Options {
+    std::uint64_t slab_bytes = 0;   ///< usual size; 0: budget / 16, within 8 and 256 MiB
+    std::string owner = "weights";  ///< of the slabs in the ledger
+    bool share = true;              ///< equal segments are one range
+  };
+  /// `freed` is called, from any thread and under no lock, when ranges have come back.
+  WeightStore(device::Device& device, Options options, base::UniqueFunction<void()> freed);
+  WeightStore(const WeightStore&) = delete;
+  WeightStore& operator=(const WeightStore&) = delete;
+  ~WeightStore();
+
+  /// Whether a segment of this home goes to the device; others are read where the image has them.
+  static bool Places(plan::Home home, const device::DeviceInfo& device);
+
+  struct Placement {
+    std::vector<plan::SegmentPlace> places;  ///< by segment
+    std::vector<std::uint32_t> to_fill;      ///< segments whose bytes are not there yet
+    std::uint64_t fill_bytes = 0;
+  };
+  /// A place for every segment, all or nothing; nothing when there is no room as long as nobody
+  /// leaves. Whoever is given `to_fill` fills them before anybody reads, and calls Filling with the
+  /// events. Errors are the device's: it refuses memory that the ledger says it has.
+  base::StatusOr<std::optional<Placement>> Place(const plan::WeightImage& image);
+  /// Others who share the range wait for the event, too.
+  void Filling(const plan::SegmentPlace& place, std::shared_ptr<const device::Event> ready);
+  /// What the place's readers wait for; null for places outside the store.
+  std::shared_ptr<const device::Event> Ready(const plan::SegmentPlace& place) const;
+
+  /// A range, for whoever counts its holders.
+  struct Share {
+    const void* range = nullptr;
+    std::uint64_t bytes = 0;
+  };
+  /// What these places hold in slabs, each range once.
+  std::vector<Share> Shares(const std::vector<plan::SegmentPlace>& places) const;
+  /// Bytes that Place would have to find for the image now, rounded as it does.
+  std::uint64_t MissingBytes(const plan::WeightImage& image) const;
+  /// What the store could hold at most: the budget less what others have reserved.
+  std::uint64_t capacity() const;
+  std::uint64_t used_bytes() const;
+  std::uint64_t slab_bytes() const;
+  /// Bytes that Place may find without anything being given back, holes not counted as too small.
+  std::uint64_t free_bytes() const;
+
+  /// Gives empty slabs back to the driver.
+  void Trim();
+
+ private:
+  struct Range;
+  using RangeRef = std::shared_ptr<Range>;
+
+  RangeRef Shared(const plan::WeightImage::Segment& segment) const HADRON_REQUIRES(mutex_);
+  /// Null: no room.
+  base::StatusOr<RangeRef> NewRange(const plan::WeightImage::Segment& segment)
+      HADRON_REQUIRES(mutex_);
+  /// False: no room.
+  base::StatusOr<bool> AddSlab(std::uint64_t bytes) HADRON_REQUIRES(mutex_);
+  void Return(Range* range);
+  std::uint64_t FreeBudget() const;
+
+  device::Device& device_;
+  const device::MemoryPool& ledger_;  ///< for reading
+  const Options options_;
+  base::UniqueFunction<void()> freed_;
+  mutable base::Mutex mutex_;
+  device::SlabHeap heap_ HADRON_GUARDED_BY(mutex_);
+  std::map<std::uint32_t, std::shared_ptr<device::DeviceBuffer>> slabs_ HADRON_GUARDED_BY(mutex_);
+  std::map<base::Sha256Digest, std::weak_ptr<Range>> by_content_ HADRON_GUARDED_BY(mutex_);
+};
+
+}  // namespace hadron::model

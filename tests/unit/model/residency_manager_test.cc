@@ -1,0 +1,291 @@
+// Who is on the device: restores, evictions, pins, sharing, refusals, and what is left at the end.
+// The device is a card that the CPU plays; nothing runs but when the test says so.
+#include "model/residency_manager.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "backend/kernel.h"
+#include "device/host/factory.h"
+#include "onnx/loader.h"
+#include "plan/compiled_model.h"
+#include "support/faulty_device.h"
+#include "support/onnx_writer.h"
+
+namespace hadron::model {
+namespace {
+
+using base::Status;
+using testing::HasSubstr;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
+constexpr std::int64_t kWidth = 512;  // a layer has 1 MiB
+
+class FixedClock final : public base::Clock {
+ public:
+  base::TimePoint Now() const override { return now_; }
+  std::int64_t WallMs() const override { return 0; }
+  void Advance(base::Duration by) { now_ += by; }
+
+ private:
+  base::TimePoint now_{std::chrono::hours(1)};
+};
+
+/// Square layers; each is filled with its number, so equal numbers are equal weights.
+test::OnnxWriter Layers(const std::vector<int>& numbers) {
+  test::OnnxWriter w;
+  w.Input("x0", tensor::DataType::kFp32, {"batch", kWidth});
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::vector<float> values(kWidth * kWidth, static_cast<float>(numbers[i]));
+    const std::string weight = "w" + std::to_string(i);
+    w.Initializer(weight, test::OnnxTensor::Floats({kWidth, kWidth}, values));
+    w.Node({"MatMul", {"x" + std::to_string(i), weight}, {"x" + std::to_string(i + 1)}});
+  }
+  w.Output("x" + std::to_string(numbers.size()), tensor::DataType::kFp32, {"batch", kWidth});
+  return w;
+}
+
+class Residency : public testing::Test, public ResidencyManager::Observer {
+ protected:
+  /// A card of so many bytes.
+  void Open(std::uint64_t budget, ResidencyManager::Options options = {}) {
+    auto card = device::MakeHostDevice(
+        {.budget_bytes = budget, .copy_bytes_per_second = std::uint64_t{1} << 40U});
+    ledger_ = &card->memory();
+    card_ = std::make_unique<test::FaultyDevice>(std::move(card), faults_);
+    options.store.slab_bytes = 2 * kMiB;
+    manager_ = std::make_unique<ResidencyManager>(
+        std::move(options),
+        ResidencyManager::Dependencies{card_.get(), &control_, &copies_, &clock_});
+    manager_->Watch(this);
+  }
+
+  base::StatusOr<ModelHandle> TryAdmit(const std::string& name, const std::vector<int>& layers) {
+    auto loaded = onnx::LoadOnnx(base::IoBuf::FromString(Layers(layers).Serialize()),
+                                 onnx::ExternalData::None(), {});
+    HADRON_CHECK(loaded.ok());
+    if (kernels_.Find(backend::BackendId::kNative, "", "MatMul") == nullptr) {
+      backend::RegisterNativeKernels(kernels_);
+    }
+    config::ModelConfig::Fields fields;
+    fields.name = name;
+    ModelVersion::Parts parts;
+    parts.name = name;
+    parts.version = 1;
+    parts.config = std::make_shared<const config::ModelConfig>(std::move(fields));
+    parts.metrics =
+        std::make_shared<telemetry::ModelMetrics>(std::make_shared<telemetry::BatchSizes>());
+    plan::CompileOptions compile;
+    compile.owner = name;
+    parts.compiled = plan::CompiledModel::Compile(std::move(loaded->graph), std::move(compile),
+                                                  kernels_, *card_, *host_)
+                         .value();
+    HADRON_ASSIGN_OR_RETURN(parts.residence,
+                            manager_->Admit(name, parts.compiled->weights(), parts.metrics));
+    return std::make_shared<const ModelVersion>(std::move(parts));
+  }
+  ModelHandle Admit(const std::string& name, const std::vector<int>& layers) {
+    return TryAdmit(name, layers).value();
+  }
+
+  void OnResident() override { ++news_; }
+  void OnEvicted(std::shared_ptr<const plan::WeightBinding>) override { ++evicted_; }
+  void OnRefused(const Residence*, const Status& status) override { refusal_ = status.message(); }
+
+  void RunAll() {
+    while (control_.RunOne() || copies_.RunOne()) {
+    }
+  }
+  /// A request comes and is served if that can be.
+  bool Serve(const ModelHandle& version) {
+    clock_.Advance(std::chrono::milliseconds(1));
+    if (!Resident(version)) {
+      manager_->Want(*version, clock_.Now());
+      RunAll();
+    }
+    const auto pin = manager_->TryPin(*version);
+    if (!pin) return false;
+    manager_->CountUse(*version, 1);
+    EXPECT_TRUE(HasItsBytes(version, *pin->binding));
+    return true;
+  }
+  bool Resident(const ModelHandle& version) { return manager_->TryPin(*version).has_value(); }
+
+  static bool HasItsBytes(const ModelHandle& version, const plan::WeightBinding& binding) {
+    const auto& segments = version->compiled().weights()->segments();
+    for (std::uint32_t i = 0; i < segments.size(); ++i) {
+      const auto view = binding.View({i, 0, segments[i].bytes});
+      if (view.host == segments[i].host->host()) return false;  // not on the card
+      if (std::memcmp(view.host, segments[i].host->host(), segments[i].bytes) != 0) return false;
+    }
+    return true;
+  }
+
+  FixedClock clock_;
+  test::MemoryFaults faults_;
+  base::ManualExecutor control_;
+  base::ManualExecutor copies_;
+  std::unique_ptr<device::Device> host_ = device::MakeHostDevice(256 * kMiB);
+  device::MemoryPool* ledger_ = nullptr;
+  std::unique_ptr<device::Device> card_;
+  backend::KernelRegistry kernels_;
+  std::unique_ptr<ResidencyManager> manager_;
+  int news_ = 0;
+  int evicted_ = 0;
+  std::string refusal_;
+};
+
+TEST_F(Residency, BringsModelsOntoTheCardOnDemand) {
+  Open(8 * kMiB);
+  const ModelHandle model = Admit("a", {1, 2});
+  EXPECT_FALSE(Resident(model));
+  EXPECT_GT(manager_->RestoreSeconds(*model), 0);
+  EXPECT_TRUE(Serve(model));
+  EXPECT_EQ(news_, 1);
+  EXPECT_EQ(manager_->RestoreSeconds(*model), 0);
+  EXPECT_EQ(manager_->totals().used_bytes, 2 * kMiB);
+}
+
+TEST_F(Residency, EvictsWhomRequestsWantLeast) {
+  Open(4 * kMiB);
+  const ModelHandle often = Admit("often", {1, 2});
+  const ModelHandle once = Admit("once", {3, 4});
+  const ModelHandle other = Admit("other", {5, 6});
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(Serve(often));
+  EXPECT_TRUE(Serve(once));
+  EXPECT_TRUE(Serve(other));
+  EXPECT_TRUE(Resident(often));
+  EXPECT_FALSE(Resident(once));
+  EXPECT_TRUE(Serve(once)) << "and back, by a copy";
+  EXPECT_EQ(manager_->totals().evictions, 2U);
+  EXPECT_EQ(manager_->totals().restores, 4U);
+}
+
+TEST_F(Residency, LeavesWhatRunsAndWaitsForIt) {
+  Open(4 * kMiB);
+  const ModelHandle running = Admit("running", {1, 2, 3});
+  const ModelHandle next = Admit("next", {4, 5});
+  ASSERT_TRUE(Serve(running));
+  auto pin = manager_->TryPin(*running);
+  manager_->Want(*next, clock_.Now());
+  RunAll();
+  EXPECT_FALSE(Resident(next));
+  EXPECT_TRUE(Resident(running));
+  EXPECT_EQ(evicted_, 0);
+  pin.reset();
+  RunAll();
+  EXPECT_TRUE(Resident(next));
+  EXPECT_FALSE(Resident(running));
+}
+
+TEST_F(Residency, KeepsARestoredModelUntilItHasServedWhatWaited) {
+  Open(4 * kMiB);
+  const ModelHandle a = Admit("a", {1, 2, 3});
+  const ModelHandle b = Admit("b", {4, 5, 6});
+  a->metrics().pending.Add(3);
+  manager_->Want(*a, clock_.Now());
+  RunAll();
+  manager_->Want(*b, clock_.Now());
+  RunAll();
+  EXPECT_TRUE(Resident(a)) << "three requests wait for it";
+  for (int i = 0; i < 3; ++i) {
+    const auto pin = manager_->TryPin(*a);
+    manager_->CountUse(*a, 1);
+    a->metrics().pending.Add(-1);
+  }
+  RunAll();
+  EXPECT_TRUE(Resident(b));
+}
+
+TEST_F(Residency, NeverEvictsPinnedModels) {
+  ResidencyManager::Options options;
+  options.pinned = {"precious"};
+  Open(4 * kMiB, std::move(options));
+  const ModelHandle precious = Admit("precious", {1, 2});
+  ASSERT_TRUE(Serve(precious));
+  const ModelHandle small = Admit("small", {3, 4});
+  EXPECT_TRUE(Serve(small));
+  const auto large = TryAdmit("large", {5, 6, 7});
+  EXPECT_EQ(large.code(), base::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(large.message()), HasSubstr("3.0 MiB"));
+  EXPECT_THAT(std::string(large.message()), HasSubstr("2.0 MiB of that are pinned"));
+  EXPECT_TRUE(Resident(precious));
+}
+
+TEST_F(Residency, RefusesWhatTheCardCouldNeverHold) {
+  Open(4 * kMiB);
+  const ModelHandle resident = Admit("a", {1});
+  ASSERT_TRUE(Serve(resident));
+  EXPECT_EQ(TryAdmit("huge", {1, 2, 3, 4, 5, 6}).code(), base::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(Resident(resident)) << "nobody is evicted for it";
+}
+
+TEST_F(Residency, StoresEqualWeightsOnce) {
+  Open(6 * kMiB);
+  const ModelHandle base = Admit("base", {1, 2, 3});
+  const ModelHandle tuned = Admit("tuned", {1, 2, 9});
+  ASSERT_TRUE(Serve(base));
+  ASSERT_TRUE(Serve(tuned));
+  EXPECT_EQ(manager_->totals().used_bytes, 4 * kMiB);
+  EXPECT_EQ(manager_->totals().restored_bytes, 4 * kMiB) << "only the difference was copied";
+  const ModelHandle other = Admit("other", {20, 21, 22});
+  ASSERT_TRUE(Serve(other));
+  EXPECT_TRUE(Serve(base));
+  EXPECT_TRUE(Serve(tuned));
+}
+
+TEST_F(Residency, RefusesOneModelWhenTheDeviceLies) {
+  Open(8 * kMiB);
+  const ModelHandle a = Admit("a", {1});
+  const ModelHandle b = Admit("b", {2, 3, 4});
+  ASSERT_TRUE(Serve(a));
+  const std::uint64_t before = ledger_->reserved();
+  faults_.FailAt(test::MemoryFaults::Kind::kAllocate, 0);
+  EXPECT_FALSE(Serve(b));
+  EXPECT_TRUE(faults_.Disarm());
+  EXPECT_THAT(refusal_, HasSubstr("allocates nothing more"));
+  EXPECT_TRUE(Resident(a));
+  EXPECT_EQ(ledger_->reserved(), before);
+  EXPECT_TRUE(Serve(b)) << "the next request tries again";
+}
+
+TEST_F(Residency, MayLoseAVersionInTheMiddleOfItsUpload) {
+  Open(4 * kMiB);
+  ModelHandle gone = Admit("gone", {1, 2, 3});
+  manager_->Want(*gone, clock_.Now());
+  control_.RunAll();  // the copies are enqueued and have not run
+  gone.reset();
+  const ModelHandle next = Admit("next", {4, 5, 6});
+  EXPECT_TRUE(Serve(next));
+}
+
+TEST_F(Residency, EndsALoadThatNobodyMakesRoomFor) {
+  ResidencyManager::Options options;
+  options.restore_timeout = std::chrono::milliseconds(20);
+  Open(4 * kMiB, std::move(options));
+  const ModelHandle running = Admit("running", {1, 2, 3});
+  ASSERT_TRUE(Serve(running));
+  const auto pin = manager_->TryPin(*running);
+  const ModelHandle next = Admit("next", {4, 5});
+  const auto refused = manager_->Obtain(next);
+  EXPECT_EQ(refused.code(), base::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("--model-restore-timeout-ms"));
+}
+
+TEST_F(Residency, GivesEverythingBack) {
+  Open(4 * kMiB);
+  std::vector<ModelHandle> models;
+  for (int i = 0; i < 5; ++i) models.push_back(Admit("m", {10 * i, 10 * i + 1}));
+  for (int round = 0; round < 3; ++round) {
+    for (const ModelHandle& model : models) ASSERT_TRUE(Serve(model));
+  }
+  models.clear();
+  RunAll();
+  EXPECT_EQ(ledger_->reserved(), 0U);
+  EXPECT_EQ(host_->memory().reserved(), 0U);
+}
+
+}  // namespace
+}  // namespace hadron::model
