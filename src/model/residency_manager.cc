@@ -253,9 +253,11 @@ Residence* ResidencyManager::ChooseNext() {
 bool ResidencyManager::StartRestore(Residence& next, News& news) {
   // From here on whoever gives memory back says so: also while this looks for some.
   starved_.store(true);
+  // Asked before looking for room: who has gone since then has left room that was not seen.
+  const bool somebody_leaves = SomebodyLeaves();
   auto placement = store_.Place(*next.image_);
   if (placement.ok() && !placement->has_value()) {
-    if (SomebodyLeaves() || EvictFor(next, news) || SomebodyIsBusy()) return false;
+    if (somebody_leaves || EvictFor(next, news) || SomebodyIsBusy()) return false;
     Refuse(next, NoRoom(next), news);
   } else {
     const Status status =

@@ -112,7 +112,8 @@ TEST(S3Stall, IsEndedAndResumed) {
   ASSERT_TRUE(fetched.ok()) << fetched.message();
   EXPECT_TRUE(fetched->ToString() == bytes);
   EXPECT_EQ(ranges[0], "bytes=0-999999");
-  EXPECT_EQ(std::count(ranges.begin(), ranges.end(), "bytes=1000-999999"), 1);
+  // On a busy machine the next answer may come too late as well, and is asked for again.
+  EXPECT_GE(std::count(ranges.begin(), ranges.end(), "bytes=1000-999999"), 1);
 }
 
 TEST_F(Faults, StartOverWhenTheObjectIsReplaced) {
