@@ -39,8 +39,18 @@ ExitCode RunModels(const Context& context);
 /// One inference request and its answer.
 ExitCode RunInfer(const Context& context, const InferOptions& options);
 
-/// Becomes the program hadron-explain, which lies beside this one; returns only when it cannot.
-ExitCode RunExplain(const Context& context, const std::vector<std::string>& arguments);
+/// Loads or reloads a model, or takes it out of service; returns when that is done.
+ExitCode RunLoad(const Context& context, const std::string& model);
+ExitCode RunUnload(const Context& context, const std::string& model);
+
+/// A program that lies beside this one and does what this one is too light for.
+struct Beside {
+  const char* command;  ///< of hadron-cli
+  const char* program;
+};
+/// Becomes that program; returns only when it cannot.
+ExitCode RunBeside(const Context& context, const Beside& beside,
+                   const std::vector<std::string>& arguments);
 
 /// Prints "hadron-cli: message" and gives the code to end with.
 ExitCode Complain(const Context& context, const client::Error& error);

@@ -1,12 +1,14 @@
 // hadron-cli: asks an inference server what it has and sends it things to think about.
 #include <CLI/CLI.hpp>
 
+#include <array>
 #include <iostream>
 
 #include "cli/commands.h"
 
 namespace {
 
+using hadron::cli::Beside;
 using hadron::cli::Context;
 using hadron::cli::ExitCode;
 using hadron::cli::InferOptions;
@@ -25,6 +27,7 @@ Exit codes: 0 done, 1 the server answers with an error or is not ready, 2 wrong 
 Examples:
   hadron-cli status
   hadron-cli infer digits --input image=digit_3.pgm
+  hadron-cli load digits
   hadron-cli explain --plan model_repo/digits --svg digits.svg
   hadron-cli --grpc 127.0.0.1:8001 infer calo_gan --input noise=random --input energy=50)";
 
@@ -33,6 +36,7 @@ struct Arguments {
   std::string grpc;
   double timeout_s = 60;
   bool json = false;
+  std::string model;
   InferOptions infer;
 };
 
@@ -55,13 +59,42 @@ void AddInfer(CLI::App& app, InferOptions& infer) {
   app.add_option("--seed", infer.seed, "Seed of 'random'")->capture_default_str();
 }
 
-/// Everything behind 'explain' goes to the program that explains, --help included.
-void AddExplain(CLI::App& app) {
-  CLI::App* explain =
-      app.add_subcommand("explain", "Show how a model is run: the plan's steps and their times");
-  explain->set_help_flag();
-  explain->fallthrough(false);
-  explain->prefix_command();
+/// A command that a program beside this one carries out: everything behind it goes there, --help
+/// included.
+void AddBeside(CLI::App& app, const char* name, const char* help) {
+  CLI::App* command = app.add_subcommand(name, help);
+  command->set_help_flag();
+  command->fallthrough(false);
+  command->prefix_command();
+}
+
+/// A command whose one argument is a model.
+struct ModelCommand {
+  const char* name;
+  const char* help;
+  ExitCode (*run)(const Context&, const std::string& model);
+};
+
+constexpr std::array kModelCommands = {
+    ModelCommand{"load", "Load or reload a model; returns when it serves", hadron::cli::RunLoad},
+    ModelCommand{"unload", "Take a model out of service", hadron::cli::RunUnload},
+};
+
+constexpr std::array kBeside = {
+    Beside{"explain", "hadron-explain"},
+};
+
+ExitCode RunCommand(const CLI::App& app, const Context& context, const Arguments& arguments) {
+  if (app.got_subcommand("status")) return RunStatus(context);
+  if (app.got_subcommand("models")) return RunModels(context);
+  for (const ModelCommand& command : kModelCommands) {
+    if (app.got_subcommand(command.name)) return command.run(context, arguments.model);
+  }
+  for (const Beside& beside : kBeside) {
+    if (!app.got_subcommand(beside.command)) continue;
+    return RunBeside(context, beside, app.get_subcommand(beside.command)->remaining());
+  }
+  return RunInfer(context, arguments.infer);
 }
 
 ExitCode Run(const CLI::App& app, const Arguments& arguments) {
@@ -71,12 +104,7 @@ ExitCode Run(const CLI::App& app, const Arguments& arguments) {
                         .json = arguments.json,
                         .out = std::cout,
                         .err = std::cerr};
-  if (app.got_subcommand("status")) return RunStatus(context);
-  if (app.got_subcommand("models")) return RunModels(context);
-  if (app.got_subcommand("explain")) {
-    return RunExplain(context, app.get_subcommand("explain")->remaining());
-  }
-  return RunInfer(context, arguments.infer);
+  return RunCommand(app, context, arguments);
 }
 
 int Main(int argc, char** argv) {
@@ -92,8 +120,14 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--json", arguments.json, "Print JSON instead of text");
   app.add_subcommand("status", "Is the server live and ready, and what is it?");
-  app.add_subcommand("models", "List the models of the repository and their states");
-  AddExplain(app);
+  app.add_subcommand("models", "List the models of the repository and their states")
+      ->alias("index");
+  for (const ModelCommand& command : kModelCommands) {
+    app.add_subcommand(command.name, command.help)
+        ->add_option("MODEL", arguments.model, "Name of the model")
+        ->required();
+  }
+  AddBeside(app, "explain", "Show how a model is run: the plan's steps and their times");
   AddInfer(*app.add_subcommand("infer", "Send one request and show the answer"), arguments.infer);
   try {
     app.parse(argc, argv);

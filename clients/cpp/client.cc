@@ -49,5 +49,18 @@ Result<std::vector<ModelStatistics>> Client::GetStatistics(const std::string& mo
 Result<InferResponse> Client::Infer(const InferRequest& request) {
   return transport_->Infer(request);
 }
+Result<Done> Client::LoadModel(const std::string& model, const std::string& config) {
+  return transport_->LoadModel(model, config);
+}
+Result<Done> Client::UnloadModel(const std::string& model) {
+  return transport_->UnloadModel(model);
+}
+Result<std::string> Client::GetServerStatus() { return transport_->GetServerStatus(); }
+Result<std::string> Client::ExplainModel(const std::string& model) {
+  return transport_->ExplainModel(model);
+}
+Result<Done> Client::ChangeResidency(const std::string& model, ResidencyChange change) {
+  return transport_->ChangeResidency(model, change);
+}
 
 }  // namespace hadron::client

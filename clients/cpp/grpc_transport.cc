@@ -102,7 +102,34 @@ class GrpcTransport final : public Transport {
     return std::move(response).value();
   }
 
+  Result<Done> LoadModel(const std::string& model, const std::string& config) override {
+    ::inference::RepositoryModelLoadRequest request;
+    request.set_model_name(model);
+    if (!config.empty()) (*request.mutable_parameters())["config"].set_string_param(config);
+    const auto answer = Call(&Stub::RepositoryModelLoad, request);
+    if (!answer) return answer.error();
+    return Done();
+  }
+  Result<Done> UnloadModel(const std::string& model) override {
+    ::inference::RepositoryModelUnloadRequest request;
+    request.set_model_name(model);
+    const auto answer = Call(&Stub::RepositoryModelUnload, request);
+    if (!answer) return answer.error();
+    return Done();
+  }
+  Result<std::string> GetServerStatus() override { return RestOnly(); }
+  Result<std::string> ExplainModel(const std::string&) override { return RestOnly(); }
+  Result<Done> ChangeResidency(const std::string&, ResidencyChange) override { return RestOnly(); }
+
  private:
+  Error RestOnly() const {
+    return {.code = ErrorCode::kInvalidArgument,
+            .status = 0,
+            .message = fmt::format(
+                "this is answered over REST only: give http://HOST:PORT instead of grpc://{}",
+                target_)};
+  }
+
   template <typename Request>
   static Request Named(const std::string& model, const std::string& version) {
     Request request;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <array>
 #include <functional>
 
 #include "base/strings.h"
@@ -33,9 +34,7 @@ class RestTransport final : public Transport {
   }
   Result<std::string> GetModelConfig(const std::string& model,
                                      const std::string& version) override {
-    auto answer = Send(Request("GET", ModelPath(model, version) + "/config"));
-    if (!answer) return answer.error();
-    return std::move(answer->body);
+    return Text(ModelPath(model, version) + "/config");
   }
   Result<std::vector<ModelIndexEntry>> GetRepositoryIndex() override {
     return Ask<std::vector<ModelIndexEntry>>("POST", "/v2/repository/index", rest::DecodeIndex);
@@ -66,7 +65,43 @@ class RestTransport final : public Transport {
     return std::move(response).value();
   }
 
+  Result<Done> LoadModel(const std::string& model, const std::string& config) override {
+    auto post = Request("POST", RepositoryPath(model) + "/load");
+    if (!config.empty()) {
+      post.body = base::IoBuf::FromString(
+          fmt::format(R"({{"parameters":{{"config":{}}}}})", base::JsonQuote(config)));
+    }
+    return Change(std::move(post));
+  }
+  Result<Done> UnloadModel(const std::string& model) override {
+    return Change(Request("POST", RepositoryPath(model) + "/unload"));
+  }
+  Result<std::string> GetServerStatus() override { return Text("/v2/hadron/status"); }
+  Result<std::string> ExplainModel(const std::string& model) override {
+    return Text(HadronPath(model) + "/explain");
+  }
+  Result<Done> ChangeResidency(const std::string& model, ResidencyChange change) override {
+    static constexpr std::array<const char*, 3> kVerbs = {"/pin", "/unpin", "/evict"};
+    return Change(Request("POST", HadronPath(model) + kVerbs[static_cast<std::size_t>(change)]));
+  }
+
  private:
+  static std::string RepositoryPath(const std::string& model) {
+    return "/v2/repository/models/" + net::PercentEncode(model);
+  }
+  static std::string HadronPath(const std::string& model) {
+    return "/v2/hadron/models/" + net::PercentEncode(model);
+  }
+  Result<Done> Change(net::HttpClientRequest post) {
+    auto answer = Send(std::move(post));
+    if (!answer) return answer.error();
+    return Done();
+  }
+  Result<std::string> Text(const std::string& path) {
+    auto answer = Send(Request("GET", path));
+    if (!answer) return answer.error();
+    return std::move(answer->body);
+  }
   static std::string ModelPath(const std::string& model, const std::string& version) {
     std::string path = "/v2/models/" + net::PercentEncode(model);
     if (!version.empty()) path += "/versions/" + net::PercentEncode(version);

@@ -25,6 +25,11 @@ class Transport {
   virtual Result<std::vector<ModelStatistics>> GetStatistics(const std::string& model,
                                                              const std::string& version) = 0;
   virtual Result<InferResponse> Infer(const InferRequest& request) = 0;
+  virtual Result<Done> LoadModel(const std::string& model, const std::string& config) = 0;
+  virtual Result<Done> UnloadModel(const std::string& model) = 0;
+  virtual Result<std::string> GetServerStatus() = 0;
+  virtual Result<std::string> ExplainModel(const std::string& model) = 0;
+  virtual Result<Done> ChangeResidency(const std::string& model, ResidencyChange change) = 0;
 };
 
 /// `base_url` is "http://host:port" without a slash at the end.

@@ -106,6 +106,22 @@ TEST_F(CommandsTest, ModelsShowsStatesAndReasonsOnOneLineEach) {
             "it's            not loaded   bad\\nfile\n");
 }
 
+TEST_F(CommandsTest, LoadAndUnloadSayWhatTheyDid) {
+  imposter_.answers["/v2/repository/models/it's a/load"] = {200, "{}"};
+  imposter_.answers["/v2/repository/models/m/unload"] = {200, "{}"};
+  EXPECT_EQ(RunLoad(Make(), "it's a"), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(RunUnload(Make(true), "m"), ExitCode::kOk) << err_.str();
+  EXPECT_EQ(out_.str(), "it's a is loaded\n{\"model\":\"m\",\"done\":\"unloaded\"}\n");
+}
+
+TEST_F(CommandsTest, ALoadThatIsRefusedFailsWithTheServersReason) {
+  imposter_.answers["/v2/repository/models/m/load"] = {403, R"({"error":"see --admin-access"})"};
+  EXPECT_EQ(RunLoad(Make(), "m"), ExitCode::kServer);
+  EXPECT_EQ(RunUnload(Make(), "m"), ExitCode::kServer);
+  EXPECT_EQ(err_.str(),
+            "hadron-cli: see --admin-access\nhadron-cli: Request for unknown model: 'x'\n");
+}
+
 TEST_F(CommandsTest, InferAsksForLabelsAndDrawsBars) {
   EXPECT_EQ(Infer(Request({"x=1,2"})), ExitCode::kOk) << err_.str();
   EXPECT_THAT(imposter_.last_body, HasSubstr(R"("shape":[1,2])"));

@@ -132,6 +132,16 @@ struct Options {
   std::chrono::milliseconds timeout{60'000};  ///< of each call
 };
 
+/// A call was carried out; there is nothing more to say.
+struct Done {};
+
+/// What a call may do to a model's place in memory.
+enum class ResidencyChange : std::uint8_t {
+  kPin,    ///< it stays on the device until it is unpinned or the server restarts
+  kUnpin,  ///< it may be evicted again
+  kEvict,  ///< its weights leave the device now; a pinned or busy model is refused
+};
+
 class Transport;
 
 /// A connection to one server; made on the first call and kept. Every call blocks until the answer
@@ -162,6 +172,18 @@ class HADRON_CLIENT_API Client {
   Result<std::vector<ModelStatistics>> GetStatistics(const std::string& model = "",
                                                      const std::string& version = "");
   Result<InferResponse> Infer(const InferRequest& request);
+
+  /// Loads or reloads; answers when the model serves, or says why it does not. `config`: JSON in
+  /// place of the repository's config.pbtxt, until the next load; empty = none.
+  Result<Done> LoadModel(const std::string& model, const std::string& config = "");
+  /// Takes the model out of service; what it has accepted it answers.
+  Result<Done> UnloadModel(const std::string& model);
+
+  // Of Hadron alone, and over REST alone (kInvalidArgument over gRPC). JSON as docs/cli.md lists
+  // it.
+  Result<std::string> GetServerStatus();
+  Result<std::string> ExplainModel(const std::string& model);
+  Result<Done> ChangeResidency(const std::string& model, ResidencyChange change);
 
  private:
   std::unique_ptr<Transport> transport_;

@@ -9,11 +9,12 @@
 
 namespace hadron::cli {
 
-ExitCode RunExplain(const Context& context, const std::vector<std::string>& arguments) {
+ExitCode RunBeside(const Context& context, const Beside& beside,
+                   const std::vector<std::string>& arguments) {
   namespace fs = std::filesystem;
   std::error_code error;
   const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
-  const std::string program = (here / "hadron-explain").string();
+  const std::string program = (here / beside.program).string();
   std::vector<std::string> words = {program};
   if (context.json) words.emplace_back("--json");
   words.insert(words.end(), arguments.begin(), arguments.end());
@@ -26,9 +27,9 @@ ExitCode RunExplain(const Context& context, const std::vector<std::string>& argu
   client::Error failure;
   failure.code = client::ErrorCode::kInvalidArgument;
   failure.message = fmt::format(
-      "'explain' needs the program '{}', which cannot be run: {}; it comes with the server, run "
-      "'explain' where that is installed",
-      program, why);
+      "'{0}' needs the program '{1}', which cannot be run: {2}; it comes with the server, run "
+      "'{0}' where that is installed",
+      beside.command, program, why);
   return Complain(context, failure);
 }
 
