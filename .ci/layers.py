@@ -85,7 +85,7 @@ PUBLIC_TABLES = {
 }
 
 # The places that may see the factory header of an implementation.
-WIRING = r"(src/server|clients/cli/explain)/wiring\w*\.(cc|h)$"
+WIRING = r"(src/server|clients/cli/explain|clients/cli/push)/wiring\w*\.(cc|h)$"
 FACTORY = r"(.*/)?factory\.h$"
 
 # Headers of the platform: C and POSIX, Linux, intrinsics.

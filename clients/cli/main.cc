@@ -82,6 +82,7 @@ constexpr std::array kModelCommands = {
 
 constexpr std::array kBeside = {
     Beside{"explain", "hadron-explain"},
+    Beside{"push", "hadron-push"},
 };
 
 ExitCode RunCommand(const CLI::App& app, const Context& context, const Arguments& arguments) {
@@ -128,6 +129,7 @@ int Main(int argc, char** argv) {
         ->required();
   }
   AddBeside(app, "explain", "Show how a model is run: the plan's steps and their times");
+  AddBeside(app, "push", "Bring a model to a repository: directory or object store");
   AddInfer(*app.add_subcommand("infer", "Send one request and show the answer"), arguments.infer);
   try {
     app.parse(argc, argv);

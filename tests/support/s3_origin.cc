@@ -107,7 +107,7 @@ ImposterReply S3Origin::Serve(const ImposterRequest& request) {
     if (upload.empty()) {
       objects_.erase(key);
     } else {
-      uploads_.erase(upload);
+      uploads_.erase(Decode(upload));
     }
     return {.status = 204};
   }

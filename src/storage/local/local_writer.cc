@@ -7,6 +7,7 @@
 #include <system_error>
 #include <vector>
 
+#include "storage/artifact_files.h"
 #include "storage/atomic_file.h"
 #include "storage/local/factory.h"
 #include "storage/local/open_beneath.h"
@@ -31,7 +32,7 @@ class LocalWriter final : public ObjectWriter {
   }
 
   base::Status PutFile(std::string_view name, const std::string& path,
-                       const std::function<bool(std::uint64_t, std::uint64_t)>& progress) override {
+                       const PutOptions& options) override {
     const local::Fd source(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     std::error_code error(errno, std::generic_category());
     const std::uint64_t size = source.ok() ? std::filesystem::file_size(path, error) : 0;
@@ -46,11 +47,21 @@ class LocalWriter final : public ObjectWriter {
       const auto count = static_cast<std::size_t>(got);
       HADRON_RETURN_IF_ERROR(file.Append(std::span(chunk).first(count)));
       done += count;
-      if (progress && !progress(done, size)) {
+      if (options.progress && !options.progress(done, size)) {
         return base::Cancelled(fmt::format("the copy of '{}' was cancelled", name));
       }
     }
+    if (options.before_visible) HADRON_RETURN_IF_ERROR(options.before_visible());
     return file.Commit();
+  }
+
+  base::StatusOr<std::optional<std::string>> Sha256Of(std::string_view name) override {
+    HADRON_RETURN_IF_ERROR(CheckObjectName(name));
+    const std::string path = fmt::format("{}/{}", root_, name);
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(path, error)) return std::optional<std::string>();
+    HADRON_ASSIGN_OR_RETURN(std::string sum, HashFile(path));
+    return std::optional<std::string>(std::move(sum));
   }
 
   base::Status Remove(std::string_view name) override {

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/sha256.h"
+#include "base/strings.h"
 #include "storage/object_name.h"
 #include "storage/s3/xml.h"
 
@@ -179,23 +180,36 @@ base::Status S3Writer::Put(std::string_view name, const base::IoBuf& bytes) {
 }
 
 base::Status S3Writer::PutFile(std::string_view name, const std::string& path,
-                               const Progress& progress) {
+                               const PutOptions& options) {
   HADRON_ASSIGN_OR_RETURN(const std::string key, KeyOf(name));
   Source source(path);
   HADRON_RETURN_IF_ERROR(source.Open());
-  if (source.size > options_.part_bytes) return PutParts(key, source, progress);
+  if (source.size > options_.part_bytes) return PutParts(key, source, options);
   Operation operation;
   operation.method = "PUT";
   operation.key = key;
   operation.headers = ObjectHeaders(source.sha256);
   HADRON_ASSIGN_OR_RETURN(operation.body, source.Read(0, source.size));
+  if (options.before_visible) HADRON_RETURN_IF_ERROR(options.before_visible());
   HADRON_RETURN_IF_ERROR(client_->Call(operation).CloneStatus());
-  if (progress) progress(source.size, source.size);
+  if (options.progress) options.progress(source.size, source.size);
   return {};
 }
 
+base::StatusOr<std::optional<std::string>> S3Writer::Sha256Of(std::string_view name) {
+  Operation operation;
+  operation.method = "HEAD";
+  HADRON_ASSIGN_OR_RETURN(operation.key, KeyOf(name));
+  auto answer = client_->Call(operation);
+  if (answer.code() == base::StatusCode::kNotFound) return std::optional<std::string>();
+  if (!answer.ok()) return std::move(answer).status();
+  const auto sum = answer->headers.Find("x-amz-meta-sha256");
+  if (!sum) return std::optional<std::string>();
+  return std::optional<std::string>(base::ToLower(*sum));
+}
+
 base::Status S3Writer::PutParts(const std::string& key, const Source& source,
-                                const Progress& progress) {
+                                const PutOptions& options) {
   Operation begin;
   begin.method = "POST";
   begin.key = key;
@@ -206,11 +220,12 @@ base::Status S3Writer::PutParts(const std::string& key, const Source& source,
   const std::uint64_t part_bytes =
       std::max(options_.part_bytes, (source.size + kMaxParts - 1) / kMaxParts);
   const auto read = [&](std::uint64_t at, std::uint64_t count) { return source.Read(at, count); };
-  Parts parts(read, source.size, part_bytes, progress);
+  Parts parts(read, source.size, part_bytes, options.progress);
   parts.key = key;
   parts.upload = root.Text("UploadId");
   base::Status status = client_->Run(parts, options_.parallel);
   if (status.ok()) status = parts.Pump();
+  if (status.ok() && options.before_visible) status = options.before_visible();
   if (status.ok()) status = Complete(key, parts.upload, parts.etags());
   if (status.ok()) return status;
   Operation abort;

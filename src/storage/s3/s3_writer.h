@@ -22,15 +22,15 @@ class S3Writer final : public ObjectWriter {
   const std::string& url() const override { return client_->location().url; }
   base::Status Put(std::string_view name, const base::IoBuf& bytes) override;
   base::Status PutFile(std::string_view name, const std::string& path,
-                       const std::function<bool(std::uint64_t, std::uint64_t)>& progress) override;
+                       const PutOptions& options) override;
+  base::StatusOr<std::optional<std::string>> Sha256Of(std::string_view name) override;
   base::Status Remove(std::string_view name) override;
 
  private:
   struct Source;
 
   base::StatusOr<std::string> KeyOf(std::string_view name) const;
-  base::Status PutParts(const std::string& key, const Source& source,
-                        const std::function<bool(std::uint64_t, std::uint64_t)>& progress);
+  base::Status PutParts(const std::string& key, const Source& source, const PutOptions& options);
   base::Status Complete(const std::string& key, const std::string& upload,
                         const std::vector<std::string>& etags);
 

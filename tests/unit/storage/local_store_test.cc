@@ -53,13 +53,24 @@ TEST(LocalWriter, PutsWhatTheStoreFinds) {
     seen = done;
     return true;
   };
-  ASSERT_TRUE((*writer)->PutFile("m/1/weights", path, count).ok());
+  ASSERT_TRUE((*writer)->PutFile("m/1/weights", path, {.progress = count}).ok());
   EXPECT_EQ(seen, 9'000'001U);
   EXPECT_EQ(harness.store().Fetch("m/config.pbtxt")->ToString(), "name: 'm'");
   EXPECT_TRUE(harness.store().Fetch("m/1/weights")->ToString() == std::string(9'000'001, 'w'));
   const auto stop = [](std::uint64_t, std::uint64_t) { return false; };
-  EXPECT_EQ((*writer)->PutFile("m/2/weights", path, stop).code(), base::StatusCode::kCancelled);
+  EXPECT_EQ((*writer)->PutFile("m/2/weights", path, {.progress = stop}).code(),
+            base::StatusCode::kCancelled);
   EXPECT_TRUE(fs::is_empty(harness.root() / "m/2"));
+  const auto refuse = [&] {
+    EXPECT_EQ(harness.store().Stat("m/2/weights").code(), base::StatusCode::kNotFound);
+    return base::Unavailable("not yet");
+  };
+  EXPECT_EQ((*writer)->PutFile("m/2/weights", path, {.before_visible = refuse}).message(),
+            "not yet");
+  EXPECT_TRUE(fs::is_empty(harness.root() / "m/2"));
+  EXPECT_EQ(**(*writer)->Sha256Of("m/config.pbtxt"),
+            base::ToHex(base::Sha256::Of(std::as_bytes(std::span(std::string_view("name: 'm'"))))));
+  EXPECT_EQ(*(*writer)->Sha256Of("m/nothing"), std::nullopt);
   ASSERT_TRUE((*writer)->Remove("m/config.pbtxt").ok());
   ASSERT_TRUE((*writer)->Remove("m/config.pbtxt").ok());
   EXPECT_EQ(harness.store().Stat("m/config.pbtxt").code(), base::StatusCode::kNotFound);

@@ -217,6 +217,11 @@ TEST(S3Writer, PutsWhatTheStoreFinds) {
   ASSERT_TRUE(writer.ok());
   ASSERT_TRUE((*writer)->Put("m/config.pbtxt", base::IoBuf::FromString("name: 'm'")).ok());
   EXPECT_EQ(rig.store().Fetch("m/config.pbtxt")->ToString(), "name: 'm'");
+  EXPECT_EQ(**(*writer)->Sha256Of("m/config.pbtxt"),
+            base::ToHex(base::Sha256::Of(std::as_bytes(std::span(std::string_view("name: 'm'"))))));
+  rig.origin.Put("m/foreign", "x");
+  EXPECT_EQ(*(*writer)->Sha256Of("m/foreign"), std::nullopt);
+  EXPECT_EQ(*(*writer)->Sha256Of("m/nothing"), std::nullopt);
   ASSERT_TRUE((*writer)->Remove("m/config.pbtxt").ok());
   ASSERT_TRUE((*writer)->Remove("m/config.pbtxt").ok());
   EXPECT_EQ(rig.store().Fetch("m/config.pbtxt").code(), base::StatusCode::kNotFound);
@@ -234,19 +239,29 @@ TEST(S3Writer, SendsLargeFilesInParts) {
   auto writer = OpenS3Writer(rig.origin.url(), QuickOptions(), clock);
   ASSERT_TRUE(writer.ok());
   std::uint64_t seen = 0;
-  const base::Status put = (*writer)->PutFile("m/weights", path, [&](auto done, auto total) {
+  const auto count = [&](auto done, auto total) {
     EXPECT_GT(done, seen);
     EXPECT_EQ(total, bytes.size());
     seen = done;
     return true;
-  });
+  };
+  const base::Status put = (*writer)->PutFile("m/weights", path, {.progress = count});
   ASSERT_TRUE(put.ok()) << put.message();
   EXPECT_EQ(seen, bytes.size());
   EXPECT_TRUE(rig.origin.Find("m/weights")->bytes == bytes);
   EXPECT_EQ(rig.origin.uploads(), 0U);
-  EXPECT_EQ((*writer)->PutFile("m/again", path, [](auto, auto) { return false; }).code(),
-            base::StatusCode::kCancelled);
+  EXPECT_EQ(
+      (*writer)->PutFile("m/again", path, {.progress = [](auto, auto) { return false; }}).code(),
+      base::StatusCode::kCancelled);
   EXPECT_FALSE(rig.origin.Find("m/again").has_value());
+  const auto refuse = [&] {
+    EXPECT_EQ(rig.origin.uploads(), 1U);
+    EXPECT_FALSE(rig.origin.Find("m/again").has_value());
+    return base::Unavailable("not yet");
+  };
+  EXPECT_EQ((*writer)->PutFile("m/again", path, {.before_visible = refuse}).message(), "not yet");
+  EXPECT_FALSE(rig.origin.Find("m/again").has_value());
+  EXPECT_EQ(rig.origin.uploads(), 0U);
 }
 
 TEST(S3Writer, BelievesNoAnswerBeforeItHasReadIt) {
