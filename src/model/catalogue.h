@@ -20,6 +20,12 @@ struct VersionEntry {
   ModelHandle handle;
 };
 
+/// A version that a repository holds, served or not.
+struct RepositoryVersion {
+  std::int64_t number = 0;
+  std::uint64_t bytes = 0;  ///< of its files
+};
+
 /// One model of the repositories, loaded or not.
 struct ModelEntry {
   std::string name;
@@ -27,6 +33,7 @@ struct ModelEntry {
   /// no versions.
   std::string reason;
   std::map<std::int64_t, VersionEntry> versions = {};
+  std::vector<RepositoryVersion> repository = {};  ///< ascending
   bool asked = true;  ///< the server was asked to serve it; others do not count for readiness
   /// Mode `demand`: how the last load failed, and when a request may bring about the next attempt.
   std::string failure = {};

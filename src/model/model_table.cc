@@ -66,6 +66,11 @@ ModelEntry ModelTable::Describe(const ModelRecord& record) const {
     auto [state, reason] = StateOf(version.facts);
     entry.versions[number] = {state, std::move(reason), version.handle};
   }
+  if (record.listing == nullptr) return entry;
+  for (const ScannedVersion& version : record.listing->versions) {
+    RepositoryVersion& there = entry.repository.emplace_back(RepositoryVersion{version.number, 0});
+    for (const FileState& file : version.files) there.bytes += file.size;
+  }
   return entry;
 }
 

@@ -1,19 +1,33 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
 #include "model/model_manager.h"
 #include "net/http_server.h"
 #include "net/memory_budget.h"
+#include "protocol/activity.h"
 #include "protocol/admin_access.h"
 #include "protocol/server_state.h"
 #include "serving/inference_engine.h"
 #include "telemetry/metrics.h"
 
 namespace hadron::protocol {
+
+/// A device as the server's status shows it.
+struct DeviceStatus {
+  std::string id;
+  std::string name;
+  std::string kind;  ///< what decides the bytes of its results: "x86-64 avx512"
+  std::uint64_t memory_total = 0;
+  std::uint64_t budget = 0;
+  std::uint64_t reserved = 0;
+};
 
 /// The V2 protocol over HTTP: a server with its threads, codecs and handlers. Live and not ready
 /// from Start() on; calls that need models are answered 503 until Attach().
@@ -35,6 +49,8 @@ class RestFrontend {
     const ServerState* state = nullptr;
     const base::Clock* clock = nullptr;
     net::MemoryBudget* request_memory = nullptr;
+    const ActivityMeter* activity = nullptr;                  ///< null: the status has no rates
+    std::function<std::vector<DeviceStatus>()> devices = {};  ///< any thread, at once
   };
 
   static base::StatusOr<std::unique_ptr<RestFrontend>> Create(Options options, Services services);

@@ -47,9 +47,14 @@ base::Status ServerState::CheckServing() const {
 }
 
 std::vector<std::string> ServerState::ImplementedExtensions() {
-  return {"classification",      "model_repository",   "model_repository(unload_dependents)",
-          "model_configuration", "binary_tensor_data", "parameters",
-          "statistics"};
+  return {"classification",
+          "model_repository",
+          "model_repository(unload_dependents)",
+          "model_configuration",
+          "binary_tensor_data",
+          "parameters",
+          "statistics",
+          "hadron"};
 }
 
 std::vector<IndexEntry> RepositoryIndex(const model::Catalogue& catalogue, bool ready_only) {

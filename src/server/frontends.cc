@@ -71,7 +71,8 @@ Status Server::MakeFrontends() {
     rest.max_input_bytes = options_.Uint("http-max-input-size");
     rest.admin_access = Access(options_);
     HADRON_ASSIGN_OR_RETURN(
-        rest_, protocol::RestFrontend::Create(rest, {&state_, &clock_, &request_memory_}));
+        rest_, protocol::RestFrontend::Create(rest, {&state_, &clock_, &request_memory_, &activity_,
+                                                     [this] { return DevicesNow(); }}));
     HADRON_RETURN_IF_ERROR(rest_->Bind());
   }
   if (options_.Bool("allow-grpc")) {
@@ -89,6 +90,13 @@ Status Server::MakeFrontends() {
   }
   SampleGauges();
   return {};
+}
+
+std::vector<protocol::DeviceStatus> Server::DevicesNow() const {
+  device::Device& device = accelerator_ ? *accelerator_ : *host_;
+  const device::DeviceInfo& info = device.info();
+  return {{info.id, info.name, info.device_class, info.memory_bytes, device.memory().budget(),
+           device.memory().reserved()}};
 }
 
 void Server::SampleGauges() {

@@ -65,6 +65,7 @@ class Server {
   void StartFrontends();
   void SampleGauges();
   base::Status MakeResidency();
+  std::vector<protocol::DeviceStatus> DevicesNow() const;
   void MakeServing();
   void MakeModels();
   /// The store over a directory of this machine.
@@ -78,6 +79,7 @@ class Server {
   telemetry::Metrics metrics_;
   protocol::ServerState state_;
   net::MemoryBudget request_memory_;
+  protocol::ActivityMeter activity_;
 
   // Executors outlive everything that posts to them.
   base::TaskQueue control_;

@@ -379,6 +379,13 @@ def targets():
             "explicit model load / unload is not allowed")
         add(f"{call} of a path", http("POST", f"/v2/repository/models/..%2fx/{call}"), 400,
             "model name must not contain path traversal characters")
+    add("explain an unknown model", http("GET", "/v2/hadron/models/nobody/explain"), 404,
+        "unknown model: 'nobody'")
+    add("explain across sites", http("GET", "/v2/hadron/models/simple/explain",
+                                     headers=("Origin: http://evil",)), 403, "another origin")
+    add("explain by POST", http("POST", "/v2/hadron/models/simple/explain"), 405, "header:Allow: GET")
+    add("status by POST", http("POST", "/v2/hadron/status"), 405, "header:Allow: GET")
+    add("nothing of ours", http("GET", "/v2/hadron/nothing"), 404, "Not Found")
     add("named repository", http("POST", "/v2/repository/r/index"), 501, "'repository_name'")
     add("index ready 1", http("POST", "/v2/repository/index", b'{"ready": 1}'), 400,
         "Invalid value for 'ready': expected a boolean")

@@ -8,9 +8,10 @@ namespace hadron::protocol {
 
 base::StatusOr<std::unique_ptr<RestFrontend>> RestFrontend::Create(Options options,
                                                                    Services services) {
-  auto handler = std::make_unique<Handler>(options, services);
-  HADRON_ASSIGN_OR_RETURN(auto server, net::HttpServer::Create(std::move(options.http), *handler,
-                                                               services.request_memory));
+  net::MemoryBudget* const request_memory = services.request_memory;
+  auto handler = std::make_unique<Handler>(options, std::move(services));
+  HADRON_ASSIGN_OR_RETURN(
+      auto server, net::HttpServer::Create(std::move(options.http), *handler, request_memory));
   return std::make_unique<RestFrontend>(std::move(handler), std::move(server));
 }
 

@@ -86,6 +86,8 @@ HttpResponse RestFrontend::Handler::Answer(const Route& route, const HttpRequest
       return net::JsonResponse(ServerMetadataJson(services_.state->info()));
     case Endpoint::kLogging:
       return Logging(request);
+    case Endpoint::kServerStatus:
+      return ServerStatus(request);
     case Endpoint::kSystemMemoryStatus:
     case Endpoint::kCudaMemoryStatus:
       return net::JsonResponse("[]");
@@ -119,6 +121,8 @@ HttpResponse RestFrontend::Handler::AnswerWithModels(const Route& route, const H
       return Statistics(route, models);
     case Endpoint::kIndex:
       return Index(request, models);
+    case Endpoint::kExplain:
+      return Explain(route, request, models);
     default:
       return net::ErrorResponse(404, "Not Found");
   }

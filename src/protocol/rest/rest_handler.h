@@ -12,7 +12,10 @@ namespace hadron::protocol {
 /// Routes and answers. Thread-safe: io threads call it side by side.
 class RestFrontend::Handler final : public net::HttpHandler {
  public:
-  Handler(Options options, Services services) : options_(options), services_(services) {}
+  Handler(Options options, Services services)
+      : options_(std::move(options)),
+        services_(std::move(services)),
+        began_(services_.clock->Now()) {}
 
   void Attach(model::ModelManager& models, serving::InferenceEngine& engine);
 
@@ -41,6 +44,10 @@ class RestFrontend::Handler final : public net::HttpHandler {
                    net::HttpResponder responder) const;
   base::Status CheckChange(const Route& route, const net::HttpRequest& request,
                            const model::ModelManager& models) const;
+  // Hadron's own (rest_hadron.cc).
+  net::HttpResponse ServerStatus(const net::HttpRequest& request) const;
+  net::HttpResponse Explain(const Route& route, const net::HttpRequest& request,
+                            const model::ModelManager& models) const;
   net::HttpResponse Logging(const net::HttpRequest& request) const;
 
   void Infer(const Route& route, net::HttpRequest request, net::HttpResponder responder) const;
@@ -55,6 +62,7 @@ class RestFrontend::Handler final : public net::HttpHandler {
 
   const Options options_;
   const Services services_;
+  const base::TimePoint began_;
   std::atomic<model::ModelManager*> models_{nullptr};
   std::atomic<serving::InferenceEngine*> engine_{nullptr};
 };

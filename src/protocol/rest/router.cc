@@ -32,6 +32,10 @@ constexpr Row kModelRows[] = {
     {"generate_stream", Endpoint::kGenerate, Verbs::kPost},
 };
 
+constexpr Row kHadronRows[] = {
+    {"explain", Endpoint::kExplain, Verbs::kGet},
+};
+
 /// Behind /v2/models.
 Route MatchModel(Path path) {
   if (Is(path, {"stats"})) return {Endpoint::kStatistics, Verbs::kGet, {}, {}};
@@ -69,6 +73,16 @@ Route MatchRepository(Path path) {
   return {rest[2] == "load" ? Endpoint::kLoad : Endpoint::kUnload, Verbs::kPost, rest[1], {}};
 }
 
+/// Behind /v2/hadron.
+Route MatchHadron(Path path) {
+  if (Is(path, {"status"})) return {Endpoint::kServerStatus, Verbs::kGet, {}, {}};
+  if (path.size() != 3 || path[0] != "models") return {};
+  const auto* row = std::find_if(std::begin(kHadronRows), std::end(kHadronRows),
+                                 [&](const Row& r) { return r.name == path[2]; });
+  if (row == std::end(kHadronRows)) return {};
+  return {row->endpoint, row->verbs, path[1], {}};
+}
+
 /// Behind /v2/systemsharedmemory or /v2/cudasharedmemory: [region/<name>/]<verb>.
 Route MatchMemory(Path path, Endpoint status, Endpoint change) {
   const bool region = path.size() == 3 && path[0] == "region";
@@ -79,6 +93,44 @@ Route MatchMemory(Path path, Endpoint status, Endpoint change) {
   return {};
 }
 
+Route MatchHealth(Path path) {
+  if (Is(path, {"live"})) return {Endpoint::kLive, Verbs::kGet, {}, {}};
+  if (Is(path, {"ready"})) return {Endpoint::kReady, Verbs::kGet, {}, {}};
+  return {};
+}
+
+Route MatchLogging(Path path) {
+  return path.empty() ? Route{Endpoint::kLogging, Verbs::kGetAndPost, {}, {}} : Route();
+}
+
+Route MatchTrace(Path path) {
+  return Is(path, {"setting"}) ? Route{Endpoint::kTrace, Verbs::kGetAndPost, {}, {}} : Route();
+}
+
+Route MatchSystemMemory(Path path) {
+  return MatchMemory(path, Endpoint::kSystemMemoryStatus, Endpoint::kSystemMemoryChange);
+}
+
+Route MatchCudaMemory(Path path) {
+  return MatchMemory(path, Endpoint::kCudaMemoryStatus, Endpoint::kCudaMemoryChange);
+}
+
+/// By what follows /v2.
+struct Group {
+  std::string_view name;
+  Route (*match)(Path);
+};
+constexpr Group kGroups[] = {
+    {"models", MatchModel},
+    {"health", MatchHealth},
+    {"repository", MatchRepository},
+    {"hadron", MatchHadron},
+    {"logging", MatchLogging},
+    {"trace", MatchTrace},
+    {"systemsharedmemory", MatchSystemMemory},
+    {"cudasharedmemory", MatchCudaMemory},
+};
+
 }  // namespace
 
 Route MatchRoute(const std::vector<std::string>& segments) {
@@ -86,22 +138,8 @@ Route MatchRoute(const std::vector<std::string>& segments) {
   if (path.empty() || path[0] != "v2") return {};
   if (path.size() == 1) return {Endpoint::kServerMetadata, Verbs::kGet, {}, {}};
   const std::string_view group = path[1];
-  path = path.subspan(2);
-  if (group == "models") return MatchModel(path);
-  if (group == "health") {
-    if (Is(path, {"live"})) return {Endpoint::kLive, Verbs::kGet, {}, {}};
-    if (Is(path, {"ready"})) return {Endpoint::kReady, Verbs::kGet, {}, {}};
-  }
-  if (group == "repository") return MatchRepository(path);
-  if (group == "logging" && path.empty()) return {Endpoint::kLogging, Verbs::kGetAndPost, {}, {}};
-  if (group == "trace" && Is(path, {"setting"})) {
-    return {Endpoint::kTrace, Verbs::kGetAndPost, {}, {}};
-  }
-  if (group == "systemsharedmemory") {
-    return MatchMemory(path, Endpoint::kSystemMemoryStatus, Endpoint::kSystemMemoryChange);
-  }
-  if (group == "cudasharedmemory") {
-    return MatchMemory(path, Endpoint::kCudaMemoryStatus, Endpoint::kCudaMemoryChange);
+  for (const Group& row : kGroups) {
+    if (group == row.name) return row.match(path.subspan(2));
   }
   return {};
 }

@@ -29,6 +29,8 @@ enum class Endpoint : std::uint8_t {
   kSystemMemoryChange,
   kCudaMemoryStatus,
   kCudaMemoryChange,
+  kServerStatus,
+  kExplain,
 };
 
 /// The verbs an endpoint takes.

@@ -152,6 +152,24 @@ TEST(RestFrontend, ChangesNeedAdminAccess) {
             403);
 }
 
+TEST(RestFrontend, SaysHowTheServerIsBeforeItKnowsModels) {
+  Rest rest;
+  const RawResponse status = rest.Ask("GET", "/v2/hadron/status");
+  EXPECT_EQ(status.status, 200);
+  EXPECT_THAT(status.body, HasSubstr(R"("version":"1.2.3","name":"test","draining":false)"));
+  EXPECT_THAT(status.body, HasSubstr(R"("ready":false)"));
+  const std::size_t tag = status.head.find("W/\"");
+  ASSERT_NE(tag, std::string::npos);
+  const std::string header = "If-None-Match: " + status.head.substr(tag, 20) + "\r\n";
+  const RawResponse same = rest.Ask("GET", "/v2/hadron/status", "", header);
+  EXPECT_EQ(same.status, 304);
+  EXPECT_EQ(same.body, "");
+  rest.state.BeginDrain();
+  EXPECT_THAT(rest.Ask("GET", "/v2/hadron/status", "", header).body,
+              HasSubstr("\"draining\":true"));
+  EXPECT_EQ(rest.Ask("GET", "/v2/hadron/models/m/explain").status, 503);
+}
+
 TEST(MetricsFrontend, ServesOnePath) {
   base::SystemClock clock;
   telemetry::Metrics metrics({}, clock);

@@ -54,6 +54,8 @@ TEST(Router, FindsEveryPath) {
       {"/v2/cudasharedmemory/status", Endpoint::kCudaMemoryStatus},
       {"/v2/cudasharedmemory/region/r/register", Endpoint::kCudaMemoryChange},
       {"/v2/cudasharedmemory/region/r/unregister", Endpoint::kCudaMemoryChange},
+      {"/v2/hadron/status", Endpoint::kServerStatus},
+      {"/v2/hadron/models/a%2Fb/explain", Endpoint::kExplain, "a/b"},
   };
   for (const Case& c : cases) {
     const auto target = net::ParseRequestTarget(c.path);
@@ -67,6 +69,11 @@ TEST(Router, FindsEveryPath) {
 
 TEST(Router, KnowsNoOtherPath) {
   for (const char* path : {"/",
+                           "/v2/hadron",
+                           "/v2/hadron/models/m",
+                           "/v2/hadron/models/explain",
+                           "/v2/hadron/status/x",
+                           "/v2/hadron/models/m/explain/x",
                            "/v1",
                            "/V2",
                            "/v2/Health/live",

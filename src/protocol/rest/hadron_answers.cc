@@ -1,0 +1,143 @@
+#include "protocol/rest/hadron_answers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/bytes.h"
+#include "base/sha256.h"
+#include "protocol/rest/json_writer.h"
+
+namespace hadron::protocol {
+namespace {
+
+using model::ModelEntry;
+using model::VersionEntry;
+using model::VersionState;
+
+constexpr std::size_t kEtagDigits = 16;
+
+std::int64_t Microseconds(double seconds) { return std::llround(seconds * 1e6); }
+
+void WriteDevices(JsonWriter& json, const std::vector<DeviceStatus>& devices) {
+  json.Key("devices").BeginArray();
+  for (const DeviceStatus& device : devices) {
+    json.BeginObject().Key("id").String(device.id).Key("name").String(device.name);
+    json.Key("kind").String(device.kind).Key("memory_total").Int(device.memory_total);
+    json.Key("budget").Int(device.budget).Key("reserved").Int(device.reserved).EndObject();
+  }
+  json.EndArray();
+}
+
+void WriteActivity(JsonWriter& json, const VersionActivity& activity) {
+  json.Key("requests_per_s").Raw(fmt::format("{:.2f}", activity.requests_per_s));
+  json.Key("device_share").Raw(fmt::format("{:.4f}", activity.device_share));
+  if (activity.p50_seconds) json.Key("p50_us").Int(Microseconds(*activity.p50_seconds));
+  if (activity.p99_seconds) json.Key("p99_us").Int(Microseconds(*activity.p99_seconds));
+}
+
+void WriteVersion(JsonWriter& json, const ModelEntry& model, std::int64_t number,
+                  const VersionEntry& version, const Activity* activity) {
+  json.BeginObject().Key("name").String(model.name);
+  json.Key("version").String(std::to_string(number));
+  json.Key("state").String(model::VersionStateName(version.state));
+  json.Key("reason").String(version.reason);
+  json.Key("loaded").Bool(version.handle != nullptr);
+  if (version.handle != nullptr) {
+    json.Key("queue").Int(version.handle->metrics().pending.value());
+    json.Key("last_used_ms").Int(version.handle->statistics().Snapshot().last_inference_ms);
+    const auto at = activity == nullptr ? Activity::const_iterator()
+                                        : activity->find(std::pair(model.name, number));
+    if (activity != nullptr && at != activity->end()) WriteActivity(json, at->second);
+  }
+  json.EndObject();
+}
+
+void WriteModels(JsonWriter& json, const StatusFacts& facts) {
+  json.Key("models").BeginArray();
+  for (const auto& [name, model] : facts.catalogue->models) {
+    if (model.versions.empty()) {
+      json.BeginObject().Key("name").String(name).Key("version").String("");
+      json.Key("state").String(model.reason.empty() ? "" : "UNAVAILABLE");
+      json.Key("reason").String(model.reason).Key("loaded").Bool(false).EndObject();
+    }
+    for (const auto& [number, version] : model.versions) {
+      WriteVersion(json, model, number, version, facts.activity);
+    }
+  }
+  json.EndArray();
+}
+
+/// The version that a request without one gets, or would get.
+const std::pair<const std::int64_t, VersionEntry>* Newest(const ModelEntry& model) {
+  const std::pair<const std::int64_t, VersionEntry>* newest = nullptr;
+  for (const auto& item : model.versions) {
+    const bool ready = item.second.state == VersionState::kReady;
+    if (newest == nullptr || ready || newest->second.state != VersionState::kReady) newest = &item;
+  }
+  return newest;
+}
+
+std::string Sentence(const ModelEntry& model, VersionState state, const std::string& reason,
+                     bool loaded) {
+  if (!reason.empty()) return fmt::format("'{}' is not ready: {}", model.name, reason);
+  switch (state) {
+    case VersionState::kReady:
+      return loaded ? fmt::format("'{}' is loaded and answers", model.name)
+                    : fmt::format("'{}' is not loaded; its first request loads it", model.name);
+    case VersionState::kLoading:
+      return fmt::format("'{}' is being loaded", model.name);
+    case VersionState::kUnloading:
+      return fmt::format("'{}' is being unloaded: it answers what it has accepted", model.name);
+    case VersionState::kUnavailable:
+    case VersionState::kUnknown:
+      break;
+  }
+  return fmt::format("'{}' is in the repository and nobody has asked for it; load it", model.name);
+}
+
+}  // namespace
+
+StatusBody StatusJson(const StatusFacts& facts) {
+  JsonWriter json;
+  json.BeginObject().Key("version").String(facts.state->info().version);
+  json.Key("name").String(facts.state->info().name);
+  json.Key("draining").Bool(facts.state->draining());
+  json.Key("ready").Bool(facts.catalogue != nullptr && facts.state->Ready(*facts.catalogue));
+  json.Key("control_mode").String(facts.control_mode);
+  json.Key("inflight").Int(facts.inflight);
+  WriteDevices(json, facts.devices);
+  if (facts.catalogue != nullptr) WriteModels(json, facts);
+  json.EndObject();
+  const std::string rest = json.Take();
+  StatusBody body;
+  const std::string digest =
+      base::ToHex(base::Sha256::Of(std::as_bytes(std::span(std::string_view(rest)))));
+  body.etag = fmt::format("W/\"{}\"", std::string_view(digest).substr(0, kEtagDigits));
+  body.json = fmt::format("{{\"time_ms\":{},\"uptime_s\":{},{}", facts.time_ms, facts.uptime_s,
+                          std::string_view(rest).substr(1));
+  return body;
+}
+
+std::string ExplainJson(const ModelEntry& model) {
+  const auto* newest = Newest(model);
+  const VersionState state = newest == nullptr ? VersionState::kUnknown : newest->second.state;
+  const bool loaded = newest != nullptr && newest->second.handle != nullptr;
+  std::string reason = model.reason;
+  if (reason.empty() && newest != nullptr) reason = newest->second.reason;
+  if (reason.empty()) reason = loaded ? "" : model.failure;
+  JsonWriter json;
+  json.BeginObject().Key("name").String(model.name);
+  json.Key("version").String(newest == nullptr ? "" : std::to_string(newest->first));
+  json.Key("state").String(model::VersionStateName(state)).Key("reason").String(reason);
+  json.Key("loaded").Bool(loaded).Key("versions").BeginArray();
+  for (const model::RepositoryVersion& version : model.repository) {
+    json.BeginObject().Key("version").String(std::to_string(version.number));
+    json.Key("bytes").Int(version.bytes).EndObject();
+  }
+  json.EndArray().Key("text").String(Sentence(model, state, reason, loaded)).EndObject();
+  return json.Take();
+}
+
+}  // namespace hadron::protocol

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/catalogue.h"
+#include "protocol/activity.h"
+#include "protocol/rest_frontend.h"
+#include "protocol/server_state.h"
+
+/// JSON bodies of the endpoints below /v2/hadron, made of snapshots alone.
+namespace hadron::protocol {
+
+/// What the status is made of.
+struct StatusFacts {
+  std::int64_t time_ms = 0;
+  std::int64_t uptime_s = 0;
+  const ServerState* state = nullptr;
+  const model::Catalogue* catalogue = nullptr;  ///< null before the models are known
+  const Activity* activity = nullptr;           ///< null: not measured
+  std::string_view control_mode{};
+  std::uint64_t inflight = 0;
+  std::vector<DeviceStatus> devices{};
+};
+
+struct StatusBody {
+  std::string json;
+  std::string etag;  ///< weak; the same while nothing but the time has changed
+};
+
+StatusBody StatusJson(const StatusFacts& facts);
+
+/// Why a model is not ready and what loading it would take.
+std::string ExplainJson(const model::ModelEntry& model);
+
+}  // namespace hadron::protocol

@@ -1,0 +1,156 @@
+"""hadron-cli against a server: loading, pushing to a repository that is served, looking at it."""
+
+import json
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+from integration import rest
+from integration.harness import MODEL_REPO, SLOWDOWN, TEST_MODELS, Server, binary, wait_until
+
+SECONDS = 60 * SLOWDOWN
+VALUES = {"INPUT0": np.array([[1, 2, 3, 4]], np.float32)}
+
+
+def program(name="hadron-cli"):
+    """A program that lies beside the server."""
+    return Path(binary()).with_name(name)
+
+
+def cli(*arguments, code=0):
+    """Standard output of hadron-cli; fails when it ends with another code."""
+    done = subprocess.run([program(), *map(str, arguments)], capture_output=True, timeout=SECONDS,
+                          stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != code:
+        raise AssertionError(f"exit code {done.returncode}, expected {code}: "
+                             f"{done.stderr.decode()}")
+    return done.stdout.decode() if code == 0 else done.stderr.decode()
+
+
+def scale_directory(parent, factors):
+    """A directory of the model 'scale' whose versions multiply by these factors."""
+    model = Path(parent) / "scale"
+    for version, factor in enumerate(factors, 1):
+        shutil.copytree(TEST_MODELS / "scale" / str(factor), model / str(version))
+    shutil.copy(TEST_MODELS / "scale" / "config.pbtxt", model / "config.pbtxt")
+    return model
+
+
+def factor(server, model="scale"):
+    """By what the served model multiplies."""
+    with rest.Client(server.http) as client:
+        return float(client.infer_binary(model, VALUES)["OUTPUT0"][0, 0])
+
+
+class WithDirectory(unittest.TestCase):
+    """Tests with a directory of their own."""
+
+    def setUp(self):
+        self.dir = Path(tempfile.mkdtemp(prefix="hadron-cli-"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+
+
+class Changing(WithDirectory):
+    """load and unload, over both protocols."""
+
+    def test_loads_and_unloads(self):
+        with Server([MODEL_REPO], model_control_mode="explicit") as server:
+            for where in (("--url", f"http://{server.http}"), ("--grpc", server.grpc)):
+                self.assertEqual(cli(*where, "load", "simple"), "simple is loaded\n")
+                self.assertIn(["simple", "1", "READY"],
+                              [line.split() for line in cli(*where, "index").splitlines()])
+                cli(*where, "unload", "simple")
+                self.assertIn("UNAVAILABLE", cli(*where, "index"))
+                self.assertIn("nobody", cli(*where, "load", "nobody", code=1))
+
+    def test_says_why_it_may_not(self):
+        with Server([MODEL_REPO], model_control_mode="explicit", admin_access="off") as server:
+            url = f"http://{server.http}"
+            self.assertIn("--admin-access", cli("--url", url, "load", "simple", code=1))
+            self.assertIn("--admin-access", cli("--grpc", server.grpc, "load", "simple", code=1))
+
+
+class Status(WithDirectory):
+    """The endpoint that all views are made of."""
+
+    def test_status_shows_what_goes_on(self):
+        with Server([MODEL_REPO], model_control_mode="demand", metrics_interval_ms=50) as server:
+            def models():
+                answer = rest.call(server.http, "GET", "/v2/hadron/status").json()
+                return {m["name"]: m for m in answer["models"]}
+            self.assertFalse(models()["identity_fp32"]["loaded"])
+            self.assertIn('"hadron"', json.dumps(rest.call(server.http, "GET", "/v2").json()))
+            with rest.Client(server.http) as client:
+                def busy():
+                    client.infer_binary("identity_fp32", VALUES)
+                    model = models()["identity_fp32"]
+                    return model.get("requests_per_s", 0) > 0 and "p99_us" in model
+                wait_until(busy, SECONDS, "no rate is shown")
+            self.assertTrue(models()["identity_fp32"]["loaded"])
+            self.assertGreater(models()["identity_fp32"]["last_used_ms"], 0)
+
+    def test_an_unchanged_status_is_not_sent_again(self):
+        with Server([MODEL_REPO]) as server:
+            first = rest.call(server.http, "GET", "/v2/hadron/status")
+            headers = {"If-None-Match": first.headers["etag"]}
+            again = rest.call(server.http, "GET", "/v2/hadron/status", headers=headers)
+            self.assertEqual((again.status, again.body), (304, b""))
+
+
+class Pushing(WithDirectory):
+    """push to directories."""
+
+    def test_a_polling_server_takes_what_was_pushed(self):
+        repository = self.dir / "repository"
+        repository.mkdir()
+        model = scale_directory(self.dir, [2])
+        with Server([repository], model_control_mode="poll", repository_poll_secs=1) as server:
+            cli("push", model, repository)
+            wait_until(lambda: "READY" in cli("--url", f"http://{server.http}", "models"), SECONDS,
+                       "the pushed model is not served")
+            self.assertEqual(factor(server), 2.0)
+            shutil.rmtree(model)
+            model = scale_directory(self.dir, [3])
+            self.assertIn("another content", cli("push", model, repository, code=2))
+            self.assertEqual(json.loads(cli("--json", "push", model, repository, "--as-version",
+                                            "next"))["versions"], [2])
+            wait_until(lambda: factor(server) == 3.0, SECONDS, "the new version does not serve")
+
+    def test_refuses_what_no_server_would_load(self):
+        repository = self.dir / "repository"
+        repository.mkdir()
+        model = scale_directory(self.dir, [1])
+        (model / "1" / "model.onnx").write_bytes(b"rubbish")
+        self.assertIn("model.onnx", cli("push", model, repository, code=2))
+        self.assertEqual(list(repository.iterdir()), [])
+
+    def test_an_interrupted_push_goes_on(self):
+        repository = self.dir / "repository"
+        repository.mkdir()
+        model = scale_directory(self.dir, [1])
+        with open(model / "1" / "weights.bin", "wb") as file:
+            file.truncate(1 << 30)
+        process = subprocess.Popen([program(), "push", model, repository],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        try:
+            wait_until(lambda: list(repository.glob("scale/1/*.part")), SECONDS, "nothing is sent")
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(SECONDS), 1)
+        finally:
+            process.kill()
+            process.wait()
+        self.assertIn(b"run it again", process.stderr.read())
+        self.assertEqual([p.name for p in repository.rglob("*") if p.is_file()], [])
+        (model / "1" / "weights.bin").write_bytes(b"small")
+        self.assertEqual(json.loads(cli("--json", "push", model, repository))["sent"], 4)
+        self.assertEqual(json.loads(cli("--json", "push", model, repository))["sent"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
