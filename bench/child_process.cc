@@ -35,12 +35,13 @@ std::string ReadAll(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Ours without variables that would be options of the server.
-std::vector<char*> Environment() {
+/// Ours without variables that would be options of the server, and what the command adds.
+std::vector<char*> Environment(std::vector<std::string>& added) {
   std::vector<char*> kept;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     if (!std::string_view(*entry).starts_with("HADRON_")) kept.push_back(*entry);
   }
+  for (std::string& entry : added) kept.push_back(entry.data());
   kept.push_back(nullptr);
   return kept;
 }
@@ -65,15 +66,17 @@ StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const Command& comma
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const std::vector<char*> environment = Environment();
+  std::vector<std::string> added = command.environment;
+  const std::vector<char*> environment = Environment(added);
   const std::string log = command.port_file + ".log";
   const cpu_set_t cpus = CpuSet(command.cpus);
+  const auto begun = std::chrono::steady_clock::now();
   const pid_t pid = fork();
   if (pid < 0) return base::Unavailable("fork failed");
   if (pid == 0) {
     Become(arguments, environment, log.c_str(), command.cpus.empty() ? nullptr : &cpus);
   }
-  auto child = std::unique_ptr<ChildProcess>(new ChildProcess(pid));
+  auto child = std::unique_ptr<ChildProcess>(new ChildProcess(pid, begun));
   HADRON_RETURN_IF_ERROR(child->AwaitPorts(command));
   return child;
 }
@@ -135,13 +138,17 @@ bool ChildProcess::ResetPeakResident() const {
   return out.good();
 }
 
-StatusOr<std::uint64_t> ChildProcess::PeakResidentBytes() const {
+StatusOr<std::uint64_t> ChildProcess::StatusBytes(const std::string& field) const {
   std::ifstream in(fmt::format("/proc/{}/status", pid_));
   for (std::string word; in >> word;) {
     std::uint64_t kilobytes = 0;
-    if (word == "VmHWM:" && in >> kilobytes) return kilobytes * 1024;
+    if (word == field && in >> kilobytes) return kilobytes * 1024;
   }
-  return base::Unavailable(fmt::format("process {} has no VmHWM", pid_));
+  return base::Unavailable(fmt::format("process {} has no {}", pid_, field));
 }
+
+StatusOr<std::uint64_t> ChildProcess::ResidentBytes() const { return StatusBytes("VmRSS:"); }
+
+StatusOr<std::uint64_t> ChildProcess::PeakResidentBytes() const { return StatusBytes("VmHWM:"); }
 
 }  // namespace hadron::bench

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -24,6 +25,7 @@ class ChildProcess {
     std::vector<std::string> arguments;
     std::string port_file;  ///< JSON object of ports, which the program writes once it listens
     std::vector<int> cpus;  ///< where it may run; empty = anywhere
+    std::vector<std::string> environment = {};  ///< "NAME=value", besides ours
   };
 
   /// UNAVAILABLE with the end of what it wrote to stderr (port_file + ".log") when it does not
@@ -35,21 +37,26 @@ class ChildProcess {
 
   /// Port of a protocol ("http", "grpc"); 0 when it serves none.
   std::uint16_t port(const std::string& protocol) const;
+  /// Just before it was made.
+  std::chrono::steady_clock::time_point begun() const { return begun_; }
 
   /// User and system time of all its threads, those that ended included, in microseconds.
   /// Exact when it is idle: waits a moment for that.
   base::StatusOr<double> CpuMicros() const;
   /// Forgets the peak of the resident set; false where the kernel does not let us.
   bool ResetPeakResident() const;
+  base::StatusOr<std::uint64_t> ResidentBytes() const;
   /// Largest resident set since it was forgotten.
   base::StatusOr<std::uint64_t> PeakResidentBytes() const;
 
  private:
-  explicit ChildProcess(pid_t pid) : pid_(pid) {}
+  ChildProcess(pid_t pid, std::chrono::steady_clock::time_point begun) : pid_(pid), begun_(begun) {}
   base::Status AwaitPorts(const Command& command);
+  base::StatusOr<std::uint64_t> StatusBytes(const std::string& field) const;
   bool Ended();
 
   pid_t pid_;
+  std::chrono::steady_clock::time_point begun_;
   bool reaped_ = false;
   std::map<std::string, std::uint16_t> ports_;
 };

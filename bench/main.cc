@@ -3,13 +3,20 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
+#include <map>
 
+#include "bench/churn_case.h"
+#include "bench/density_case.h"
 #include "bench/engine_case.h"
 #include "bench/floor.h"
 #include "bench/front_case.h"
+#include "bench/isolate_case.h"
 #include "bench/kernels_case.h"
+#include "bench/model_set.h"
 #include "bench/opencl_case.h"
 #include "bench/report.h"
+#include "bench/server_under_test.h"
 #include "bench/steps_case.h"
 #include "bench/tune_case.h"
 
@@ -25,7 +32,9 @@ struct Arguments {
   std::string out;
   EngineOptions engine;
   FrontOptions front;
+  ServedOptions served;
   TuneOptions tune;
+  SetRequest set;
   std::string floor;
   std::string port_file;
 };
@@ -42,10 +51,30 @@ void SetDefaults(Arguments& arguments) {
   arguments.front.server = (self.parent_path() / "hadron").string();
 }
 
+using ServedCase = base::StatusOr<CaseResult> (*)(const ServedOptions&);
+
+/// Cases that start the server and share it among many models.
+const std::map<std::string, ServedCase>& ServedCases() {
+  static const std::map<std::string, ServedCase> cases = {
+      {"churn", RunChurnCase},
+      {"density", RunDensityCase},
+      {"isolate", RunIsolateCase},
+  };
+  return cases;
+}
+
+std::string Names(const std::map<std::string, ServedCase>& cases) {
+  std::string names;
+  for (const auto& [name, run] : cases) names += (names.empty() ? "" : ", ") + name;
+  return names;
+}
+
 CLI::App* AddRun(CLI::App& app, Arguments& arguments) {
   CLI::App* run = app.add_subcommand("run", "Run cases");
   run->add_option("case", arguments.cases,
-                  "engine, front (both without one), kernels, opencl, or steps");
+                  "engine, front (both without one), kernels, opencl, steps; models that share a "
+                  "server: " +
+                      Names(ServedCases()));
   run->add_option("--profile", arguments.profile, "quick, full, or smoke: checks answers only")
       ->check(CLI::IsMember({"quick", "full", "smoke"}));
   run->add_option("--out", arguments.out, "Directory for the results as JSON");
@@ -55,8 +84,30 @@ CLI::App* AddRun(CLI::App& app, Arguments& arguments) {
   run->add_option("--threads", engine.threads, "engine: threads of both arms");
   run->add_option("--python", engine.python, "engine: interpreter with onnxruntime");
   run->add_option("--repository", engine.repository, "engine: directory of models");
-  run->add_option("--server", arguments.front.server, "front: the program hadron");
+  run->add_option("--server", arguments.front.server, "The program hadron");
+  run->add_option("--seed", arguments.served.seed, "Models and requests follow from it");
+  run->add_option("--scale", arguments.served.scale,
+                  "Divides the bytes of generated models; 0 = what the profile has");
   return run;
+}
+
+CLI::App* AddGenModels(CLI::App& app, Arguments& arguments) {
+  CLI::App* gen = app.add_subcommand("gen-models", "Write a set of models that follow from a seed");
+  gen->add_option("--set", arguments.set.set,
+                  "mlp-1, -8, -32, -128, -512, zoo100, zoo100eq, family100, tiny1000")
+      ->required();
+  gen->add_option("--out", arguments.out, "Directory of models, made if it is not there")
+      ->required();
+  gen->add_option("--seed", arguments.set.seed, "The models follow from it");
+  gen->add_option("--scale", arguments.set.scale, "Divides the models' bytes")
+      ->check(CLI::PositiveNumber);
+  gen->add_option("--count", arguments.set.count, "Only the first of the set; 0 = all");
+  return gen;
+}
+
+base::Status GenerateModels(const Arguments& arguments) {
+  HADRON_ASSIGN_OR_RETURN(const auto set, ModelSet(arguments.set));
+  return WriteModelSet(set, arguments.out, true);
 }
 
 CLI::App* AddTune(CLI::App& app, TuneOptions& options) {
@@ -89,29 +140,37 @@ base::Status ShowSteps(const EngineOptions& engine) {
   return RunStepsCase({engine.repository, engine.models, engine.batches, engine.threads});
 }
 
+base::StatusOr<CaseResult> RunEngine(const Arguments& arguments) {
+  EngineOptions engine = arguments.engine;
+  engine.rounds = RoundsOf(arguments.profile);
+  HADRON_ASSIGN_OR_RETURN(auto ratios, RunEngineCase(engine));
+  return CaseResult{std::move(ratios), {}};
+}
+
 base::StatusOr<CaseResult> RunCase(const std::string& name, const Arguments& arguments) {
+  const EngineOptions& engine = arguments.engine;
+  if (const auto served = ServedCases().find(name); served != ServedCases().end()) {
+    ServedOptions options = arguments.served;
+    options.server = arguments.front.server;
+    options.profile = arguments.profile;
+    return served->second(options);
+  }
   if (name == "front") {
     FrontOptions front = arguments.front;
     front.profile = arguments.profile;
     return RunFrontCase(front);
   }
-  if (name == "kernels") {
-    return RunKernelsCase({arguments.engine.threads, RoundsOf(arguments.profile)});
-  }
+  if (name == "kernels") return RunKernelsCase({engine.threads, RoundsOf(arguments.profile)});
   if (name == "opencl") {
-    const EngineOptions& engine = arguments.engine;
     return RunOpenClCase(
         {engine.repository, engine.models, engine.threads, RoundsOf(arguments.profile)});
   }
   if (name == "steps") {
-    HADRON_RETURN_IF_ERROR(ShowSteps(arguments.engine));
+    HADRON_RETURN_IF_ERROR(ShowSteps(engine));
     return CaseResult{};
   }
-  if (name != "engine") return base::InvalidArgument("there is no such case");
-  EngineOptions engine = arguments.engine;
-  engine.rounds = RoundsOf(arguments.profile);
-  HADRON_ASSIGN_OR_RETURN(auto ratios, RunEngineCase(engine));
-  return CaseResult{std::move(ratios), {}};
+  if (name == "engine") return RunEngine(arguments);
+  return base::InvalidArgument("there is no such case");
 }
 
 /// A case that fails does not keep the others from running; the worst decides the exit code.
@@ -139,12 +198,14 @@ int Main(int argc, char** argv) {
   CLI::App app("Measures Hadron against its peers; prints ratios of medians.", "hadron-bench");
   app.require_subcommand(1);
   const CLI::App* run = AddRun(app, arguments);
+  const CLI::App* gen = AddGenModels(app, arguments);
   const CLI::App* tune = AddTune(app, arguments.tune);
   AddFloor(app, arguments);
   CLI11_PARSE(app, argc, argv);
   if (run->parsed()) return RunCases(arguments);
-  const base::Status status =
-      tune->parsed() ? RunTune(arguments.tune) : RunFloor(arguments.floor, arguments.port_file);
+  const base::Status status = gen->parsed()    ? GenerateModels(arguments)
+                              : tune->parsed() ? RunTune(arguments.tune)
+                                               : RunFloor(arguments.floor, arguments.port_file);
   if (status.ok()) return 0;
   fmt::print(stderr, "hadron-bench: {}\n", status.message());
   return kNotStarted;
