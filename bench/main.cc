@@ -7,10 +7,13 @@
 #include <map>
 
 #include "bench/churn_case.h"
+#include "bench/cold_case.h"
 #include "bench/density_case.h"
 #include "bench/engine_case.h"
+#include "bench/faults_case.h"
 #include "bench/floor.h"
 #include "bench/front_case.h"
+#include "bench/ingest_case.h"
 #include "bench/isolate_case.h"
 #include "bench/kernels_case.h"
 #include "bench/model_set.h"
@@ -56,9 +59,8 @@ using ServedCase = base::StatusOr<CaseResult> (*)(const ServedOptions&);
 /// Cases that start the server and share it among many models.
 const std::map<std::string, ServedCase>& ServedCases() {
   static const std::map<std::string, ServedCase> cases = {
-      {"churn", RunChurnCase},
-      {"density", RunDensityCase},
-      {"isolate", RunIsolateCase},
+      {"churn", RunChurnCase},   {"cold", RunColdCase},     {"density", RunDensityCase},
+      {"faults", RunFaultsCase}, {"ingest", RunIngestCase}, {"isolate", RunIsolateCase},
   };
   return cases;
 }

@@ -165,6 +165,10 @@ std::string MlpModel(const MlpSpec& spec) {
   return writer.Serialize();
 }
 
+std::string MlpConfig() {
+  return fmt::format("max_batch_size: {}\ndynamic_batching {{ }}\n", kMaxBatch);
+}
+
 Payload MlpPayload(const MlpSpec& spec, std::int64_t rows) {
   Random random(spec.seed ^ 0x5eed);
   std::vector<std::vector<float>> values(static_cast<std::size_t>(rows));
@@ -190,7 +194,7 @@ Status WriteModel(const MlpSpec& spec, const std::string& directory, bool expect
   std::error_code error;
   std::filesystem::create_directories(model + "/1", error);
   std::ofstream config(model + "/config.pbtxt");
-  config << "max_batch_size: " << kMaxBatch << "\ndynamic_batching { }\n" << std::flush;
+  config << MlpConfig() << std::flush;
   std::ofstream file(model + "/1/model.onnx", std::ios::binary);
   file << MlpModel(spec) << std::flush;
   bool written = file.good() && config.good();

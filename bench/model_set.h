@@ -37,9 +37,11 @@ struct SetRequest {
 };
 base::StatusOr<std::vector<MlpSpec>> ModelSet(const SetRequest& request);
 
-/// A model file. `rows` of input that follow from the seed, and what the model answers, computed
-/// with plain loops in double precision.
+/// model.onnx and config.pbtxt.
 std::string MlpModel(const MlpSpec& spec);
+std::string MlpConfig();
+/// `rows` of input that follow from the seed, and what the model answers, computed with plain loops
+/// in double precision.
 Payload MlpPayload(const MlpSpec& spec, std::int64_t rows);
 
 /// <directory>/<model>/{config.pbtxt,1/model.onnx}; with `expected` also expected.bin, one row of

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <sstream>
@@ -20,6 +21,10 @@ constexpr auto kPatience = std::chrono::seconds(60);
 constexpr auto kTimeout = std::chrono::seconds(120);
 constexpr int kOk = 200;
 constexpr std::size_t kShown = 500;
+
+std::string LoadPath(const std::string& model) {
+  return fmt::format("/v2/repository/models/{}/load", model);
+}
 
 }  // namespace
 
@@ -44,23 +49,46 @@ StatusOr<std::unique_ptr<ServerUnderTest>> ServerUnderTest::Start(const Setup& s
 
 StatusOr<std::string> ServerUnderTest::Call(const std::string& method, const std::string& path,
                                             const std::string& body) {
-  HADRON_ASSIGN_OR_RETURN(auto answer,
-                          client_.Send({.method = method,
-                                        .url = fmt::format("http://127.0.0.1:{}{}", port(), path),
-                                        .headers = {},
-                                        .body = base::IoBuf::FromString(body),
-                                        .timeout = kTimeout}));
+  return CallBy(client_, method, path, body);
+}
+
+StatusOr<std::string> ServerUnderTest::CallBy(net::BlockingHttpClient& client,
+                                              const std::string& method, const std::string& path,
+                                              const std::string& body) const {
+  net::HttpClientRequest request;
+  request.method = method;
+  request.url = fmt::format("http://127.0.0.1:{}{}", port(), path);
+  request.body = base::IoBuf::FromString(body);
+  request.timeout = kTimeout;
+  HADRON_ASSIGN_OR_RETURN(auto answer, client.Send(request));
   if (answer.status == kOk) return std::move(answer.body);
   return base::Unavailable(fmt::format("{} {} answers {}: {}", method, path, answer.status,
                                        answer.body.substr(0, kShown)));
 }
 
 Status ServerUnderTest::Load(const std::string& model) {
-  return Call("POST", fmt::format("/v2/repository/models/{}/load", model)).status();
+  return Call("POST", LoadPath(model)).status();
 }
 
 Status ServerUnderTest::Unload(const std::string& model) {
   return Call("POST", fmt::format("/v2/repository/models/{}/unload", model)).status();
+}
+
+std::vector<Status> ServerUnderTest::LoadAll(const std::vector<std::string>& models,
+                                             std::size_t parallel) {
+  std::vector<Status> answers(models.size());
+  std::atomic<std::size_t> next{0};
+  std::vector<std::jthread> threads;
+  for (std::size_t i = 0; i < parallel; ++i) {
+    threads.emplace_back([&] {
+      net::BlockingHttpClient client;
+      for (std::size_t at = next++; at < models.size(); at = next++) {
+        answers[at] = CallBy(client, "POST", LoadPath(models[at]), "").status();
+      }
+    });
+  }
+  threads.clear();
+  return answers;
 }
 
 Status ServerUnderTest::AwaitReady() {

@@ -47,6 +47,8 @@ class ServerUnderTest {
                                    const std::string& body = "");
   base::Status Load(const std::string& model);
   base::Status Unload(const std::string& model);
+  /// Loads all of `models`, so many at a time; the answer to each.
+  std::vector<base::Status> LoadAll(const std::vector<std::string>& models, std::size_t parallel);
   /// Returns when the server is ready, asking every millisecond.
   base::Status AwaitReady();
   /// Values by "name" or "name{labels}", as exposed.
@@ -58,6 +60,8 @@ class ServerUnderTest {
                                      std::chrono::seconds patience = std::chrono::seconds(10));
 
  private:
+  base::StatusOr<std::string> CallBy(net::BlockingHttpClient& client, const std::string& method,
+                                     const std::string& path, const std::string& body) const;
   explicit ServerUnderTest(TempDir directory) : directory_(std::move(directory)) {}
 
   TempDir directory_;
