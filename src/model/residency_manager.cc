@@ -331,6 +331,7 @@ bool ResidencyManager::EvictFor(const Residence& next, News& news) {
   for (const std::size_t victim : options_.policy->Choose(snapshot, needed)) {
     news.evicted.push_back(TakeDown(*owners[victim]));
     ++totals_.evictions;
+    owners[victim]->metrics_->evictions.Add();
   }
   return !news.evicted.empty();
 }
@@ -362,6 +363,7 @@ Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement pl
   residence.wanted_ = false;
   residence.owed_ = std::clamp<std::int64_t>(residence.metrics_->pending.value(), 1, kOwed);
   ++totals_.restores;
+  residence.metrics_->restores.Add();
   totals_.restored_bytes += placement.fill_bytes;
   if (!filling) return {};
   restoring_ = &residence;

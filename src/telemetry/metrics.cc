@@ -128,6 +128,8 @@ void CollectCounters(const ModelMetrics& m, const Labels& labels, Collector& out
 template <typename Collector>
 void CollectVersion(const ModelMetrics& m, const Labels& labels, Collector& out) {
   CollectCounters(m, labels, out);
+  out.Add("hadron_model_restores_total", With(labels, "source", "host"), Number(m.restores));
+  out.Add("hadron_model_evictions_total", With(labels, "cause", "pressure"), Number(m.evictions));
   for (const std::string_view state : kModelStates) {
     out.Add("hadron_model_state", With(labels, "state", state), state == m.state() ? 1 : 0);
   }

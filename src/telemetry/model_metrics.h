@@ -56,7 +56,9 @@ class ModelMetrics {
   Counter compute_input_ns;
   Counter compute_infer_ns;
   Counter compute_output_ns;
-  Gauge pending;  ///< accepted, not yet executing
+  Counter restores;   ///< weights brought onto the device, the first time included
+  Counter evictions;  ///< weights that left it because others needed the memory
+  Gauge pending;      ///< accepted, not yet executing
   std::atomic<double> load_seconds{0};
 
   void CountFailure(FailureReason reason) { failures_[static_cast<std::size_t>(reason)].Add(); }

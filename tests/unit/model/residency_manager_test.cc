@@ -161,6 +161,9 @@ TEST_F(Residency, EvictsWhomRequestsWantLeast) {
   EXPECT_TRUE(Serve(once)) << "and back, by a copy";
   EXPECT_EQ(manager_->totals().evictions, 2U);
   EXPECT_EQ(manager_->totals().restores, 4U);
+  EXPECT_EQ(once->metrics().restores.value(), 2U) << "each model counts its own";
+  EXPECT_EQ(once->metrics().evictions.value(), 1U);
+  EXPECT_EQ(often->metrics().evictions.value(), 0U);
 }
 
 TEST_F(Residency, LeavesWhatRunsAndWaitsForIt) {
