@@ -10,6 +10,7 @@
 #include "bench/cold_case.h"
 #include "bench/density_case.h"
 #include "bench/engine_case.h"
+#include "bench/family_case.h"
 #include "bench/faults_case.h"
 #include "bench/floor.h"
 #include "bench/front_case.h"
@@ -21,7 +22,9 @@
 #include "bench/report.h"
 #include "bench/server_under_test.h"
 #include "bench/steps_case.h"
+#include "bench/switch_case.h"
 #include "bench/tune_case.h"
+#include "bench/zoo_case.h"
 
 namespace hadron::bench {
 namespace {
@@ -59,8 +62,9 @@ using ServedCase = base::StatusOr<CaseResult> (*)(const ServedOptions&);
 /// Cases that start the server and share it among many models.
 const std::map<std::string, ServedCase>& ServedCases() {
   static const std::map<std::string, ServedCase> cases = {
-      {"churn", RunChurnCase},   {"cold", RunColdCase},     {"density", RunDensityCase},
-      {"faults", RunFaultsCase}, {"ingest", RunIngestCase}, {"isolate", RunIsolateCase},
+      {"churn", RunChurnCase},     {"cold", RunColdCase},     {"density", RunDensityCase},
+      {"family", RunFamilyCase},   {"faults", RunFaultsCase}, {"ingest", RunIngestCase},
+      {"isolate", RunIsolateCase}, {"switch", RunSwitchCase}, {"zoo", RunZooCase},
   };
   return cases;
 }

@@ -23,6 +23,9 @@ using test::OnnxTensor;
 
 constexpr std::uint64_t kMiB = 1UL << 20U;
 constexpr double kTolerance = 1e-4;
+constexpr std::int64_t kWidthStep = 8;  // packed weights are as large as the file's, or nearly
+/// Of models that share a small device: what a batch needs besides the weights stays small.
+constexpr std::int64_t kSmallBatch = 32;
 constexpr int kFamilyLayers = 20;  // equal ones: one of them is 5 % of the weights
 
 struct LayerWeights {
@@ -44,7 +47,7 @@ LayerWeights DrawLayer(const MlpSpec& spec, int layer) {
 
 std::int64_t WidthFor(double bytes, int depth) {
   const double width = std::sqrt(bytes / (4.0 * depth));
-  return std::max<std::int64_t>(8, std::llround(width));
+  return std::max<std::int64_t>(kWidthStep, kWidthStep * std::llround(width / kWidthStep));
 }
 
 std::uint64_t SeedOf(const SetRequest& request, std::size_t index) {
@@ -68,6 +71,7 @@ std::vector<MlpSpec> Zoo(const SetRequest& request, const Draw& bytes) {
   for (std::size_t i = 0; i < CountOf(request, 100); ++i) {
     MlpSpec spec = OneOf(request, fmt::format("zoo{:02}", i), bytes(random));
     spec.seed = SeedOf(request, i);
+    spec.max_batch = kSmallBatch;
     set.push_back(std::move(spec));
   }
   return set;
@@ -81,6 +85,7 @@ std::vector<MlpSpec> Family(const SetRequest& request) {
     spec.seed = SeedOf(request, i);
     spec.shared_seed = SeedOf(request, 999999);
     spec.shared_layers = kFamilyLayers - 1;
+    spec.max_batch = kSmallBatch;
     set.push_back(std::move(spec));
   }
   return set;
@@ -165,8 +170,8 @@ std::string MlpModel(const MlpSpec& spec) {
   return writer.Serialize();
 }
 
-std::string MlpConfig() {
-  return fmt::format("max_batch_size: {}\ndynamic_batching {{ }}\n", kMaxBatch);
+std::string MlpConfig(const MlpSpec& spec) {
+  return fmt::format("max_batch_size: {}\ndynamic_batching {{ }}\n", spec.max_batch);
 }
 
 Payload MlpPayload(const MlpSpec& spec, std::int64_t rows) {
@@ -194,7 +199,7 @@ Status WriteModel(const MlpSpec& spec, const std::string& directory, bool expect
   std::error_code error;
   std::filesystem::create_directories(model + "/1", error);
   std::ofstream config(model + "/config.pbtxt");
-  config << MlpConfig() << std::flush;
+  config << MlpConfig(spec) << std::flush;
   std::ofstream file(model + "/1/model.onnx", std::ios::binary);
   file << MlpModel(spec) << std::flush;
   bool written = file.good() && config.good();

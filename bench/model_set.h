@@ -9,7 +9,8 @@
 
 namespace hadron::bench {
 
-/// A chain of square Gemm and Relu layers. Name, sizes and seeds decide every byte.
+/// A chain of square Gemm and Relu layers from "x" to "y", FP32 [rows, width]. Name, sizes and
+/// seeds decide every byte.
 struct MlpSpec {
   std::string name;
   std::int64_t width = 0;
@@ -18,13 +19,11 @@ struct MlpSpec {
   /// The first `shared_layers` are drawn from this seed instead: equal in all models that share it.
   std::uint64_t shared_seed = 0;
   int shared_layers = 0;
+  std::int64_t max_batch = 512;
 
   std::uint64_t weight_bytes() const;
   std::uint64_t shared_bytes() const;
 };
-
-/// Input and output of a served model are "x" and "y", FP32 [rows, width].
-constexpr std::int64_t kMaxBatch = 512;
 
 /// mlp-1, mlp-8, mlp-32, mlp-128, mlp-512, zoo100, zoo100eq, family100 or tiny1000. `scale` divides
 /// the weight bytes (not those of tiny1000), `count` cuts the set short; 0 = all of it.
@@ -39,7 +38,7 @@ base::StatusOr<std::vector<MlpSpec>> ModelSet(const SetRequest& request);
 
 /// model.onnx and config.pbtxt.
 std::string MlpModel(const MlpSpec& spec);
-std::string MlpConfig();
+std::string MlpConfig(const MlpSpec& spec);
 /// `rows` of input that follow from the seed, and what the model answers, computed with plain loops
 /// in double precision.
 Payload MlpPayload(const MlpSpec& spec, std::int64_t rows);

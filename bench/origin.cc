@@ -118,7 +118,7 @@ void Origin::Put(const std::string& key, std::string bytes) {
 }
 
 void Origin::PutModel(const MlpSpec& spec) {
-  Put(spec.name + "/config.pbtxt", MlpConfig());
+  Put(spec.name + "/config.pbtxt", MlpConfig(spec));
   Put(spec.name + "/1/model.onnx", MlpModel(spec));
 }
 
