@@ -62,6 +62,9 @@ struct Traffic::Run {
   double now_us() const { return Micros(std::chrono::steady_clock::now() - begin); }
   TrafficResult End() {
     result.wall_us = now_us();
+    for (Outcome& outcome : result.outcomes) {  // what was never sent waited until the end
+      outcome.done_us = std::min(outcome.done_us, result.wall_us);
+    }
     result.generator_share = (OwnCpuMicros() - cpu_begin_us) / result.wall_us;
     return std::move(result);
   }
@@ -97,7 +100,7 @@ Traffic::~Traffic() { close(epoll_); }
 
 StatusOr<Traffic::Slot*> Traffic::FreeSlot() {
   if (free_.empty()) {
-    if (slots_.size() == kMostConnections) return base::Unavailable("too many requests wait");
+    if (slots_.size() == kMostConnections) return nullptr;
     auto slot = std::make_unique<Slot>();
     HADRON_RETURN_IF_ERROR(slot->lane.Connect(port_, epoll_));
     free_.push_back(slot.get());
@@ -110,9 +113,13 @@ StatusOr<Traffic::Slot*> Traffic::FreeSlot() {
 
 Status Traffic::Send(Run& run, std::size_t model, double intended_us) {
   HADRON_ASSIGN_OR_RETURN(Slot* const slot, FreeSlot());
-  slot->outcome = run.result.outcomes.size();
   const double now = run.now_us();
-  run.result.outcomes.push_back({model, std::min(intended_us, now), now, 0, 0});
+  run.result.outcomes.push_back({model, std::min(intended_us, now), now, kNever, 0});
+  if (slot == nullptr) {
+    run.result.first_refusal = fmt::format("{} requests wait, no more were sent", kMostConnections);
+    return {};
+  }
+  slot->outcome = run.result.outcomes.size() - 1;
   ++run.outstanding;
   return slot->lane.Send(targets_[model].request);
 }

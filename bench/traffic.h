@@ -19,7 +19,7 @@ struct Outcome {
   double intended_us = 0;  ///< closed loop: when it was sent
   double sent_us = 0;
   double done_us = 0;
-  int status = 0;  ///< of HTTP
+  int status = 0;  ///< of HTTP; 0: never sent, thousands waited already
 
   double latency_us() const { return done_us - intended_us; }
 };
@@ -72,6 +72,7 @@ class Traffic {
   base::Status Send(Run& run, std::size_t model, double intended_us);
   base::Status Await(Run& run, double until_us);
   base::Status Finish(Run& run, Slot& slot);
+  /// Null when there are too many: a server that falls behind is not to drown this process.
   base::StatusOr<Slot*> FreeSlot();
 
   const std::uint16_t port_;

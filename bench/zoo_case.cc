@@ -169,6 +169,10 @@ class Zoo {
                     {"p99_after_us", {recovery.p99_after_us}},
                     {"refused", {static_cast<double>(seen.refused())}}};
     result_.ratios.push_back(std::move(back));
+    if (recovery.p99_before_us > plan_.overload_s * 1e6 / 4) {
+      result_.notes.push_back(
+          "overload of 1.5: load 0.6 was too much already, recovery says nothing");
+    }
     if (recovery.after_us < 0) result_.notes.push_back("overload of 1.5: p99 did not come back");
     return {};
   }
