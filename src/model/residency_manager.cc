@@ -56,8 +56,8 @@ StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(
   const std::uint64_t missing = store_.MissingBytes(*image);
   std::unique_ptr<Residence> residence(
       new Residence(*this, std::move(model), std::move(image), std::move(metrics)));  // NOLINT
-  residence->pinned_ = std::ranges::count(options_.pinned, residence->model_) > 0;
   base::MutexLock lock(mutex_);
+  residence->pinned_ = IsPinned(residence->model_);
   std::uint64_t pinned = 0;
   for (const Residence* other : residences_) {
     if (!other->pinned_ || other->binding_ == nullptr) continue;
@@ -66,8 +66,9 @@ StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(
   residences_.insert(residence.get());
   if (placed == 0) {
     residence->binding_ = plan::WeightBinding::InPlace(residence->image_);
-    return residence;
   }
+  Tally(*residence);
+  if (placed == 0) return residence;
   const std::uint64_t capacity = store_.capacity();
   if (missing + pinned <= capacity) return residence;
   return base::ResourceExhausted(fmt::format(
@@ -311,7 +312,7 @@ bool ResidencyManager::Evictable(const Residence& residence) const {
   return residence.owed_ <= 0 || residence.metrics_->pending.value() <= 0;
 }
 
-bool ResidencyManager::EvictFor(const Residence& next, News& news) {
+std::vector<Residence*> ResidencyManager::ChooseVictims(std::uint64_t needed) const {
   std::vector<Residence*> owners;
   std::vector<EvictionCandidate> candidates;
   EvictionSnapshot snapshot;
@@ -324,14 +325,22 @@ bool ResidencyManager::EvictFor(const Residence& next, News& news) {
                           FrequencyOf(*residence), CostOf(*residence), residence->last_used_});
   }
   snapshot.candidates = candidates;
+  std::vector<Residence*> victims;
+  for (const std::size_t victim : options_.policy->Choose(snapshot, needed)) {
+    victims.push_back(owners[victim]);
+  }
+  return victims;
+}
+
+bool ResidencyManager::EvictFor(const Residence& next, News& news) {
   const std::uint64_t missing = store_.MissingBytes(*next.image_);
   const std::uint64_t free = store_.free_bytes();
   // Enough in sum, but not in one piece: somebody has to make room all the same.
   const std::uint64_t needed = missing > free ? missing - free : 1;
-  for (const std::size_t victim : options_.policy->Choose(snapshot, needed)) {
-    news.evicted.push_back(TakeDown(*owners[victim]));
+  for (Residence* victim : ChooseVictims(needed)) {
+    victim->metrics_->CountEviction(telemetry::EvictionCause::kPressure);
+    news.evicted.push_back(TakeDown(*victim));
     ++totals_.evictions;
-    owners[victim]->metrics_->evictions.Add();
   }
   return !news.evicted.empty();
 }
@@ -342,6 +351,7 @@ ResidencyManager::BindingRef ResidencyManager::TakeDown(Residence& residence) {
   residence.parts_.clear();
   residence.owed_ = 0;
   leaving_.emplace_back(std::exchange(residence.last_of_binding_, nullptr));
+  Tally(residence);
   return binding;
 }
 
@@ -360,10 +370,10 @@ Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement pl
   });
   residence.binding_ = std::make_shared<const plan::WeightBinding>(
       residence.image_, std::move(placement.places), residence.last_of_binding_);
+  Tally(residence);
   residence.wanted_ = false;
   residence.owed_ = std::clamp<std::int64_t>(residence.metrics_->pending.value(), 1, kOwed);
   ++totals_.restores;
-  residence.metrics_->restores.Add();
   totals_.restored_bytes += placement.fill_bytes;
   if (!filling) return {};
   restoring_ = &residence;
@@ -415,6 +425,7 @@ void ResidencyManager::Uploaded(BindingRef binding, const Status& status, base::
         Refuse(residence, status, news);
         news.evicted.push_back(TakeDown(residence));
       } else {
+        residence.metrics_->ObserveRestore(telemetry::LoadSource::kHost, seconds);
         residence.restore_seconds_ = Blend(residence.restore_seconds_.value_or(seconds), seconds);
         seconds_per_byte_ = Blend(seconds_per_byte_, seconds / static_cast<double>(bytes));
         TakeWaiters(residence, Status(), news);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <future>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -13,6 +14,7 @@
 #include "base/executor.h"
 #include "base/status.h"
 #include "base/sync.h"
+#include "base/unique_function.h"
 #include "device/device.h"
 #include "model/eviction_policy.h"
 #include "model/model_version.h"
@@ -91,6 +93,43 @@ class ResidencyManager {
   double RestoreSeconds(const ModelVersion& version) const;
   base::Duration restore_timeout() const { return options_.restore_timeout; }
 
+  /// What others may see of a version's weights.
+  struct View {
+    std::string model;
+    bool resident = false;
+    bool in_host_memory = false;  ///< resident where the host's copy is: both are one
+    bool restoring = false;       ///< on its way; runs may have started
+    bool waiting = false;         ///< wanted, and there is no room yet
+    bool pinned = false;
+    bool evictable = false;            ///< may leave now
+    std::uint64_t resident_bytes = 0;  ///< on the device, what others share counted in full
+    std::uint64_t shared_bytes = 0;    ///< of these, held by others, too
+    std::uint64_t host_bytes = 0;      ///< packed, in host memory
+    double restore_seconds = 0;        ///< what bringing it back would take
+    std::uint64_t last_used = 0;       ///< orders versions by use
+  };
+  using Picture = std::map<const Residence*, View>;
+  /// All admitted versions at one moment. The keys are for comparing, never for following.
+  Picture Look() const;
+  /// What bringing a version onto the device would take now. Changes nothing.
+  struct Forecast {
+    std::uint64_t missing_bytes = 0;
+    std::uint64_t free_bytes = 0;
+    double restore_seconds = 0;
+    std::vector<std::string> victims;  ///< models that would leave for it
+    bool blocked = false;              ///< there is no room, and nobody may leave
+  };
+  Forecast Foresee(const ModelVersion& version) const;
+
+  /// No version of the model is evicted any more, later ones included, until Unpin or restart.
+  void Pin(const std::string& model) { SetPinned(model, true); }
+  /// UNAVAILABLE for a model that the configuration pins.
+  base::Status Unpin(const std::string& model);
+  /// Takes the model's weights off the device. `done` runs on the control thread: UNAVAILABLE for a
+  /// pinned or busy model, UNIMPLEMENTED where the device's memory is the host's. A model that is
+  /// not there is none the worse.
+  void Evict(std::string model, base::UniqueFunction<void(base::Status)> done);
+
   struct Totals {
     std::uint64_t slab_bytes = 0;  ///< taken from the device
     std::uint64_t used_bytes = 0;  ///< of these, by weights
@@ -121,6 +160,13 @@ class ResidencyManager {
   void Uploaded(BindingRef binding, const base::Status& status, base::TimePoint began,
                 std::uint64_t bytes);
   static void TakeWaiters(Residence& residence, const base::Status& status, News& news);
+  /// Tells the metrics where the weights are.
+  void Tally(const Residence& residence) const HADRON_REQUIRES(mutex_);
+  void SetPinned(const std::string& model, bool pinned);
+  base::Status CheckUnpin(const std::string& model) const;
+  bool IsPinned(const std::string& model) const HADRON_REQUIRES(mutex_);
+  base::Status WhyNotEvictable(const Residence& residence) const HADRON_REQUIRES(mutex_);
+  std::vector<Residence*> ChooseVictims(std::uint64_t needed) const HADRON_REQUIRES(mutex_);
   bool EvictFor(const Residence& next, News& news) HADRON_REQUIRES(mutex_);
   bool Evictable(const Residence& residence) const HADRON_REQUIRES(mutex_);
   BindingRef TakeDown(Residence& residence) HADRON_REQUIRES(mutex_);
@@ -150,6 +196,7 @@ class ResidencyManager {
   /// By evicted binding: lives until all of its places have been given back.
   std::vector<std::weak_ptr<const void>> leaving_ HADRON_GUARDED_BY(mutex_);
   bool stopped_ HADRON_GUARDED_BY(mutex_) = false;
+  std::set<std::string> pinned_by_call_ HADRON_GUARDED_BY(mutex_);
   std::uint64_t requests_ HADRON_GUARDED_BY(mutex_) = 0;
   double seconds_per_byte_ HADRON_GUARDED_BY(mutex_) = 1e-9;
   Totals totals_ HADRON_GUARDED_BY(mutex_);

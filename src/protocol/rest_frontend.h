@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "model/model_manager.h"
+#include "model/residency_manager.h"
 #include "net/http_server.h"
 #include "net/memory_budget.h"
 #include "protocol/activity.h"
@@ -50,6 +51,7 @@ class RestFrontend {
     const base::Clock* clock = nullptr;
     net::MemoryBudget* request_memory = nullptr;
     const ActivityMeter* activity = nullptr;                  ///< null: the status has no rates
+    model::ResidencyManager* residency = nullptr;             ///< null: nothing is told of it
     std::function<std::vector<DeviceStatus>()> devices = {};  ///< any thread, at once
   };
 

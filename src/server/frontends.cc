@@ -70,9 +70,9 @@ Status Server::MakeFrontends() {
     rest.http = RestOptions(options_);
     rest.max_input_bytes = options_.Uint("http-max-input-size");
     rest.admin_access = Access(options_);
-    HADRON_ASSIGN_OR_RETURN(
-        rest_, protocol::RestFrontend::Create(rest, {&state_, &clock_, &request_memory_, &activity_,
-                                                     [this] { return DevicesNow(); }}));
+    HADRON_ASSIGN_OR_RETURN(rest_, protocol::RestFrontend::Create(
+                                       rest, {&state_, &clock_, &request_memory_, &activity_,
+                                              residency_.get(), [this] { return DevicesNow(); }}));
     HADRON_RETURN_IF_ERROR(rest_->Bind());
   }
   if (options_.Bool("allow-grpc")) {

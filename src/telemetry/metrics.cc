@@ -2,6 +2,7 @@
 
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
+#include <array>
 
 #include <algorithm>
 #include <limits>
@@ -128,8 +129,6 @@ void CollectCounters(const ModelMetrics& m, const Labels& labels, Collector& out
 template <typename Collector>
 void CollectVersion(const ModelMetrics& m, const Labels& labels, Collector& out) {
   CollectCounters(m, labels, out);
-  out.Add("hadron_model_restores_total", With(labels, "source", "host"), Number(m.restores));
-  out.Add("hadron_model_evictions_total", With(labels, "cause", "pressure"), Number(m.evictions));
   for (const std::string_view state : kModelStates) {
     out.Add("hadron_model_state", With(labels, "state", state), state == m.state() ? 1 : 0);
   }
@@ -139,6 +138,52 @@ void CollectVersion(const ModelMetrics& m, const Labels& labels, Collector& out)
     out.Add("hadron_request_duration_seconds",
             With(protocol, "code", base::StatusCodeName(key.second)), ModelMetrics::LatencyBounds(),
             reading);
+  }
+}
+
+template <typename Collector>
+void CollectPlace(const WeightPlace& place, const Labels& labels, Collector& out) {
+  if (place.device.empty()) return;
+  const Labels device = With(labels, "device", place.device);
+  out.Add("hadron_model_resident", device, place.resident ? 1 : 0);
+  out.Add("hadron_model_memory_bytes", With(device, "kind", "weights"),
+          static_cast<double>(place.weights));
+  // Host memory is of no device.
+  out.Add("hadron_model_memory_bytes", With(With(labels, "device", ""), "kind", "host_copy"),
+          static_cast<double>(place.host_copy));
+}
+
+/// What is told of a model's versions together.
+struct Moves {
+  std::array<std::uint64_t, kEvictionCauses.size()> evictions{};
+  std::map<LoadSource, Histogram::Reading> restores;
+
+  void Add(const ModelMetrics& version) {
+    for (std::size_t i = 0; i < evictions.size(); ++i) {
+      evictions[i] += version.evictions(static_cast<EvictionCause>(i));
+    }
+    for (const auto& [source, reading] : version.ReadRestores()) {
+      Histogram::Reading& sum = restores[source];
+      sum.buckets.resize(reading.buckets.size());
+      for (std::size_t i = 0; i < reading.buckets.size(); ++i) sum.buckets[i] += reading.buckets[i];
+      sum.count += reading.count;
+      sum.sum += reading.sum;
+    }
+  }
+};
+
+/// Nothing for models that have never moved: a thousand idle ones must not cost histograms.
+template <typename Collector>
+void CollectMoves(const Moves& moves, const Labels& labels, Collector& out) {
+  if (moves.restores.empty()) return;
+  for (std::size_t i = 0; i < kEvictionCauses.size(); ++i) {
+    out.Add("hadron_model_evictions_total", With(labels, "cause", kEvictionCauses[i]),
+            static_cast<double>(moves.evictions[i]));
+  }
+  for (const auto& [source, reading] : moves.restores) {
+    const Labels from = With(labels, "source", kLoadSources[static_cast<std::size_t>(source)]);
+    out.Add("hadron_model_restores_total", from, static_cast<double>(reading.count));
+    out.Add("hadron_model_restore_duration_seconds", from, ModelMetrics::LatencyBounds(), reading);
   }
 }
 
@@ -215,9 +260,14 @@ std::string Metrics::Serialize() {
     system = system_;
   }
   for (const auto& [name, model] : models) {
+    Moves moves;
     for (const auto& [version, series] : model.versions) {
-      CollectVersion(*series, {{"model", name}, {"version", std::to_string(version)}}, out);
+      const Labels labels = {{"model", name}, {"version", std::to_string(version)}};
+      CollectVersion(*series, labels, out);
+      CollectPlace(series->place(), labels, out);
+      moves.Add(*series);
     }
+    CollectMoves(moves, {{"model", name}}, out);
     const Histogram& batches = model.batch_sizes->histogram;
     const Histogram::Reading reading = batches.Read();
     if (reading.count > 0)

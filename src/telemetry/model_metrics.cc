@@ -39,6 +39,34 @@ void ModelMetrics::ObserveRequest(Protocol protocol, base::StatusCode code, doub
   histogram->Observe(seconds);
 }
 
+void ModelMetrics::ObserveRestore(LoadSource source, double seconds) {
+  Histogram* histogram = nullptr;
+  {
+    base::MutexLock lock(mutex_);
+    std::unique_ptr<Histogram>& slot = restores_[source];
+    if (slot == nullptr) slot = std::make_unique<Histogram>(kLatencyBounds);
+    histogram = slot.get();
+  }
+  histogram->Observe(seconds);
+}
+
+std::map<LoadSource, Histogram::Reading> ModelMetrics::ReadRestores() const {
+  base::MutexLock lock(mutex_);
+  std::map<LoadSource, Histogram::Reading> readings;
+  for (const auto& [source, histogram] : restores_) readings.emplace(source, histogram->Read());
+  return readings;
+}
+
+void ModelMetrics::SetPlace(WeightPlace place) {
+  base::MutexLock lock(mutex_);
+  place_ = std::move(place);
+}
+
+WeightPlace ModelMetrics::place() const {
+  base::MutexLock lock(mutex_);
+  return place_;
+}
+
 std::map<ModelMetrics::LatencyKey, Histogram::Reading> ModelMetrics::ReadLatencies() const {
   base::MutexLock lock(mutex_);
   std::map<LatencyKey, Histogram::Reading> readings;

@@ -31,6 +31,23 @@ inline constexpr std::array<std::string_view, 2> kProtocols = {"rest", "grpc"};
 inline constexpr std::array<std::string_view, 5> kModelStates = {"UNKNOWN", "LOADING", "READY",
                                                                  "UNLOADING", "UNAVAILABLE"};
 
+/// Why weights left the device.
+enum class EvictionCause : std::uint8_t { kPressure, kIdle, kManual };
+inline constexpr std::array<std::string_view, 3> kEvictionCauses = {"pressure", "idle", "manual"};
+
+/// From where weights came: the host's packed copy, this machine's disk, or a repository.
+enum class LoadSource : std::uint8_t { kHost, kDisk, kObjectStore, kLocal };
+inline constexpr std::array<std::string_view, 4> kLoadSources = {"host", "disk", "object_store",
+                                                                 "local"};
+
+/// Where the weights of a version are.
+struct WeightPlace {
+  std::string device;  ///< id; empty = not admitted to any
+  bool resident = false;
+  std::uint64_t weights = 0;    ///< bytes on the device
+  std::uint64_t host_copy = 0;  ///< bytes in host memory
+};
+
 /// Sizes of executed batches of one model, all versions together.
 struct BatchSizes {
   BatchSizes();
@@ -56,15 +73,22 @@ class ModelMetrics {
   Counter compute_input_ns;
   Counter compute_infer_ns;
   Counter compute_output_ns;
-  Counter restores;   ///< weights brought onto the device, the first time included
-  Counter evictions;  ///< weights that left it because others needed the memory
-  Gauge pending;      ///< accepted, not yet executing
+  Gauge pending;  ///< accepted, not yet executing
   std::atomic<double> load_seconds{0};
 
   void CountFailure(FailureReason reason) { failures_[static_cast<std::size_t>(reason)].Add(); }
   std::uint64_t failures(FailureReason reason) const {
     return failures_[static_cast<std::size_t>(reason)].value();
   }
+  void CountEviction(EvictionCause cause) { evictions_[static_cast<std::size_t>(cause)].Add(); }
+  std::uint64_t evictions(EvictionCause cause) const {
+    return evictions_[static_cast<std::size_t>(cause)].value();
+  }
+  /// Weights have come onto the device. The histogram appears with the first call.
+  void ObserveRestore(LoadSource source, double seconds);
+  std::map<LoadSource, Histogram::Reading> ReadRestores() const;
+  void SetPlace(WeightPlace place);
+  WeightPlace place() const;
   /// `state` is one of kModelStates; anything else counts as UNKNOWN.
   void SetState(std::string_view state);
   std::string_view state() const { return kModelStates[state_.load(std::memory_order_relaxed)]; }
@@ -81,11 +105,14 @@ class ModelMetrics {
 
  private:
   std::array<Counter, kFailureReasons.size()> failures_;
+  std::array<Counter, kEvictionCauses.size()> evictions_;
   std::atomic<std::size_t> state_{0};
   std::shared_ptr<BatchSizes> batch_sizes_;
   mutable base::Mutex mutex_;
   /// Histograms are never removed, so one may be counted into after the lock.
   std::map<LatencyKey, std::unique_ptr<Histogram>> latencies_ HADRON_GUARDED_BY(mutex_);
+  WeightPlace place_ HADRON_GUARDED_BY(mutex_);
+  std::map<LoadSource, std::unique_ptr<Histogram>> restores_ HADRON_GUARDED_BY(mutex_);
 };
 
 }  // namespace hadron::telemetry

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/sha256.h"
+#include "base/strings.h"
 #include "protocol/rest/json_writer.h"
 
 namespace hadron::protocol {
@@ -37,13 +38,44 @@ void WriteActivity(JsonWriter& json, const VersionActivity& activity) {
   if (activity.p99_seconds) json.Key("p99_us").Int(Microseconds(*activity.p99_seconds));
 }
 
+/// "resident", "compiled" or "catalogued".
+std::string_view Rung(const model::ResidencyManager::View* view) {
+  if (view == nullptr) return "catalogued";
+  return view->resident ? "resident" : "compiled";
+}
+
+void WriteResidency(JsonWriter& json, const model::ResidencyManager::View& view) {
+  json.Key("pinned").Bool(view.pinned).Key("restoring").Bool(view.restoring);
+  json.Key("waiting").Bool(view.waiting);
+  json.Key("bytes").BeginObject().Key("resident").Int(view.resident_bytes);
+  json.Key("host").Int(view.host_bytes).EndObject();
+  json.Key("shared_bytes").Int(view.shared_bytes);
+  if (view.in_host_memory) return;
+  json.Key("restore_ms")
+      .BeginObject()
+      .Key("host")
+      .Raw(fmt::format("{:.2f}", view.restore_seconds * 1e3));
+  json.EndObject();
+}
+
+const model::ResidencyManager::View* ViewOf(const model::ResidencyManager::Picture* picture,
+                                            const VersionEntry& version) {
+  if (picture == nullptr || version.handle == nullptr) return nullptr;
+  const auto at = picture->find(&version.handle->residence());
+  return at == picture->end() ? nullptr : &at->second;
+}
+
 void WriteVersion(JsonWriter& json, const ModelEntry& model, std::int64_t number,
-                  const VersionEntry& version, const Activity* activity) {
+                  const VersionEntry& version, const StatusFacts& facts) {
+  const Activity* const activity = facts.activity;
   json.BeginObject().Key("name").String(model.name);
   json.Key("version").String(std::to_string(number));
   json.Key("state").String(model::VersionStateName(version.state));
   json.Key("reason").String(version.reason);
   json.Key("loaded").Bool(version.handle != nullptr);
+  const auto* const view = ViewOf(facts.residency, version);
+  if (facts.residency != nullptr) json.Key("residency").String(Rung(view));
+  if (view != nullptr) WriteResidency(json, *view);
   if (version.handle != nullptr) {
     json.Key("queue").Int(version.handle->metrics().pending.value());
     json.Key("last_used_ms").Int(version.handle->statistics().Snapshot().last_inference_ms);
@@ -63,7 +95,7 @@ void WriteModels(JsonWriter& json, const StatusFacts& facts) {
       json.Key("reason").String(model.reason).Key("loaded").Bool(false).EndObject();
     }
     for (const auto& [number, version] : model.versions) {
-      WriteVersion(json, model, number, version, facts.activity);
+      WriteVersion(json, model, number, version, facts);
     }
   }
   json.EndArray();
@@ -97,6 +129,31 @@ std::string Sentence(const ModelEntry& model, VersionState state, const std::str
   return fmt::format("'{}' is in the repository and nobody has asked for it; load it", model.name);
 }
 
+/// What bringing a loaded model onto the device takes; returns it in words.
+std::string WriteForecast(JsonWriter& json, const model::ResidencyManager::Forecast& forecast) {
+  const bool there = forecast.missing_bytes == 0;
+  json.Key("residency").String(there ? "resident" : "compiled");
+  json.Key("steps").BeginArray();
+  if (!there) {
+    json.BeginObject().Key("rung").String("resident").Key("bytes").Int(forecast.missing_bytes);
+    json.Key("estimated_ms").Raw(fmt::format("{:.2f}", forecast.restore_seconds * 1e3));
+    if (forecast.blocked) json.Key("blocked_by").String("nobody may be evicted");
+    json.EndObject();
+  }
+  json.EndArray().Key("victims").BeginArray();
+  for (const std::string& victim : forecast.victims) json.String(victim);
+  json.EndArray();
+  if (there) return "; its weights are on the device";
+  std::string text =
+      fmt::format("; its weights are in host memory: {} to copy, about {:.0f} ms",
+                  base::HumanBytes(forecast.missing_bytes), forecast.restore_seconds * 1e3);
+  if (!forecast.victims.empty()) {
+    text += fmt::format("; for it would leave: {}", base::Join(forecast.victims, ", "));
+  }
+  if (forecast.blocked) text += "; there is no room, and just now nobody may be evicted";
+  return text;
+}
+
 }  // namespace
 
 StatusBody StatusJson(const StatusFacts& facts) {
@@ -120,7 +177,7 @@ StatusBody StatusJson(const StatusFacts& facts) {
   return body;
 }
 
-std::string ExplainJson(const ModelEntry& model) {
+std::string ExplainJson(const ModelEntry& model, const model::ResidencyManager* residency) {
   const auto* newest = Newest(model);
   const VersionState state = newest == nullptr ? VersionState::kUnknown : newest->second.state;
   const bool loaded = newest != nullptr && newest->second.handle != nullptr;
@@ -136,7 +193,12 @@ std::string ExplainJson(const ModelEntry& model) {
     json.BeginObject().Key("version").String(std::to_string(version.number));
     json.Key("bytes").Int(version.bytes).EndObject();
   }
-  json.EndArray().Key("text").String(Sentence(model, state, reason, loaded)).EndObject();
+  json.EndArray();
+  std::string text = Sentence(model, state, reason, loaded);
+  if (loaded && residency != nullptr) {
+    text += WriteForecast(json, residency->Foresee(*newest->second.handle));
+  }
+  json.Key("text").String(text).EndObject();
   return json.Take();
 }
 

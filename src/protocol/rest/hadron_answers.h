@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "model/catalogue.h"
+#include "model/residency_manager.h"
 #include "protocol/activity.h"
 #include "protocol/rest_frontend.h"
 #include "protocol/server_state.h"
@@ -20,6 +21,7 @@ struct StatusFacts {
   const ServerState* state = nullptr;
   const model::Catalogue* catalogue = nullptr;  ///< null before the models are known
   const Activity* activity = nullptr;           ///< null: not measured
+  const model::ResidencyManager::Picture* residency = nullptr;  ///< null: not known
   std::string_view control_mode{};
   std::uint64_t inflight = 0;
   std::vector<DeviceStatus> devices{};
@@ -32,7 +34,7 @@ struct StatusBody {
 
 StatusBody StatusJson(const StatusFacts& facts);
 
-/// Why a model is not ready and what loading it would take.
-std::string ExplainJson(const model::ModelEntry& model);
+/// Why a model is not ready and what getting it ready would take. `residency` may be null.
+std::string ExplainJson(const model::ModelEntry& model, const model::ResidencyManager* residency);
 
 }  // namespace hadron::protocol

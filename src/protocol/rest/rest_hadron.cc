@@ -22,6 +22,11 @@ HttpResponse RestFrontend::Handler::ServerStatus(const HttpRequest& request) con
   facts.state = services_.state;
   facts.catalogue = catalogue.get();
   facts.activity = activity.get();
+  model::ResidencyManager::Picture residency;
+  if (services_.residency != nullptr) {
+    residency = services_.residency->Look();
+    facts.residency = &residency;
+  }
   if (models != nullptr) {
     facts.control_mode = model::ControlModeName(models->control_mode());
     facts.inflight = engine_.load()->inflight();
@@ -39,17 +44,45 @@ HttpResponse RestFrontend::Handler::ServerStatus(const HttpRequest& request) con
   return response;
 }
 
+base::Status RestFrontend::Handler::CheckKnown(const Route& route,
+                                               const model::Catalogue& catalogue) {
+  if (catalogue.models.contains(route.model)) return {};
+  return base::NotFound(fmt::format("Request for unknown model: '{}' is not found",
+                                    base::EscapeControl(route.model)));
+}
+
 HttpResponse RestFrontend::Handler::Explain(const Route& route, const HttpRequest& request,
                                             const model::ModelManager& models) const {
-  const base::Status allowed = CheckAdmin(request);
-  if (!allowed.ok()) return FailureResponse(allowed);
   const auto catalogue = models.catalogue();
+  base::Status status = CheckAdmin(request);
+  if (status.ok()) status = CheckKnown(route, *catalogue);
+  if (!status.ok()) return FailureResponse(status);
   const auto entry = catalogue->models.find(route.model);
-  if (entry == catalogue->models.end()) {
-    return FailureResponse(base::NotFound(fmt::format(
-        "Request for unknown model: '{}' is not found", base::EscapeControl(route.model))));
+  return net::JsonResponse(ExplainJson(entry->second, services_.residency));
+}
+
+void RestFrontend::Handler::ChangeResidency(const Route& route, const HttpRequest& request,
+                                            net::HttpResponder responder) const {
+  // What a pinned or busy model does not allow is a conflict, not a server that is not available.
+  auto done = [responder = std::move(responder)](const base::Status& outcome) mutable {
+    if (outcome.ok()) return std::move(responder).Send(net::JsonResponse("{}"));
+    std::move(responder).Send(outcome.code() == base::StatusCode::kUnavailable
+                                  ? net::ErrorResponse(409, outcome.message())
+                                  : FailureResponse(outcome));
+  };
+  base::Status status = CheckAdmin(request);
+  if (status.ok()) status = CheckKnown(route, *models_.load()->catalogue());
+  if (status.ok() && services_.residency == nullptr) {
+    status = base::Unimplemented("this server does not manage residency");
   }
-  return net::JsonResponse(ExplainJson(entry->second));
+  if (!status.ok()) return done(status);
+  const std::string model(route.model);
+  if (route.endpoint == Endpoint::kEvict) {
+    return services_.residency->Evict(model, std::move(done));
+  }
+  if (route.endpoint == Endpoint::kUnpin) return done(services_.residency->Unpin(model));
+  services_.residency->Pin(model);
+  done({});
 }
 
 }  // namespace hadron::protocol

@@ -71,6 +71,10 @@ void RestFrontend::Handler::Handle(HttpRequest request, net::HttpResponder respo
     case Endpoint::kLoad:
     case Endpoint::kUnload:
       return ChangeModel(route, request, std::move(responder));
+    case Endpoint::kPin:
+    case Endpoint::kUnpin:
+    case Endpoint::kEvict:
+      return ChangeResidency(route, request, std::move(responder));
     default:
       return std::move(responder).Send(Answer(route, request));
   }

@@ -48,6 +48,10 @@ class RestFrontend::Handler final : public net::HttpHandler {
   net::HttpResponse ServerStatus(const net::HttpRequest& request) const;
   net::HttpResponse Explain(const Route& route, const net::HttpRequest& request,
                             const model::ModelManager& models) const;
+  void ChangeResidency(const Route& route, const net::HttpRequest& request,
+                       net::HttpResponder responder) const;
+  /// NOT_FOUND for a model that no repository has.
+  static base::Status CheckKnown(const Route& route, const model::Catalogue& catalogue);
   net::HttpResponse Logging(const net::HttpRequest& request) const;
 
   void Infer(const Route& route, net::HttpRequest request, net::HttpResponder responder) const;

@@ -34,6 +34,9 @@ constexpr Row kModelRows[] = {
 
 constexpr Row kHadronRows[] = {
     {"explain", Endpoint::kExplain, Verbs::kGet},
+    {"pin", Endpoint::kPin, Verbs::kPost},
+    {"unpin", Endpoint::kUnpin, Verbs::kPost},
+    {"evict", Endpoint::kEvict, Verbs::kPost},
 };
 
 /// Behind /v2/models.

@@ -31,6 +31,9 @@ enum class Endpoint : std::uint8_t {
   kCudaMemoryChange,
   kServerStatus,
   kExplain,
+  kPin,
+  kUnpin,
+  kEvict,
 };
 
 /// The verbs an endpoint takes.

@@ -161,9 +161,8 @@ TEST_F(Residency, EvictsWhomRequestsWantLeast) {
   EXPECT_TRUE(Serve(once)) << "and back, by a copy";
   EXPECT_EQ(manager_->totals().evictions, 2U);
   EXPECT_EQ(manager_->totals().restores, 4U);
-  EXPECT_EQ(once->metrics().restores.value(), 2U) << "each model counts its own";
-  EXPECT_EQ(once->metrics().evictions.value(), 1U);
-  EXPECT_EQ(often->metrics().evictions.value(), 0U);
+  EXPECT_EQ(once->metrics().evictions(telemetry::EvictionCause::kPressure), 1U);
+  EXPECT_EQ(often->metrics().evictions(telemetry::EvictionCause::kPressure), 0U);
 }
 
 TEST_F(Residency, LeavesWhatRunsAndWaitsForIt) {
@@ -215,6 +214,57 @@ TEST_F(Residency, NeverEvictsPinnedModels) {
   EXPECT_THAT(std::string(large.message()), HasSubstr("3.0 MiB"));
   EXPECT_THAT(std::string(large.message()), HasSubstr("2.0 MiB of that are pinned"));
   EXPECT_TRUE(Resident(precious));
+}
+
+TEST_F(Residency, ShowsAndForeseesWhoIsWhere) {
+  Open(4 * kMiB);
+  const ModelHandle a = Admit("a", {1, 2});
+  const ModelHandle b = Admit("b", {1, 3});
+  const ModelHandle c = Admit("c", {4, 5, 6});
+  ASSERT_TRUE(Serve(a));
+  ASSERT_TRUE(Serve(b));
+  const auto picture = manager_->Look();
+  EXPECT_TRUE(picture.at(&a->residence()).resident);
+  EXPECT_EQ(picture.at(&a->residence()).resident_bytes, 2 * kMiB);
+  EXPECT_EQ(picture.at(&a->residence()).shared_bytes, kMiB);
+  EXPECT_FALSE(picture.at(&c->residence()).resident);
+  EXPECT_EQ(picture.at(&c->residence()).host_bytes, 3 * kMiB);
+  EXPECT_EQ(manager_->Foresee(*a).missing_bytes, 0U);
+  const auto forecast = manager_->Foresee(*c);
+  EXPECT_EQ(forecast.missing_bytes, 3 * kMiB);
+  EXPECT_FALSE(forecast.victims.empty());
+  EXPECT_TRUE(Resident(a) && Resident(b));  // nothing has changed
+  manager_->Pin("a");
+  manager_->Pin("b");
+  EXPECT_TRUE(manager_->Foresee(*c).blocked);
+}
+
+TEST_F(Residency, EvictsByCallWhatIsIdleAndNotPinned) {
+  Open(4 * kMiB);
+  const ModelHandle a = Admit("a", {1, 2});
+  ASSERT_TRUE(Serve(a));
+  std::string answer;
+  const auto evict = [&] {
+    answer = "none";
+    manager_->Evict("a", [&](Status status) { answer = status.ok() ? "" : status.message(); });
+    RunAll();
+  };
+  manager_->Pin("a");
+  evict();
+  EXPECT_THAT(answer, HasSubstr("is pinned"));
+  ASSERT_TRUE(manager_->Unpin("a").ok());
+  {
+    const auto pin = manager_->TryPin(*a);
+    evict();
+    EXPECT_THAT(answer, HasSubstr("is busy"));
+  }
+  evict();
+  EXPECT_EQ(answer, "");
+  EXPECT_FALSE(Resident(a));
+  EXPECT_EQ(a->metrics().evictions(telemetry::EvictionCause::kManual), 1U);
+  evict();
+  EXPECT_EQ(answer, "");
+  EXPECT_TRUE(Serve(a));
 }
 
 TEST_F(Residency, RefusesWhatTheCardCouldNeverHold) {

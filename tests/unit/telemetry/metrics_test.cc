@@ -96,18 +96,6 @@ TEST(Metrics, HistogramsAppearWithTheFirstRequest) {
   EXPECT_THAT(text, HasSubstr("hadron_batch_size_bucket{model=\"m\",le=\"4\"} 0\n"));
 }
 
-TEST(Metrics, CountsHowOftenAModelCameAndWent) {
-  Fixture f;
-  const auto series = f.metrics.AddModel("m", 1);
-  series->restores.Add(3);
-  series->evictions.Add(2);
-  const std::string text = f.metrics.Serialize();
-  EXPECT_THAT(text,
-              HasSubstr(R"(hadron_model_restores_total{model="m",version="1",source="host"} 3)"));
-  EXPECT_THAT(
-      text, HasSubstr(R"(hadron_model_evictions_total{model="m",version="1",cause="pressure"} 2)"));
-}
-
 TEST(Metrics, ShowsOneStateOfAVersion) {
   Fixture f;
   f.metrics.AddModel("m", 1)->SetState("READY");

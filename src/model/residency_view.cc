@@ -1,0 +1,143 @@
+// What others may see of the residency, and what they may tell it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/strings.h"
+#include "model/residency_manager.h"
+
+namespace hadron::model {
+
+using base::Status;
+
+void ResidencyManager::Tally(const Residence& residence) const {
+  telemetry::WeightPlace place;
+  place.device = deps_.device->info().id;
+  place.resident = residence.binding_ != nullptr;
+  for (const EvictionCandidate::Part& part : residence.parts_) place.weights += part.bytes;
+  place.host_copy = residence.image_->total_bytes();
+  residence.metrics_->SetPlace(std::move(place));
+}
+
+ResidencyManager::Picture ResidencyManager::Look() const {
+  Picture picture;
+  std::vector<std::pair<View*, std::vector<EvictionCandidate::Part>>> held;
+  {
+    base::MutexLock lock(mutex_);
+    for (const Residence* residence : residences_) {
+      View& view = picture[residence];
+      view.model = residence->model_;
+      view.resident = residence->binding_ != nullptr;
+      view.restoring = residence == restoring_;
+      view.waiting = residence->wanted_;
+      view.pinned = residence->pinned_;
+      view.evictable = Evictable(*residence);
+      view.host_bytes = residence->image_->total_bytes();
+      view.restore_seconds = CostOf(*residence);
+      view.last_used = residence->last_used_;
+      view.in_host_memory = view.resident && residence->parts_.empty();
+      held.emplace_back(&view, residence->parts_);
+    }
+  }
+  std::unordered_map<const void*, int> holders;
+  for (const auto& [view, parts] : held) {
+    for (const EvictionCandidate::Part& part : parts) ++holders[part.range];
+  }
+  for (const auto& [view, parts] : held) {
+    for (const EvictionCandidate::Part& part : parts) {
+      view->resident_bytes += part.bytes;
+      if (holders[part.range] > 1) view->shared_bytes += part.bytes;
+    }
+  }
+  return picture;
+}
+
+ResidencyManager::Forecast ResidencyManager::Foresee(const ModelVersion& version) const {
+  Forecast forecast;
+  Residence& residence = version.residence();
+  base::MutexLock lock(mutex_);
+  forecast.free_bytes = store_.free_bytes();
+  if (residence.binding_ != nullptr) return forecast;
+  forecast.missing_bytes = store_.MissingBytes(*residence.image_);
+  forecast.restore_seconds = CostOf(residence);
+  if (forecast.missing_bytes <= forecast.free_bytes) return forecast;
+  for (const Residence* victim : ChooseVictims(forecast.missing_bytes - forecast.free_bytes)) {
+    forecast.victims.push_back(victim->model_);
+  }
+  forecast.blocked = forecast.victims.empty();
+  return forecast;
+}
+
+void ResidencyManager::SetPinned(const std::string& model, bool pinned) {
+  base::MutexLock lock(mutex_);
+  if (pinned) {
+    pinned_by_call_.insert(model);
+  } else {
+    pinned_by_call_.erase(model);
+  }
+  for (Residence* residence : residences_) {
+    if (residence->model_ == model) residence->pinned_ = IsPinned(model);
+  }
+}
+
+Status ResidencyManager::CheckUnpin(const std::string& model) const {
+  if (std::ranges::count(options_.pinned, model) == 0) return {};
+  return base::Unavailable(fmt::format("model '{}' is pinned by --pin-model until the server ends",
+                                       base::EscapeControl(model)));
+}
+
+bool ResidencyManager::IsPinned(const std::string& model) const {
+  return std::ranges::count(options_.pinned, model) > 0 || pinned_by_call_.contains(model);
+}
+
+Status ResidencyManager::Unpin(const std::string& model) {
+  HADRON_RETURN_IF_ERROR(CheckUnpin(model));
+  SetPinned(model, false);
+  if (starved_.load()) PostPump();
+  return {};
+}
+
+Status ResidencyManager::WhyNotEvictable(const Residence& residence) const {
+  const std::string name = base::EscapeControl(residence.model_);
+  if (residence.parts_.empty()) {
+    return base::Unimplemented(fmt::format(
+        "model '{}' has its weights in host memory, where they are once: nothing is won "
+        "by evicting it; unload it",
+        name));
+  }
+  if (residence.pinned_) {
+    return base::Unavailable(fmt::format("model '{}' is pinned; unpin it first", name));
+  }
+  const bool idle = Evictable(residence) && residence.metrics_->pending.value() <= 0;
+  if (idle) return {};
+  return base::Unavailable(fmt::format("model '{}' is busy: requests wait or run", name));
+}
+
+void ResidencyManager::Evict(std::string model, base::UniqueFunction<void(Status)> done) {
+  deps_.control->Post([this, model = std::move(model), done = std::move(done)]() mutable {
+    News news;
+    Status status;
+    {
+      base::MutexLock lock(mutex_);
+      std::vector<Residence*> leaving;
+      for (Residence* residence : residences_) {
+        if (residence->model_ != model || residence->binding_ == nullptr) continue;
+        Status why = WhyNotEvictable(*residence);
+        if (!why.ok()) status = std::move(why);
+        leaving.push_back(residence);
+      }
+      if (!status.ok()) leaving.clear();
+      for (Residence* residence : leaving) {
+        residence->metrics_->CountEviction(telemetry::EvictionCause::kManual);
+        news.evicted.push_back(TakeDown(*residence));
+        ++totals_.evictions;
+      }
+    }
+    Tell(std::move(news));
+    done(std::move(status));
+    Pump();
+  });
+}
+
+}  // namespace hadron::model
