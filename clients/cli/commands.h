@@ -43,6 +43,19 @@ ExitCode RunInfer(const Context& context, const InferOptions& options);
 ExitCode RunLoad(const Context& context, const std::string& model);
 ExitCode RunUnload(const Context& context, const std::string& model);
 
+struct TopOptions {
+  bool once = false;
+  double interval_s = 1;
+};
+/// What the server does, model by model; on a terminal again and again until `q`.
+ExitCode RunTop(const Context& context, const TopOptions& options);
+/// Why a model is not ready, and what getting it ready would take.
+ExitCode RunExplainModel(const Context& context, const std::string& model);
+/// Keeps a model's weights on the device, no longer does so, or takes them off it.
+ExitCode RunPin(const Context& context, const std::string& model);
+ExitCode RunUnpin(const Context& context, const std::string& model);
+ExitCode RunEvict(const Context& context, const std::string& model);
+
 /// A program that lies beside this one and does what this one is too light for.
 struct Beside {
   const char* command;  ///< of hadron-cli

@@ -37,6 +37,7 @@ struct Arguments {
   double timeout_s = 60;
   bool json = false;
   std::string model;
+  hadron::cli::TopOptions top;
   InferOptions infer;
 };
 
@@ -78,6 +79,9 @@ struct ModelCommand {
 constexpr std::array kModelCommands = {
     ModelCommand{"load", "Load or reload a model; returns when it serves", hadron::cli::RunLoad},
     ModelCommand{"unload", "Take a model out of service", hadron::cli::RunUnload},
+    ModelCommand{"pin", "Keep a model's weights on the device", hadron::cli::RunPin},
+    ModelCommand{"unpin", "Let a model's weights be evicted again", hadron::cli::RunUnpin},
+    ModelCommand{"evict", "Take a model's weights off the device", hadron::cli::RunEvict},
 };
 
 constexpr std::array kBeside = {
@@ -88,12 +92,17 @@ constexpr std::array kBeside = {
 ExitCode RunCommand(const CLI::App& app, const Context& context, const Arguments& arguments) {
   if (app.got_subcommand("status")) return RunStatus(context);
   if (app.got_subcommand("models")) return RunModels(context);
+  if (app.got_subcommand("top")) return RunTop(context, arguments.top);
   for (const ModelCommand& command : kModelCommands) {
     if (app.got_subcommand(command.name)) return command.run(context, arguments.model);
   }
   for (const Beside& beside : kBeside) {
     if (!app.got_subcommand(beside.command)) continue;
-    return RunBeside(context, beside, app.get_subcommand(beside.command)->remaining());
+    const std::vector<std::string> words = app.get_subcommand(beside.command)->remaining();
+    // A model's name alone is a question to the server.
+    const bool ask = std::string_view(beside.command) == "explain" && words.size() == 1 &&
+                     !words[0].starts_with('-');
+    return ask ? RunExplainModel(context, words[0]) : RunBeside(context, beside, words);
   }
   return RunInfer(context, arguments.infer);
 }
@@ -128,7 +137,14 @@ int Main(int argc, char** argv) {
         ->add_option("MODEL", arguments.model, "Name of the model")
         ->required();
   }
-  AddBeside(app, "explain", "Show how a model is run: the plan's steps and their times");
+  AddBeside(app, "explain",
+            "MODEL: why it is not ready on the server, what loading it costs; --plan MODEL: how it "
+            "is run");
+  CLI::App* top = app.add_subcommand("top", "What the server does, model by model; q ends it");
+  top->add_flag("--once", arguments.top.once, "Print it once");
+  top->add_option("--interval", arguments.top.interval_s, "Seconds between two looks")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
   AddBeside(app, "push", "Bring a model to a repository: directory or object store");
   AddInfer(*app.add_subcommand("infer", "Send one request and show the answer"), arguments.infer);
   try {

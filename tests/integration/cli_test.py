@@ -12,6 +12,7 @@ import numpy as np
 
 from integration import rest
 from integration.harness import MODEL_REPO, SLOWDOWN, TEST_MODELS, Server, binary, wait_until
+from integration.onnx_mlp import Mlp
 
 SECONDS = 60 * SLOWDOWN
 VALUES = {"INPUT0": np.array([[1, 2, 3, 4]], np.float32)}
@@ -100,6 +101,32 @@ class Status(WithDirectory):
             headers = {"If-None-Match": first.headers["etag"]}
             again = rest.call(server.http, "GET", "/v2/hadron/status", headers=headers)
             self.assertEqual((again.status, again.body), (304, b""))
+
+
+class Residency(WithDirectory):
+    """top, explain, pin, unpin and evict on a card that the CPU plays."""
+
+    def test_pins_evicts_and_explains(self):
+        for i in range(3):
+            Mlp.random(512, 4, i).write(self.dir, f"m{i}")
+        env = {"HADRON_TEST_HOOKS": "1", "HADRON_TEST_COPY_RATE": str(400 << 20)}
+        with Server([self.dir], env=env, device_memory_budget=9 << 20) as server:
+            def ask(*words, code=0):
+                return cli("--url", f"http://{server.http}", *words, code=code)
+            def rungs():
+                return {m["name"]: m["residency"] for m in json.loads(ask("--json", "top"))["models"]}
+            there = next(name for name, rung in rungs().items() if rung == "resident")
+            self.assertIn("its weights are on the device", ask("explain", there))
+            ask("pin", there)
+            self.assertIn(" pinned", ask("top", "--once"))
+            self.assertIn("is pinned", ask("evict", there, code=1))
+            ask("unpin", there)
+            self.assertEqual(ask("evict", there), f"{there} is evicted\n")
+            self.assertEqual(rungs()[there], "compiled")
+            self.assertIn("4.0 MiB to copy", ask("explain", there))
+            self.assertIn("nobody", ask("pin", "nobody", code=1))
+            text = rest.call(server.metrics, "GET", "/metrics").body.decode()
+            self.assertIn(f'hadron_model_evictions_total{{model="{there}",cause="manual"}} 1', text)
 
 
 class Pushing(WithDirectory):

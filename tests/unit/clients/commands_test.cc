@@ -122,6 +122,39 @@ TEST_F(CommandsTest, ALoadThatIsRefusedFailsWithTheServersReason) {
             "hadron-cli: see --admin-access\nhadron-cli: Request for unknown model: 'x'\n");
 }
 
+TEST_F(CommandsTest, TopShowsTheBusiestFirst) {
+  imposter_.answers["/v2/hadron/status"] = {
+      200,
+      R"({"name":"s","version":"1","ready":true,"uptime_s":7,"devices":[{"id":"cpu","name":"x",)"
+      R"("budget":2097152,"reserved":1048576}],"models":[)"
+      R"({"name":"idle\u001b","version":"1","state":"READY","loaded":false},)"
+      R"({"name":"busy","version":"2","state":"READY","loaded":true,"residency":"resident",)"
+      R"("pinned":true,"bytes":{"resident":1048576,"host":0},"requests_per_s":12.5,"queue":3,)"
+      R"("device_share":0.5,"p50_us":1500,"p99_us":9000}]})"};
+  EXPECT_EQ(RunTop(Make(), {.once = true}), ExitCode::kOk) << err_.str();
+  const std::string text = out_.str();
+  EXPECT_THAT(text, HasSubstr("s 1, up 7 s, ready"));
+  EXPECT_THAT(text, HasSubstr("cpu (x): 1.0 MiB of 2.0 MiB reserved"));
+  EXPECT_THAT(text, HasSubstr("resident pinned"));
+  EXPECT_THAT(text, HasSubstr("idle\\x1b"));
+  EXPECT_LT(text.find("busy"), text.find("idle"));
+  imposter_.answers["/v2/hadron/status"] = {200, "[nothing"};
+  EXPECT_EQ(RunTop(Make(), {.once = true}), ExitCode::kServer);
+}
+
+TEST_F(CommandsTest, ResidencyIsChangedAndExplained) {
+  imposter_.answers["/v2/hadron/models/m/pin"] = {200, "{}"};
+  imposter_.answers["/v2/hadron/models/m/unpin"] = {200, "{}"};
+  imposter_.answers["/v2/hadron/models/m/evict"] = {409, R"({"error":"it is busy"})"};
+  imposter_.answers["/v2/hadron/models/m/explain"] = {200, R"({"text":"it is there"})"};
+  EXPECT_EQ(RunPin(Make(), "m"), ExitCode::kOk);
+  EXPECT_EQ(RunUnpin(Make(), "m"), ExitCode::kOk);
+  EXPECT_EQ(RunEvict(Make(), "m"), ExitCode::kServer);
+  EXPECT_EQ(RunExplainModel(Make(), "m"), ExitCode::kOk);
+  EXPECT_EQ(out_.str(), "m is pinned\nm is unpinned\nit is there\n");
+  EXPECT_EQ(err_.str(), "hadron-cli: it is busy\n");
+}
+
 TEST_F(CommandsTest, InferAsksForLabelsAndDrawsBars) {
   EXPECT_EQ(Infer(Request({"x=1,2"})), ExitCode::kOk) << err_.str();
   EXPECT_THAT(imposter_.last_body, HasSubstr(R"("shape":[1,2])"));
