@@ -43,6 +43,9 @@ ExitCode RunInfer(const Context& context, const InferOptions& options);
 ExitCode RunLoad(const Context& context, const std::string& model);
 ExitCode RunUnload(const Context& context, const std::string& model);
 
+/// Loads the version before the one that serves, by an override of the version policy.
+ExitCode RunRollback(const Context& context, const std::string& model);
+
 struct TopOptions {
   bool once = false;
   double interval_s = 1;

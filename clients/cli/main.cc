@@ -79,6 +79,8 @@ struct ModelCommand {
 constexpr std::array kModelCommands = {
     ModelCommand{"load", "Load or reload a model; returns when it serves", hadron::cli::RunLoad},
     ModelCommand{"unload", "Take a model out of service", hadron::cli::RunUnload},
+    ModelCommand{"rollback", "Serve the version before, until the next load",
+                 hadron::cli::RunRollback},
     ModelCommand{"pin", "Keep a model's weights on the device", hadron::cli::RunPin},
     ModelCommand{"unpin", "Let a model's weights be evicted again", hadron::cli::RunUnpin},
     ModelCommand{"evict", "Take a model's weights off the device", hadron::cli::RunEvict},

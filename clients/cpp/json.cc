@@ -257,4 +257,22 @@ std::string Value::StringAt(std::string_view key) const {
 
 base::StatusOr<Value> Parse(std::string_view text) { return Parser(text).Document(); }
 
+std::string ToText(const Value& value) {
+  std::string text;
+  if (const Array* array = value.AsArray()) {
+    for (const Value& element : *array) text += (text.empty() ? "" : ",") + ToText(element);
+    return "[" + text + "]";
+  }
+  if (const Object* object = value.AsObject()) {
+    for (const auto& [key, member] : *object) {
+      text += (text.empty() ? "" : ",") + base::JsonQuote(key) + ":" + ToText(member);
+    }
+    return "{" + text + "}";
+  }
+  if (const std::string* string = value.AsString()) return base::JsonQuote(*string);
+  if (const Number* number = value.AsNumber()) return number->text;
+  if (const auto truth = value.AsBool()) return *truth ? "true" : "false";
+  return "null";
+}
+
 }  // namespace hadron::client::json

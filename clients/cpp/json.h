@@ -37,6 +37,8 @@ class Value {
   std::optional<std::uint64_t> AsUint64() const;
   /// Any number; NaN and Infinity too.
   std::optional<double> AsDouble() const;
+  /// As it was written; null for what is no number.
+  const Number* AsNumber() const { return std::get_if<Number>(&state_); }
   const std::string* AsString() const { return std::get_if<std::string>(&state_); }
   const Array* AsArray() const { return std::get_if<Array>(&state_); }
   const Object* AsObject() const { return std::get_if<Object>(&state_); }
@@ -53,5 +55,8 @@ class Value {
 /// Reads one JSON document. Takes the bare words NaN, Infinity and -Infinity that inference servers
 /// write; nesting deeper than 100 is refused. INVALID_ARGUMENT names the byte where it goes wrong.
 base::StatusOr<Value> Parse(std::string_view text);
+
+/// The value as compact JSON; numbers as they were written.
+std::string ToText(const Value& value);
 
 }  // namespace hadron::client::json

@@ -69,6 +69,19 @@ class Changing(WithDirectory):
                 self.assertIn("UNAVAILABLE", cli(*where, "index"))
                 self.assertIn("nobody", cli(*where, "load", "nobody", code=1))
 
+    def test_rolls_back_to_the_version_before(self):
+        scale_directory(self.dir, [1, 2, 3])
+        with Server([self.dir], model_control_mode="explicit", load_model="scale") as server:
+            url = f"http://{server.http}"
+            self.assertEqual(factor(server), 3.0)
+            self.assertIn("version 2", cli("--url", url, "rollback", "scale"))
+            self.assertEqual(factor(server), 2.0)
+            self.assertIn("version 1", cli("--url", url, "rollback", "scale"))
+            self.assertEqual(factor(server), 1.0)
+            self.assertIn("no version before", cli("--url", url, "rollback", "scale", code=1))
+            cli("--url", url, "load", "scale")
+            self.assertEqual(factor(server), 3.0)
+
     def test_says_why_it_may_not(self):
         with Server([MODEL_REPO], model_control_mode="explicit", admin_access="off") as server:
             url = f"http://{server.http}"

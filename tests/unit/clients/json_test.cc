@@ -70,5 +70,10 @@ TEST(Json, DeepNestingIsRefusedWithoutOverflow) {
   EXPECT_THAT(Parse(deep).message(), HasSubstr("nested too deeply"));
 }
 
+TEST(Json, IsWrittenAsItWasRead) {
+  const std::string text = R"({"a":[1.50,-9007199254740993,true,null],"b":{"c":"x \"y"},"d":[]})";
+  EXPECT_EQ(ToText(*Parse(text)), text);
+}
+
 }  // namespace
 }  // namespace hadron::client::json
