@@ -66,7 +66,7 @@ TEST(PlanTable, LetsNoNameReachTheTerminalAsACommand) {
 
 TEST(PlanJson, HoldsEveryField) {
   const std::string json = PlanJson(Sample());
-  EXPECT_THAT(json, HasSubstr(R"("batch":2,"threads":2,"runs":5,"disabled_passes":[])"));
+  EXPECT_THAT(json, HasSubstr(R"("batch":2,"pieces":1,"threads":2,"runs":5,"disabled_passes":[])"));
   EXPECT_THAT(json, HasSubstr(R"("file_nodes":{"Conv":2,"Relu":2},"nodes":{"Conv":2})"));
   EXPECT_THAT(json, HasSubstr(R"("node":"/layer<1>/\"conv\"","fused":["Add","Relu"])"));
   EXPECT_THAT(json, HasSubstr(R"("weight_bytes":4096,"scratch_bytes":0,)"
