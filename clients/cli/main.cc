@@ -101,9 +101,9 @@ ExitCode RunCommand(const CLI::App& app, const Context& context, const Arguments
   for (const Beside& beside : kBeside) {
     if (!app.got_subcommand(beside.command)) continue;
     const std::vector<std::string> words = app.get_subcommand(beside.command)->remaining();
-    // A model's name alone is a question to the server.
+    // A model's name alone is a question to the server; names have no slashes, paths do.
     const bool ask = std::string_view(beside.command) == "explain" && words.size() == 1 &&
-                     !words[0].starts_with('-');
+                     !words[0].starts_with('-') && words[0].find('/') == std::string::npos;
     return ask ? RunExplainModel(context, words[0]) : RunBeside(context, beside, words);
   }
   return RunInfer(context, arguments.infer);
