@@ -115,7 +115,7 @@ class Residency(unittest.TestCase):
                 answered += 1
             slow.join()
             self.assertGreater(time.monotonic() - begin, 0.9 * copy_seconds)
-            self.assertGreater(answered, 10 / SLOWDOWN)
+            self.assertGreater(answered, 2)  # one would do if it waited
 
     def test_pinned_models_stay(self):
         """What is pinned by option is there all the time; what does not fit beside it is refused."""
@@ -140,7 +140,7 @@ class Residency(unittest.TestCase):
 
     def test_patience(self):
         """A request that waits for a place ends with its own timeout, and with its client."""
-        rate = LAYERS * MIB // 3
+        rate = LAYERS * MIB // 8
         with self.server(5, rate=rate, model_control_mode="demand",
                          model_restore_timeout_ms=60000) as server:
             body = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [2, WIDTH],
@@ -151,7 +151,7 @@ class Residency(unittest.TestCase):
             begin = time.monotonic()
             answer = infer(server, "m1", self.x, timeout_us=200_000)
             self.assertEqual(503, answer.status, answer.body)
-            self.assertLess(time.monotonic() - begin, 2.5 * SLOWDOWN)
+            self.assertLess(time.monotonic() - begin, 6 * SLOWDOWN)  # a load takes eight seconds
             self.assertEqual(200, rest.call(server.http, "GET", "/v2/health/live").status)
 
     def test_unload_gives_memory_back(self):
