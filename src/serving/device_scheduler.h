@@ -41,7 +41,7 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   /// one that was acquired before the version was replaced is as good as any.
   void Add(const model::ModelHandle& version);
   /// Nobody has a handle of the version any more. `released` is called, on the `dev` thread, when
-  /// the lanes have forgotten its weights.
+  /// the lanes have forgotten its weights; the version lives until then.
   void Remove(const model::ModelVersion& version, base::Task released);
 
   /// Takes the request, or completes it with the refusal.

@@ -149,7 +149,7 @@ TEST(DeviceScheduler, TakesRequestsForAsLongAsThereAreHandles) {
   Rig rig("");
   std::latch gone(1);
   rig.model.version = Noticed(rig.model.version, [&, kept = rig.model.version] {
-    rig.scheduler->Remove(*kept, [&gone] { gone.count_down(); });
+    rig.scheduler->Remove(*kept, [&gone, kept] { gone.count_down(); });
   });
   constexpr int kRequests = 200;
   std::latch answered(kRequests);
