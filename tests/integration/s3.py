@@ -7,6 +7,8 @@ import re
 import time
 import urllib.parse
 
+from .harness import START_SECONDS, wait_until
+
 REGION = "us-east-1"
 
 
@@ -66,8 +68,17 @@ class S3Client:
         return headers
 
     def create_bucket(self):
-        """Makes the bucket."""
-        self.request("PUT")
+        """Makes the bucket; a store whose inner servers are just starting answers 503."""
+        def made():
+            try:
+                self.request("PUT")
+            except S3Error as error:
+                if ": 503 " in str(error):
+                    return False
+                raise
+            return True
+
+        wait_until(made, START_SECONDS, "the store makes no bucket")
 
     def put(self, key, body):
         """One object by one request."""
