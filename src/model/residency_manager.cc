@@ -94,10 +94,7 @@ std::optional<ResidencyPin::Weights> ResidencyManager::TryPin(const ModelVersion
 std::shared_ptr<const plan::WeightBinding> ResidencyManager::TakeDown(const ModelVersion& version) {
   base::MutexLock lock(mutex_);
   Residence& residence = version.residence();
-  if (restoring_ == &residence) {
-    restoring_ = nullptr;
-    uploading_ = nullptr;
-  }
+  if (restoring_ == &residence) restoring_ = nullptr;
   return residence.binding_ == nullptr ? nullptr : TakeDown(residence);
 }
 
@@ -214,11 +211,11 @@ void ResidencyManager::Pump() {
   {
     base::MutexLock lock(mutex_);
     starved_.store(false);
-    while (restoring_ == nullptr) {
+    while (!uploading_) {
       Residence* const next = ChooseNext();
       if (next == nullptr || !StartRestore(*next, news)) break;
     }
-    if (restoring_ == nullptr && !starved_.load()) store_.Trim();
+    if (!uploading_ && !starved_.load()) store_.Trim();
   }
   Tell(std::move(news));
 }
@@ -377,7 +374,7 @@ Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement pl
   totals_.restored_bytes += placement.fill_bytes;
   if (!filling) return {};
   restoring_ = &residence;
-  uploading_ = residence.binding_.get();
+  uploading_ = true;
   upload_ends_ = deps_.clock->Now() + std::chrono::duration_cast<base::Duration>(
                                           std::chrono::duration<double>(CostOf(residence)));
   copies_->Record([this, binding = residence.binding_, began = deps_.clock->Now(),
@@ -413,12 +410,15 @@ void ResidencyManager::Upload(Residence& residence, WeightStore::Placement& plac
 
 void ResidencyManager::Uploaded(BindingRef binding, const Status& status, base::TimePoint began,
                                 std::uint64_t bytes) {
-  if (!status.ok()) binding->MarkFailed();
+  if (!status.ok()) {
+    binding->MarkFailed();
+    store_.Distrust(binding->places());
+  }
   News news;
   {
     base::MutexLock lock(mutex_);
-    if (uploading_ == binding.get()) {  // else the version has gone
-      uploading_ = nullptr;
+    uploading_ = false;
+    if (restoring_ != nullptr) {  // else the version has gone
       Residence& residence = *std::exchange(restoring_, nullptr);
       const double seconds = std::max(1e-6, Seconds(deps_.clock->Now() - began));
       if (!status.ok()) {
@@ -442,10 +442,7 @@ void ResidencyManager::Withdraw(Residence& residence) {
   {
     base::MutexLock lock(mutex_);
     residences_.erase(&residence);
-    if (restoring_ == &residence) {
-      restoring_ = nullptr;
-      uploading_ = nullptr;
-    }
+    if (restoring_ == &residence) restoring_ = nullptr;
     if (residence.binding_ != nullptr) binding = TakeDown(residence);
   }
   // The memory goes now, unless launch state holds it. That is told later: whoever lets go of a

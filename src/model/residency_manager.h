@@ -191,7 +191,8 @@ class ResidencyManager {
   std::unique_ptr<device::Stream> copies_ HADRON_GUARDED_BY(mutex_);
   std::set<Residence*> residences_ HADRON_GUARDED_BY(mutex_);
   Residence* restoring_ HADRON_GUARDED_BY(mutex_) = nullptr;  ///< whose upload is under way
-  const plan::WeightBinding* uploading_ HADRON_GUARDED_BY(mutex_) = nullptr;
+  /// One at a time, also when its version has gone meanwhile: nobody shares what has not arrived.
+  bool uploading_ HADRON_GUARDED_BY(mutex_) = false;
   base::TimePoint upload_ends_ HADRON_GUARDED_BY(mutex_);  ///< expected
   /// By evicted binding: lives until all of its places have been given back.
   std::vector<std::weak_ptr<const void>> leaving_ HADRON_GUARDED_BY(mutex_);

@@ -123,6 +123,18 @@ void WeightStore::Filling(const SegmentPlace& place, std::shared_ptr<const devic
   if (const RangeRef shared = it->second.lock(); shared == range) shared->ready = std::move(ready);
 }
 
+void WeightStore::Distrust(const std::vector<SegmentPlace>& places) {
+  std::vector<RangeRef> held;  // the last holder must not go under the lock
+  base::MutexLock lock(mutex_);
+  for (const SegmentPlace& place : places) {
+    if (place.hold == nullptr) continue;
+    const auto range = std::static_pointer_cast<const Range>(place.hold);
+    const auto it = by_content_.find(range->hash);
+    if (it == by_content_.end()) continue;
+    if (held.emplace_back(it->second.lock()) == range) by_content_.erase(it);
+  }
+}
+
 void WeightStore::Return(Range* gone) {
   const std::unique_ptr<Range> range(gone);
   {

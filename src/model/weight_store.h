@@ -54,6 +54,9 @@ class WeightStore {
   /// What the place's readers wait for; null for places outside the store.
   std::shared_ptr<const device::Event> Ready(const plan::SegmentPlace& place) const;
 
+  /// The bytes of these places did not arrive: from here on nobody is given a share of them.
+  void Distrust(const std::vector<plan::SegmentPlace>& places);
+
   /// A range, for whoever counts its holders.
   struct Share {
     const void* range = nullptr;

@@ -98,6 +98,7 @@ class WeightBinding {
       const std::string& owner);
 
   backend::BufferView View(const WeightRef& ref) const;
+  const std::vector<SegmentPlace>& places() const { return places_; }
 
   /// Nothing is to be waited for any more.
   bool settled() const;

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 
 #include "backend/kernel.h"
@@ -47,6 +48,64 @@ test::OnnxWriter Layers(const std::vector<int>& numbers) {
   return w;
 }
 
+/// A stream whose uploads get lost while `lost` is set; its Record says so.
+class LossyStream final : public device::Stream {
+ public:
+  LossyStream(std::unique_ptr<device::Stream> stream, const bool& lost)
+      : stream_(std::move(stream)), lost_(lost) {}
+  void Upload(std::span<const std::byte> from, device::DeviceBuffer& to,
+              std::uint64_t offset) override {
+    if (!lost_) stream_->Upload(from, to, offset);
+  }
+  void Download(device::DeviceBuffer& from, std::uint64_t offset,
+                std::span<std::byte> to) override {
+    stream_->Download(from, offset, to);
+  }
+  void Launch(device::DeviceKernel& kernel, std::array<std::size_t, 3> global,
+              std::array<std::size_t, 3> local) override {
+    stream_->Launch(kernel, global, local);
+  }
+  void Host(device::HostTask task) override { stream_->Host(std::move(task)); }
+  void Record(device::StreamCallback done) override {
+    stream_->Record([done = std::move(done), lost = lost_](Status status) mutable {
+      done(lost ? base::Internal("planted: the copy was lost") : std::move(status));
+    });
+  }
+  std::shared_ptr<const device::Event> Mark() override { return stream_->Mark(); }
+  void Wait(std::shared_ptr<const device::Event> event) override {
+    stream_->Wait(std::move(event));
+  }
+  void Flush() override { stream_->Flush(); }
+
+ private:
+  std::unique_ptr<device::Stream> stream_;
+  const bool& lost_;
+};
+
+class LossyDevice final : public device::Device {
+ public:
+  LossyDevice(std::unique_ptr<device::Device> device, const bool& lost)
+      : device_(std::move(device)), lost_(lost) {}
+  const device::DeviceInfo& info() const override { return device_->info(); }
+  device::MemoryPool& memory() override { return device_->memory(); }
+  base::StatusOr<std::unique_ptr<device::DeviceBuffer>> Allocate(device::Reservation reservation,
+                                                                 std::uint64_t bytes) override {
+    return device_->Allocate(std::move(reservation), bytes);
+  }
+  base::StatusOr<std::unique_ptr<device::Stream>> CreateStream(base::Executor& lane) override {
+    HADRON_ASSIGN_OR_RETURN(auto stream, device_->CreateStream(lane));
+    return std::unique_ptr<device::Stream>(std::make_unique<LossyStream>(std::move(stream), lost_));
+  }
+  base::StatusOr<std::unique_ptr<device::Program>> BuildProgram(
+      std::string_view name, std::string_view source, const std::string& options) override {
+    return device_->BuildProgram(name, source, options);
+  }
+
+ private:
+  std::unique_ptr<device::Device> device_;
+  const bool& lost_;
+};
+
 class Residency : public testing::Test, public ResidencyManager::Observer {
  protected:
   /// A card of so many bytes.
@@ -54,7 +113,8 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
     auto card = device::MakeHostDevice(
         {.budget_bytes = budget, .copy_bytes_per_second = std::uint64_t{1} << 40U});
     ledger_ = &card->memory();
-    card_ = std::make_unique<test::FaultyDevice>(std::move(card), faults_);
+    card_ = std::make_unique<LossyDevice>(
+        std::make_unique<test::FaultyDevice>(std::move(card), faults_), copies_get_lost_);
     options.store.slab_bytes = 2 * kMiB;
     manager_ = std::make_unique<ResidencyManager>(
         std::move(options),
@@ -91,7 +151,10 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
   }
 
   void OnResident() override { ++news_; }
-  void OnEvicted(std::shared_ptr<const plan::WeightBinding>) override { ++evicted_; }
+  void OnEvicted(std::shared_ptr<const plan::WeightBinding> weights) override {
+    ++evicted_;
+    if (hold_evicted_) held_.push_back(std::move(weights));
+  }
   void OnRefused(const Residence*, const Status& status) override { refusal_ = status.message(); }
 
   void RunAll() {
@@ -125,6 +188,7 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
 
   FixedClock clock_;
   test::MemoryFaults faults_;
+  bool copies_get_lost_ = false;
   base::ManualExecutor control_;
   base::ManualExecutor copies_;
   std::unique_ptr<device::Device> host_ = device::MakeHostDevice(256 * kMiB);
@@ -134,6 +198,8 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
   std::unique_ptr<ResidencyManager> manager_;
   int news_ = 0;
   int evicted_ = 0;
+  bool hold_evicted_ = false;  ///< as a scheduler does until its lanes have forgotten them
+  std::vector<std::shared_ptr<const plan::WeightBinding>> held_;
   std::string refusal_;
 };
 
@@ -302,6 +368,22 @@ TEST_F(Residency, RefusesOneModelWhenTheDeviceLies) {
   EXPECT_TRUE(Resident(a));
   EXPECT_EQ(ledger_->reserved(), before);
   EXPECT_TRUE(Serve(b)) << "the next request tries again";
+}
+
+TEST_F(Residency, NeverSharesWhatALostCopyLeft) {
+  Open(8 * kMiB);
+  hold_evicted_ = true;
+  const ModelHandle model = Admit("a", {1, 2});
+  const ModelHandle sibling = Admit("b", {1, 3});
+  copies_get_lost_ = true;
+  manager_->Want(*model, clock_.Now());
+  RunAll();
+  EXPECT_FALSE(Resident(model));
+  EXPECT_THAT(refusal_, HasSubstr("the copy was lost"));
+  copies_get_lost_ = false;
+  EXPECT_TRUE(Serve(sibling));
+  EXPECT_TRUE(Serve(model));
+  held_.clear();
 }
 
 TEST_F(Residency, MayLoseAVersionInTheMiddleOfItsUpload) {
