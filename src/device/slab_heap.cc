@@ -28,24 +28,18 @@ void SlabHeap::Remove(std::uint32_t slab) {
   slabs_.erase(it);
 }
 
-std::optional<SlabRange> SlabHeap::Take(std::uint64_t bytes, std::optional<std::uint32_t> except) {
+std::optional<SlabRange> SlabHeap::Take(std::uint64_t bytes) {
   const std::uint64_t wanted = Rounded(bytes);
-  for (auto size = by_size_.lower_bound(wanted); size != by_size_.end(); ++size) {
-    const Hole* best = nullptr;
-    for (const Hole& hole : size->second) {
-      if (hole.first == except) continue;
-      if (best == nullptr || Used(hole.first) > Used(best->first)) best = &hole;
-    }
-    if (best == nullptr) continue;
-    const auto [slab, offset] = *best;
-    const std::uint64_t hole_bytes = size->first;
-    DropHole(slab, slabs_[slab].holes.find(offset));
-    if (hole_bytes > wanted) AddHole(slab, offset + wanted, hole_bytes - wanted);
-    slabs_[slab].used += wanted;
-    used_bytes_ += wanted;
-    return SlabRange{slab, offset, wanted};
-  }
-  return std::nullopt;
+  const auto size = by_size_.lower_bound(wanted);
+  if (size == by_size_.end()) return std::nullopt;
+  const auto [slab, offset] = *std::ranges::max_element(
+      size->second, {}, [this](const Hole& hole) { return Used(hole.first); });
+  const std::uint64_t hole_bytes = size->first;
+  DropHole(slab, slabs_[slab].holes.find(offset));
+  if (hole_bytes > wanted) AddHole(slab, offset + wanted, hole_bytes - wanted);
+  slabs_[slab].used += wanted;
+  used_bytes_ += wanted;
+  return SlabRange{slab, offset, wanted};
 }
 
 void SlabHeap::Give(const SlabRange& range) {

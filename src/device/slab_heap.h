@@ -36,9 +36,8 @@ class SlabHeap {
   void Remove(std::uint32_t slab);
 
   /// The smallest hole that is large enough; among equals the one of the fullest slab, so that
-  /// others empty themselves. Never from `except`.
-  std::optional<SlabRange> Take(std::uint64_t bytes,
-                                std::optional<std::uint32_t> except = std::nullopt);
+  /// others empty themselves.
+  std::optional<SlabRange> Take(std::uint64_t bytes);
   void Give(const SlabRange& range);
 
   std::vector<std::uint32_t> EmptySlabs() const;
