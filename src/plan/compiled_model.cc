@@ -154,6 +154,7 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   std::vector<std::string> disabled = options.disabled_passes;
   model->winograd_ = std::erase(disabled, "winograd") == 0;
   model->alias_parts_ = std::erase(disabled, "alias_parts") == 0;
+  if (std::erase(disabled, "split_rows") > 0) options.split_rows = false;
   HADRON_RETURN_IF_ERROR(graph::RunPasses(graph, context, disabled));
   HADRON_RETURN_IF_ERROR(graph::InferShapes(graph));
   model->graph_ = std::move(graph);

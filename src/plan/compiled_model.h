@@ -21,7 +21,7 @@ struct CompileOptions {
   std::int64_t max_batch = 0;
   std::vector<std::int64_t> preferred_batches;
   /// Names of passes to leave out (graph/passes.h), and what plans are built without: "winograd",
-  /// that algorithm, and "alias_parts", parts of tensors that are not copied.
+  /// that algorithm, "alias_parts", parts of tensors that are not copied, and "split_rows".
   std::vector<std::string> disabled_passes;
   /// Constants larger than this are never computed at load time.
   std::uint64_t max_fold_bytes = std::uint64_t{64} << 20U;

@@ -5,8 +5,8 @@
 namespace hadron::plan {
 namespace {
 
-/// Measured on networks of 7 to 84 MiB of activations in batches of eight: pieces below this size
-/// win 12 to 25 % of the time, and much smaller ones lose part of it to reading weights again.
+/// Measured, batches of eight on two threads: MobileNetV2 takes 0.80 of the time below this size,
+/// ResNet-50 about 0.95, U-Net 1.03 because its weights are read again for every row.
 constexpr std::uint64_t kCachedArena = std::uint64_t{12} << 20U;
 
 bool OnHost(const ExecutionPlan& plan) {
