@@ -42,6 +42,7 @@ MemoryPool::~MemoryPool() { HADRON_DCHECK(reserved() == 0); }
 base::StatusOr<Reservation> MemoryPool::Reserve(const std::string& owner, std::uint64_t bytes) {
   base::MutexLock lock(mutex_);
   if (bytes > budget_ - reserved_) {
+    refusals_.fetch_add(1);
     return base::ResourceExhausted(
         fmt::format("{} needs {} of memory, {} of the budget of {} are taken ({})", owner,
                     base::HumanBytes(bytes), base::HumanBytes(reserved_), base::HumanBytes(budget_),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -51,6 +52,9 @@ class MemoryPool {
 
   std::uint64_t budget() const { return budget_; }
   std::uint64_t reserved() const;
+  std::uint64_t free() const { return budget_ - reserved(); }
+  /// How often Reserve has said no.
+  std::uint64_t refusals() const { return refusals_.load(); }
   /// Bytes by owner, for accounts and metrics.
   std::map<std::string, std::uint64_t> ByOwner() const;
 
@@ -60,6 +64,7 @@ class MemoryPool {
   std::string HoldersText() const HADRON_REQUIRES(mutex_);
 
   const std::uint64_t budget_;
+  std::atomic<std::uint64_t> refusals_{0};
   mutable base::Mutex mutex_;
   std::uint64_t reserved_ HADRON_GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::uint64_t> by_owner_ HADRON_GUARDED_BY(mutex_);

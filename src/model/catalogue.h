@@ -15,9 +15,11 @@ namespace hadron::model {
 struct VersionEntry {
   VersionState state = VersionState::kUnknown;
   std::string reason;  ///< why it is not READY; empty otherwise
-  /// Set while the version is loaded and READY. In control mode `demand` a READY version may have
-  /// none: its first use loads it.
-  ModelHandle handle;
+  /// Set while the version is loaded and READY. A READY version may have none (not loaded yet in
+  /// control mode `demand`, or evicted from memory): its next use loads it.
+  ModelHandle handle = {};
+  /// What it has done so far; null where it was never loaded.
+  std::shared_ptr<const VersionHistory> history = {};
 };
 
 /// A version that a repository holds, served or not.
@@ -35,7 +37,7 @@ struct ModelEntry {
   std::map<std::int64_t, VersionEntry> versions = {};
   std::vector<RepositoryVersion> repository = {};  ///< ascending
   bool asked = true;  ///< the server was asked to serve it; others do not count for readiness
-  /// Mode `demand`: how the last load failed, and when a request may bring about the next attempt.
+  /// How the last load on use failed, and when a request may bring about the next attempt.
   std::string failure = {};
   base::TimePoint retry_at = {};
 };

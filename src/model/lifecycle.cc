@@ -59,7 +59,7 @@ std::pair<VersionState, std::string> StateOf(const VersionFacts& facts) {
   if (facts.building) {
     return {facts.loadable ? VersionState::kReady : VersionState::kLoading, ""};
   }
-  if (facts.retiring > 0) return {VersionState::kUnloading, ""};
+  if (facts.retiring > 0 && !facts.loadable) return {VersionState::kUnloading, ""};
   if (!facts.failure.empty()) return {VersionState::kUnavailable, facts.failure};
   if (facts.unloaded) return {VersionState::kUnavailable, "unloaded"};
   return {facts.loadable ? VersionState::kReady : VersionState::kUnknown, ""};

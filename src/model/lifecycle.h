@@ -59,14 +59,15 @@ struct VersionFacts {
   bool live = false;         ///< an instance takes requests
   bool building = false;     ///< an instance is on its way
   int retiring = 0;          ///< instances that wait for their last handle, or give memory back
-  bool loadable = false;     ///< mode demand: its first use would load it
+  bool loadable = false;     ///< its next use would load it: not yet loaded, or evicted
   bool unloaded = false;     ///< it was served and is not any more
   std::string failure = {};  ///< of the last load
 };
 
 /// The state that clients see, and the reason where it is UNAVAILABLE. An instance that serves
-/// hides everything else: a reload that runs or has failed is not seen. While the first use of a
-/// loadable version loads it, it stays READY: those who ask wait.
+/// hides everything else: a reload that runs or has failed is not seen. While the next use of a
+/// loadable version loads it, and while an evicted one gives its memory back, it stays READY: those
+/// who ask wait.
 std::pair<VersionState, std::string> StateOf(const VersionFacts& facts);
 
 /// One model at a poll.

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -17,6 +18,14 @@ struct LoadSource {
   ScannedModel model;
   std::shared_ptr<const config::RawConfig> config;
   std::vector<std::int64_t> versions;  ///< by the version policy, ascending
+  /// Of versions that have been here before and go on where they were.
+  std::map<std::int64_t, std::shared_ptr<VersionHistory>> histories = {};
+
+  /// A new one for the others.
+  std::shared_ptr<VersionHistory> HistoryOf(std::int64_t version) const {
+    const auto at = histories.find(version);
+    return at == histories.end() ? std::make_shared<VersionHistory>() : at->second;
+  }
 };
 
 /// Makes versions of what a scan found. VersionLoader is the real one; tests of the life cycle have

@@ -63,14 +63,20 @@ ModelManager::Dependencies Complete(ModelManager::Dependencies dependencies) {
   return dependencies;
 }
 
+/// By how much more host memory than thought a load is tried again that the ledger has refused.
+constexpr double kGrowth = 1.5;
+
 }  // namespace
 
-/// What a load does once its versions are built.
+/// What a load does, and what it does once its versions are built.
 struct ModelManager::Commit {
+  LoadSource source;
   LoadPlan plan;
-  std::vector<std::int64_t> wanted;
   std::map<std::int64_t, VersionContent> contents;
   std::shared_ptr<const LoadOverride> override_;
+  std::uint64_t bytes = 0;     ///< of host memory that it takes, about
+  bool last = false;           ///< nobody would leave for it any more
+  std::uint64_t refusals = 0;  ///< of the host's ledger, before it began
 };
 
 ModelManager::ModelManager(Options options, Dependencies dependencies, Observer& observer)
@@ -78,7 +84,9 @@ ModelManager::ModelManager(Options options, Dependencies dependencies, Observer&
       deps_(Complete(std::move(dependencies))),
       watch_({deps_.stores, deps_.loader, deps_.control, deps_.load, deps_.open_directory},
              {.model_config_name = options_.model_config_name}),
-      table_({deps_.control, deps_.load, deps_.metrics, &observer}, options_.control_mode) {}
+      table_({deps_.control, deps_.load, deps_.metrics, &observer, [this] { room_.Look(); }},
+             options_.control_mode),
+      room_(RoomHooks()) {}
 
 void ModelManager::Stop() {
   deps_.control->Post([this] {
@@ -160,6 +168,7 @@ void ModelManager::PublishAndDrop(ModelRecord& record) {
 void ModelManager::Supersede(ModelRecord& record, const Status& why) {
   if (record.running != nullptr) {
     record.running->Cancel();
+    room_.Look();
     table_.EndBuild(record);
     if (record.running_done) std::exchange(record.running_done, {})(why.Clone());
   }
@@ -202,10 +211,13 @@ void ModelManager::OnFound(const std::string& name, bool rebuild,
   LoadSource& source = found->source;
   auto commit = std::make_shared<Commit>();
   commit->plan = PlanLoad(record.Live(), source.model, source.versions, rebuild);
-  commit->wanted = source.versions;
   commit->override_ = std::move(found->override_);
   for (const std::int64_t version : commit->plan.build) {
-    commit->contents.emplace(version, ContentOf(source.model, *source.model.FindVersion(version)));
+    VersionContent content = ContentOf(source.model, *source.model.FindVersion(version));
+    if (const auto history = record.HistoryOf(version, content)) {
+      source.histories.emplace(version, history);
+    }
+    commit->contents.emplace(version, std::move(content));
   }
   if (commit->override_ == nullptr) {
     record.listing = std::make_shared<const ScannedModel>(source.model);
@@ -214,11 +226,35 @@ void ModelManager::OnFound(const std::string& name, bool rebuild,
   record.reason.clear();
   table_.BeginBuild(record, commit->plan.build);
   table_.Publish(record);
+  commit->source = std::move(source);
   if (commit->plan.build.empty()) return OnBuilt(name, commit, {});
-  record.running->Build(std::move(source), commit->plan.build,
-                        [this, name, commit](LoadOperation::Results results) {
-                          OnBuilt(name, commit, std::move(results));
-                        });
+  commit->bytes = BytesToLoad(record, *commit);
+  Build(record, commit);
+}
+
+std::uint64_t ModelManager::BytesToLoad(const ModelRecord& record, const Commit& commit) {
+  std::uint64_t bytes = 0;
+  for (const auto& [version, content] : commit.contents) {
+    for (const FileState& file : content.version.files) bytes += file.size;
+  }
+  return static_cast<std::uint64_t>(static_cast<double>(bytes) * record.load_factor);
+}
+
+void ModelManager::Build(ModelRecord& record, const std::shared_ptr<Commit>& commit) {
+  HostRoom::Load load;
+  load.bytes = commit->bytes;
+  load.cancelled = [operation = record.running] { return operation->cancelled(); };
+  load.go = [this, name = record.name, operation = record.running, commit](bool last) {
+    commit->last = last;
+    commit->refusals = HostRefusals();
+    operation->Build(commit->source, commit->plan.build,
+                     [this, name, commit](LoadOperation::Results results) {
+                       const std::uint64_t bytes = commit->bytes;
+                       OnBuilt(name, commit, std::move(results));
+                       room_.Leave(bytes);  // from here on it may leave for others
+                     });
+  };
+  room_.Enter(std::move(load));
 }
 
 void ModelManager::OnBuilt(const std::string& name, const std::shared_ptr<Commit>& commit,
@@ -229,6 +265,14 @@ void ModelManager::OnBuilt(const std::string& name, const std::shared_ptr<Commit
   if (good && !cancelled) {
     Apply(record, *commit, std::move(results));
     return EndLoad(record, {});
+  }
+  if (!cancelled && WantsMoreRoom(*commit, results)) {
+    for (auto& [number, result] : results) {
+      if (result.ok()) table_.Discard(std::move(*result));
+    }
+    record.load_factor *= kGrowth;
+    commit->bytes = BytesToLoad(record, *commit);
+    return Build(record, commit);
   }
   Status failure = cancelled ? Newer(name) : LoadFailure(name, results);
   for (auto& [number, result] : results) {
@@ -244,9 +288,18 @@ void ModelManager::OnBuilt(const std::string& name, const std::shared_ptr<Commit
   OnFailed(record, std::move(failure));
 }
 
+/// The host's ledger has refused it, and others may leave for it.
+bool ModelManager::WantsMoreRoom(const Commit& commit,
+                                 const LoadOperation::Results& results) const {
+  const bool exhausted = std::ranges::any_of(results, [](const auto& result) {
+    return result.second.code() == StatusCode::kResourceExhausted;
+  });
+  return exhausted && !commit.last && HostRefusals() != commit.refusals;
+}
+
 void ModelManager::OnFailed(ModelRecord& record, Status status) {
   base::LogError("model failed to load", {{"model", record.name}, {"reason", status.message()}});
-  if (options_.control_mode == ControlMode::kDemand && !record.AnyLive()) {
+  if (record.AnyLoadable() && !record.AnyLive()) {
     record.failure = status.message();
     record.retry_at = deps_.clock->Now() + RetryDelay(++record.failures);
   }
@@ -260,9 +313,10 @@ void ModelManager::Apply(ModelRecord& record, Commit& commit, LoadOperation::Res
         {{"model", record.name}, {"version", number}, {"seconds", (*result)->load_seconds()}});
     table_.Install(record, std::move(*result), std::move(commit.contents.at(number)));
   }
-  for (const std::int64_t number : commit.plan.retire) table_.Retire(record, number);
-  const std::set<std::int64_t> wanted(commit.wanted.begin(), commit.wanted.end());
+  const std::vector<std::int64_t>& versions = commit.source.versions;
+  const std::set<std::int64_t> wanted(versions.begin(), versions.end());
   for (auto& [number, version] : record.versions) {
+    if (!wanted.contains(number)) table_.Retire(record, number);
     version.facts.loadable =
         wanted.contains(number) && options_.control_mode == ControlMode::kDemand;
   }
@@ -327,31 +381,31 @@ StatusOr<ModelHandle> ModelManager::Find(std::string_view name,
                                        *version, entry.failure.empty() ? "" : ": ", entry.failure));
 }
 
-ModelManager::Decision ModelManager::Decide(const Acquirer& acquirer) const {
-  Decision decision{Find(acquirer.model, acquirer.version)};
-  if (options_.control_mode != ControlMode::kDemand) return decision;
-  if (decision.found.ok()) {
-    decision.wait = *decision.found == nullptr;
-    return decision;
+ModelManager::Lookup ModelManager::LookUp(std::string_view name,
+                                          std::optional<std::int64_t> version) const {
+  Lookup lookup{Find(name, version)};
+  if (lookup.found.ok()) {
+    lookup.wait = *lookup.found == nullptr;
+    return lookup;
   }
   const auto catalogue = table_.catalogue();
-  const auto entry = catalogue->models.find(acquirer.model);
-  decision.wait = entry != catalogue->models.end() && !entry->second.failure.empty() &&
-                  entry->second.retry_at <= deps_.clock->Now();
-  return decision;
+  const auto entry = catalogue->models.find(name);
+  lookup.wait = entry != catalogue->models.end() && !entry->second.failure.empty() &&
+                entry->second.retry_at <= deps_.clock->Now();
+  return lookup;
 }
 
 void ModelManager::Acquire(Acquirer acquirer) {
-  Decision decision = Decide(acquirer);
-  if (!decision.wait) return acquirer.done(std::move(decision.found));
+  Lookup lookup = LookUp(acquirer.model, acquirer.version);
+  if (!lookup.wait) return acquirer.done(std::move(lookup.found));
   deps_.control->Post(
       [this, acquirer = std::move(acquirer)]() mutable { Enter(std::move(acquirer)); });
 }
 
 void ModelManager::Enter(Acquirer acquirer) {
   if (stopping_) return acquirer.done(Exiting());
-  Decision decision = Decide(acquirer);  // things may have changed on the way here
-  if (!decision.wait) return acquirer.done(std::move(decision.found));
+  Lookup lookup = LookUp(acquirer.model, acquirer.version);  // things may have changed
+  if (!lookup.wait) return acquirer.done(std::move(lookup.found));
   const std::string name = acquirer.model;
   waiting_.Enter(std::move(acquirer));
   EnsureLoading(name);

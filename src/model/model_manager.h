@@ -13,11 +13,17 @@
 #include "base/executor.h"
 #include "base/status.h"
 #include "model/catalogue.h"
+#include "model/eviction_policy.h"
+#include "model/host_room.h"
 #include "model/lifecycle.h"
 #include "model/model_table.h"
 #include "model/repository_watch.h"
 #include "model/waiting_room.h"
 #include "storage/object_store.h"
+
+namespace hadron::device {
+class MemoryPool;
+}
 
 namespace hadron::model {
 
@@ -28,6 +34,9 @@ namespace hadron::model {
 /// One operation of a model runs at a time. A newer load or unload supersedes an older load, whose
 /// caller is told so and whose result is dropped. A load is all or nothing: until every version it
 /// needs is built, what serves goes on serving, and after a failure it is as if nothing had been.
+///
+/// Where host memory is short for a load, models leave it: they stay READY, what they have accepted
+/// they answer, and their next use loads them from their files again.
 ///
 /// Public methods: any thread. `done` functions run once, on the control thread if not said
 /// otherwise, and must be short.
@@ -45,6 +54,13 @@ class ModelManager {
     base::Duration poll_interval{0};  ///< how often the repositories are listed; 0 = never
     unsigned load_retries = 0;        ///< further attempts of each version
   };
+  /// Host memory, and who leaves it when a load needs room.
+  struct HostMemory {
+    const device::MemoryPool* pool = nullptr;  ///< null: without bound
+    const EvictionPolicy* policy = nullptr;
+    /// Adds a version to what would leave together with others; false: it must not leave.
+    std::function<bool(const ModelVersion&, EvictionCandidate&)> add_part;
+  };
   struct Dependencies {
     std::vector<storage::ObjectStore*> stores;
     const Loader* loader = nullptr;
@@ -55,6 +71,7 @@ class ModelManager {
     /// Runs a task on the control thread, not before the time.
     std::function<void(base::TimePoint, base::Task)> post_at;
     LoadOverride::OpenDirectory open_directory;  ///< for override files
+    HostMemory host = {};
   };
   using Observer = VersionObserver;
   using Done = base::UniqueFunction<void(base::Status)>;
@@ -79,10 +96,16 @@ class ModelManager {
   base::Status CheckChangesAllowed() const;
 
   /// The version to serve: the given one, or the newest READY. Null where it is READY and not
-  /// loaded (mode `demand`): Acquire it. Texts as the protocol wants them: NOT_FOUND for an unknown
-  /// model or version or none available, UNAVAILABLE for a version that is not ready.
+  /// loaded (not yet, or evicted): Acquire it. Texts as the protocol wants them: NOT_FOUND for an
+  /// unknown model or version or none available, UNAVAILABLE for a version that is not ready.
   base::StatusOr<ModelHandle> Find(std::string_view name,
                                    std::optional<std::int64_t> version) const;
+  /// Find, and whether Acquire might do better: load the model, or try again what has failed.
+  struct Lookup {
+    base::StatusOr<ModelHandle> found;
+    bool wait = false;
+  };
+  Lookup LookUp(std::string_view name, std::optional<std::int64_t> version) const;
   /// Find, and where the model would have to be loaded first, has it loaded and waits until it is,
   /// until `deadline` or until the client has gone. Answers within the call where there is nothing
   /// to wait for. Those who ask at the same time cause one load.
@@ -118,6 +141,9 @@ class ModelManager {
   void Submit(ModelRecord& record, PendingLoad pending);
   void StartLoad(ModelRecord& record, PendingLoad pending);
   void OnFound(const std::string& name, bool rebuild, base::StatusOr<LoadOperation::Found> found);
+  static std::uint64_t BytesToLoad(const ModelRecord& record, const Commit& commit);
+  void Build(ModelRecord& record, const std::shared_ptr<Commit>& commit);
+  bool WantsMoreRoom(const Commit& commit, const LoadOperation::Results& results) const;
   void OnBuilt(const std::string& name, const std::shared_ptr<Commit>& commit,
                LoadOperation::Results results);
   void OnFailed(ModelRecord& record, base::Status status);
@@ -128,12 +154,14 @@ class ModelManager {
   void UnloadNow(ModelRecord& record);
   void PublishAndDrop(ModelRecord& record);
 
+  // Leaving host memory (host_eviction.cc).
+  HostRoom::Hooks RoomHooks();
+  bool EvictFor(std::uint64_t bytes);
+  std::optional<EvictionCandidate> CandidateOf(const ModelRecord& record) const;
+  void EvictNow(ModelRecord& record, telemetry::EvictionCause cause);
+  std::uint64_t HostRefusals() const;
+
   // Waiting (model_manager.cc).
-  struct Decision {
-    base::StatusOr<ModelHandle> found;
-    bool wait = false;
-  };
-  Decision Decide(const Acquirer& acquirer) const;
   void Enter(Acquirer acquirer);
   void EnsureLoading(const std::string& name);
   void AnswerWaiting(const std::string& name);
@@ -143,6 +171,7 @@ class ModelManager {
   const Dependencies deps_;
   const RepositoryWatch watch_;
   ModelTable table_;
+  HostRoom room_;
   WaitingRoom waiting_;
   std::shared_ptr<const ScanResult> scan_;  ///< the last one
   bool looking_ = false;

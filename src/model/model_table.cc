@@ -20,6 +20,10 @@ bool ModelRecord::AnyLive() const {
   return std::ranges::any_of(versions, [](const auto& item) { return item.second.facts.live; });
 }
 
+bool ModelRecord::AnyLoadable() const {
+  return std::ranges::any_of(versions, [](const auto& item) { return item.second.facts.loadable; });
+}
+
 std::map<std::int64_t, VersionContent> ModelRecord::Live() const {
   std::map<std::int64_t, VersionContent> live;
   for (const auto& [number, version] : versions) {
@@ -28,8 +32,18 @@ std::map<std::int64_t, VersionContent> ModelRecord::Live() const {
   return live;
 }
 
+std::shared_ptr<VersionHistory> ModelRecord::HistoryOf(std::int64_t version,
+                                                       const VersionContent& content) const {
+  const auto at = versions.find(version);
+  if (at == versions.end() || at->second.facts.live || at->second.content != content)
+    return nullptr;
+  return at->second.history;
+}
+
 ModelTable::ModelTable(Dependencies dependencies, ControlMode mode)
-    : deps_(dependencies), mode_(mode), catalogue_(std::make_shared<const Catalogue>()) {}
+    : deps_(std::move(dependencies)),
+      mode_(mode),
+      catalogue_(std::make_shared<const Catalogue>()) {}
 
 ModelRecord& ModelTable::At(const std::string& name) {
   ModelRecord& record = records_[name];
@@ -64,7 +78,7 @@ ModelEntry ModelTable::Describe(const ModelRecord& record) const {
   entry.retry_at = record.retry_at;
   for (const auto& [number, version] : record.versions) {
     auto [state, reason] = StateOf(version.facts);
-    entry.versions[number] = {state, std::move(reason), version.handle};
+    entry.versions[number] = {state, std::move(reason), version.handle, version.history};
   }
   if (record.listing == nullptr) return entry;
   for (const ScannedVersion& version : record.listing->versions) {
@@ -84,7 +98,7 @@ void ModelTable::UpdateMetrics(const ModelRecord& record) const {
   for (const auto& [number, version] : record.versions) {
     const VersionFacts& facts = version.facts;
     const bool gone = !facts.live && !facts.building && facts.retiring == 0 &&
-                      (facts.failure.empty() || facts.unloaded);
+                      version.history == nullptr && (facts.failure.empty() || facts.unloaded);
     if (gone) {
       deps_.metrics->RemoveModel(record.name, number);
     } else if (const auto series = deps_.metrics->FindModel(record.name, number)) {
@@ -149,6 +163,7 @@ void ModelTable::Install(ModelRecord& record, ModelHandle built, VersionContent 
   Retire(record, handle->version());
   VersionRecord& version = record.versions[handle->version()];
   deps_.observer->OnReady(handle);
+  version.history = handle->history();
   version.handle = std::move(handle);
   version.content = std::move(content);
   version.facts.live = true;
@@ -158,13 +173,32 @@ void ModelTable::Install(ModelRecord& record, ModelHandle built, VersionContent 
 
 void ModelTable::Retire(ModelRecord& record, std::int64_t number) {
   const auto at = record.versions.find(number);
-  if (at == record.versions.end() || at->second.handle == nullptr) return;
+  if (at == record.versions.end()) return;
   VersionRecord& version = at->second;
-  retired_.push_back(std::exchange(version.handle, nullptr));
+  if (std::exchange(version.history, nullptr) == nullptr) return;  // neither live nor evicted
   version.content = {};
-  version.facts.live = false;
+  if (version.handle != nullptr) Leave(version);
   version.facts.unloaded = true;
+}
+
+void ModelTable::Evict(ModelRecord& record, std::int64_t number) {
+  VersionRecord& version = record.versions.at(number);
+  Leave(version);
+  version.facts.loadable = true;
+}
+
+void ModelTable::Leave(VersionRecord& version) {
+  retired_.push_back(std::exchange(version.handle, nullptr));
+  version.facts.live = false;
   ++version.facts.retiring;
+}
+
+bool ModelTable::AnybodyLeaves() const {
+  return std::ranges::any_of(records_, [](const auto& record) {
+    return std::ranges::any_of(record.second.versions, [](const auto& version) {
+      return version.second.facts.retiring > 0;
+    });
+  });
 }
 
 void ModelTable::Discard(std::shared_ptr<const void> object) {
@@ -193,12 +227,14 @@ void ModelTable::Vanish(ModelHandle version) {
 }
 
 void ModelTable::Returned(const std::string& model, std::int64_t number) {
-  ModelRecord* record = Find(model);
-  if (record == nullptr) return;
-  const auto at = record->versions.find(number);
-  if (at == record->versions.end()) return;
-  --at->second.facts.retiring;
-  Publish(*record);
+  if (ModelRecord* record = Find(model)) {
+    const auto at = record->versions.find(number);
+    if (at != record->versions.end()) {
+      --at->second.facts.retiring;
+      Publish(*record);
+    }
+  }
+  deps_.on_returned();
 }
 
 }  // namespace hadron::model

@@ -32,9 +32,10 @@ class VersionObserver {
 
 /// What the control thread knows of one version.
 struct VersionRecord {
-  ModelHandle handle;  ///< set while it serves
-  VersionContent content;
+  ModelHandle handle;      ///< set while it serves
+  VersionContent content;  ///< of what serves, or has served and was evicted
   VersionFacts facts;
+  std::shared_ptr<VersionHistory> history;  ///< set while it serves, and while it is evicted
 };
 
 /// A load that is to come.
@@ -60,13 +61,19 @@ struct ModelRecord {
   /// Told once nothing runs and nothing is to come.
   std::vector<base::UniqueFunction<void(const base::Status&)>> when_idle;
 
-  int failures = 0;  ///< loads failed in a row
+  double load_factor = 2;  ///< host memory that a load takes, over its files: text and image
+  int failures = 0;        ///< loads failed in a row
   std::string failure;
   base::TimePoint retry_at{};
 
   bool AnyLive() const;
+  /// Whether its next use would load it.
+  bool AnyLoadable() const;
   /// Contents of the versions that serve.
   std::map<std::int64_t, VersionContent> Live() const;
+  /// What an evicted version of this content goes on with; null: it begins anew.
+  std::shared_ptr<VersionHistory> HistoryOf(std::int64_t version,
+                                            const VersionContent& content) const;
 };
 
 /// The control thread's book of models, and the only place that publishes the catalogue. It also
@@ -80,6 +87,7 @@ class ModelTable {
     base::Executor* load = nullptr;
     telemetry::Metrics* metrics = nullptr;
     VersionObserver* observer = nullptr;
+    std::function<void()> on_returned;  ///< an instance has given its memory back
   };
   ModelTable(Dependencies dependencies, ControlMode mode);
 
@@ -107,15 +115,20 @@ class ModelTable {
   void Install(ModelRecord& record, ModelHandle built, VersionContent content);
   /// The version takes no more requests; what it has accepted it answers.
   void Retire(ModelRecord& record, std::int64_t version);
+  /// The same, but its next use loads it again, and it goes on with its history.
+  void Evict(ModelRecord& record, std::int64_t version);
   /// Drops the references of retired instances that the last Publish has taken out of the
   /// catalogue.
   void DropRetired() { retired_.clear(); }
+  /// Whether an instance is about to give its memory back.
+  bool AnybodyLeaves() const;
   /// Has something destroyed on a load thread: it may take its time.
   void Discard(std::shared_ptr<const void> object);
 
  private:
   /// A handle whose end is noticed.
   ModelHandle Track(ModelHandle built);
+  void Leave(VersionRecord& version);
   void Vanish(ModelHandle version);
   void Returned(const std::string& model, std::int64_t version);
   void UpdateMetrics(const ModelRecord& record) const;

@@ -33,9 +33,9 @@ std::string_view VersionStateName(VersionState state);
 class ResidencyManager;
 class Residence;
 
-/// One loaded version of a model: configuration, compiled plan, weights in memory, statistics.
-/// Made by a load thread, published by ModelManager, kept alive by handles. Immutable but for the
-/// plan cache and the statistics, which are thread-safe.
+/// One loaded version of a model: configuration, compiled plan, weights in memory. Made by
+/// a load thread, published by ModelManager, kept alive by handles. Immutable but for the plan
+/// cache and the statistics, which are thread-safe; the latter it may share with earlier instances.
 class ModelVersion {
  public:
   struct Parts {
@@ -45,6 +45,7 @@ class ModelVersion {
     std::shared_ptr<const plan::CompiledModel> compiled;
     std::shared_ptr<Residence> residence;  ///< where its weights are; of this version alone
     std::shared_ptr<telemetry::ModelMetrics> metrics;
+    std::shared_ptr<VersionHistory> history = std::make_shared<VersionHistory>();
     /// By output name: one label an element index; outputs without labels are absent.
     std::map<std::string, std::vector<std::string>> labels;
     bool batch_invariant = true;  ///< promised: the load has checked what it can
@@ -70,7 +71,8 @@ class ModelVersion {
   std::map<std::string, std::string> properties() const;
 
   plan::PlanCache& plans() const { return plans_; }
-  VersionStatistics& statistics() const { return statistics_; }
+  VersionStatistics& statistics() const { return parts_.history->statistics; }
+  const std::shared_ptr<VersionHistory>& history() const { return parts_.history; }
   telemetry::ModelMetrics& metrics() const { return *parts_.metrics; }
 
  private:
@@ -78,7 +80,6 @@ class ModelVersion {
   std::vector<tensor::TensorDesc> inputs_;
   std::vector<tensor::TensorDesc> outputs_;
   mutable plan::PlanCache plans_;
-  mutable VersionStatistics statistics_;
 };
 
 /// RAII pin of a version: while one lives the version is not unloaded. A queued request holds one.

@@ -137,8 +137,11 @@ void ModelManager::Catalogued(ModelRecord& record, const StatusOr<LoadSource>& s
   }
   std::erase_if(record.versions, [&](const auto& item) {
     const VersionFacts& facts = item.second.facts;
-    return !wanted.contains(item.first) && !facts.live && facts.retiring == 0;
+    return !wanted.contains(item.first) && item.second.history == nullptr && facts.retiring == 0;
   });
+  for (const auto& [number, version] : record.versions) {
+    if (!wanted.contains(number) && !version.facts.live) table_.Retire(record, number);
+  }
 }
 
 }  // namespace hadron::model

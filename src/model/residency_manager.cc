@@ -48,14 +48,14 @@ ResidencyManager::~ResidencyManager() {
 
 StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(
     std::string model, std::shared_ptr<const plan::WeightImage> image,
-    std::shared_ptr<telemetry::ModelMetrics> metrics) {
+    std::shared_ptr<telemetry::ModelMetrics> metrics, std::shared_ptr<VersionHistory> history) {
   std::uint64_t placed = 0;
   for (const auto& segment : image->segments()) {
     if (WeightStore::Places(segment.home, deps_.device->info())) placed += segment.bytes;
   }
   const std::uint64_t missing = store_.MissingBytes(*image);
-  std::unique_ptr<Residence> residence(
-      new Residence(*this, std::move(model), std::move(image), std::move(metrics)));  // NOLINT
+  std::unique_ptr<Residence> residence(new Residence(  // NOLINT: private constructor
+      *this, std::move(model), std::move(image), std::move(metrics), std::move(history)));
   base::MutexLock lock(mutex_);
   residence->pinned_ = IsPinned(residence->model_);
   std::uint64_t pinned = 0;
@@ -104,13 +104,13 @@ void ResidencyManager::CountUse(const ModelVersion& version, std::int64_t reques
   residence.owed_ = std::max<std::int64_t>(0, residence.owed_ - requests);
   const double before = FrequencyOf(residence);
   requests_ += static_cast<std::uint64_t>(requests);
-  residence.last_used_ = requests_;
-  residence.frequency_ = before + static_cast<double>(requests);
+  residence.use().last_used = requests_;
+  residence.use().frequency = before + static_cast<double>(requests);
 }
 
 double ResidencyManager::FrequencyOf(const Residence& residence) const {
-  const auto idle = static_cast<double>(requests_ - residence.last_used_);
-  return residence.frequency_ * std::exp2(-idle / kHalfLife);
+  const auto idle = static_cast<double>(requests_ - residence.use().last_used);
+  return residence.use().frequency * std::exp2(-idle / kHalfLife);
 }
 
 void ResidencyManager::Unpin(Residence& residence) {
@@ -183,7 +183,7 @@ double ResidencyManager::RestoreSeconds(const ModelVersion& version) const {
 }
 
 double ResidencyManager::CostOf(const Residence& residence) const {
-  if (residence.restore_seconds_) return *residence.restore_seconds_;
+  if (residence.use().restore_seconds) return *residence.use().restore_seconds;
   return static_cast<double>(residence.image_->total_bytes()) * seconds_per_byte_;
 }
 
@@ -319,7 +319,7 @@ std::vector<Residence*> ResidencyManager::ChooseVictims(std::uint64_t needed) co
     owners.push_back(residence);
     candidates.push_back({residence->parts_,
                           std::max<std::int64_t>(0, residence->metrics_->pending.value()),
-                          FrequencyOf(*residence), CostOf(*residence), residence->last_used_});
+                          FrequencyOf(*residence), CostOf(*residence), residence->use().last_used});
   }
   snapshot.candidates = candidates;
   std::vector<Residence*> victims;
@@ -426,7 +426,8 @@ void ResidencyManager::Uploaded(BindingRef binding, const Status& status, base::
         news.evicted.push_back(TakeDown(residence));
       } else {
         residence.metrics_->ObserveRestore(telemetry::LoadSource::kHost, seconds);
-        residence.restore_seconds_ = Blend(residence.restore_seconds_.value_or(seconds), seconds);
+        residence.use().restore_seconds =
+            Blend(residence.use().restore_seconds.value_or(seconds), seconds);
         seconds_per_byte_ = Blend(seconds_per_byte_, seconds / static_cast<double>(bytes));
         TakeWaiters(residence, Status(), news);
       }
@@ -444,6 +445,7 @@ void ResidencyManager::Withdraw(Residence& residence) {
     residences_.erase(&residence);
     if (restoring_ == &residence) restoring_ = nullptr;
     if (residence.binding_ != nullptr) binding = TakeDown(residence);
+    TallyGone(residence);
   }
   // The memory goes now, unless launch state holds it. That is told later: whoever lets go of a
   // version may hold a lock that the observer wants.

@@ -68,9 +68,11 @@ class ResidencyManager {
 
   /// A version is compiled. RESOURCE_EXHAUSTED with both numbers when the device could not hold it
   /// even alone, beside what is pinned by configuration.
-  base::StatusOr<std::unique_ptr<Residence>> Admit(
-      std::string model, std::shared_ptr<const plan::WeightImage> image,
-      std::shared_ptr<telemetry::ModelMetrics> metrics);
+  /// `history` says how much its earlier instances were in use.
+  base::StatusOr<std::unique_ptr<Residence>> Admit(std::string model,
+                                                   std::shared_ptr<const plan::WeightImage> image,
+                                                   std::shared_ptr<telemetry::ModelMetrics> metrics,
+                                                   std::shared_ptr<VersionHistory> history);
 
   /// The version's bytes for a batch, if they are there or on their way.
   std::optional<ResidencyPin::Weights> TryPin(const ModelVersion& version);
@@ -91,6 +93,10 @@ class ResidencyManager {
   /// Until all of a version is there: what earlier uploads took, less what one under way has done;
   /// 0 when it is there.
   double RestoreSeconds(const ModelVersion& version) const;
+  /// Adds a version to what would leave host memory together; false: it must not, it is pinned.
+  /// Coming back is a load.
+  bool AddHostPart(const ModelVersion& version, EvictionCandidate& candidate) const;
+  const EvictionPolicy& policy() const { return *options_.policy; }
   base::Duration restore_timeout() const { return options_.restore_timeout; }
 
   /// What others may see of a version's weights.
@@ -162,6 +168,7 @@ class ResidencyManager {
   static void TakeWaiters(Residence& residence, const base::Status& status, News& news);
   /// Tells the metrics where the weights are.
   void Tally(const Residence& residence) const HADRON_REQUIRES(mutex_);
+  void TallyGone(const Residence& residence) const HADRON_REQUIRES(mutex_);
   void SetPinned(const std::string& model, bool pinned);
   base::Status CheckUnpin(const std::string& model) const;
   bool IsPinned(const std::string& model) const HADRON_REQUIRES(mutex_);
@@ -215,16 +222,22 @@ class Residence {
   friend class ResidencyManager;
   Residence(ResidencyManager& manager, std::string model,
             std::shared_ptr<const plan::WeightImage> image,
-            std::shared_ptr<telemetry::ModelMetrics> metrics)
+            std::shared_ptr<telemetry::ModelMetrics> metrics,
+            std::shared_ptr<VersionHistory> history)
       : manager_(manager),
         model_(std::move(model)),
         image_(std::move(image)),
-        metrics_(std::move(metrics)) {}
+        metrics_(std::move(metrics)),
+        history_(std::move(history)) {}
+
+  VersionUse& use() { return history_->use; }
+  const VersionUse& use() const { return history_->use; }
 
   ResidencyManager& manager_;
   const std::string model_;
   const std::shared_ptr<const plan::WeightImage> image_;
   const std::shared_ptr<telemetry::ModelMetrics> metrics_;
+  const std::shared_ptr<VersionHistory> history_;
   std::shared_ptr<const plan::WeightBinding> binding_;  ///< null: absent
   std::shared_ptr<const void> last_of_binding_;         ///< see WeightBinding
   std::vector<EvictionCandidate::Part> parts_;          ///< of the binding
@@ -233,9 +246,6 @@ class Residence {
   base::TimePoint wanted_since_;
   int pins_ = 0;
   std::int64_t owed_ = 0;  ///< requests to be served before it may leave again
-  double frequency_ = 0;
-  std::uint64_t last_used_ = 0;  ///< in requests
-  std::optional<double> restore_seconds_;
   std::vector<std::shared_ptr<std::promise<base::Status>>> waiters_;  ///< of Obtain
 };
 

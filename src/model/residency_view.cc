@@ -20,6 +20,30 @@ void ResidencyManager::Tally(const Residence& residence) const {
   residence.metrics_->SetPlace(std::move(place));
 }
 
+/// The series outlive an eviction: they go by the instance that has come in its place, or say that
+/// there is none.
+void ResidencyManager::TallyGone(const Residence& residence) const {
+  const auto next = std::ranges::find_if(
+      residences_, [&](const Residence* other) { return other->metrics_ == residence.metrics_; });
+  if (next != residences_.end()) return Tally(**next);
+  telemetry::WeightPlace place;
+  place.device = deps_.device->info().id;
+  residence.metrics_->SetPlace(std::move(place));
+}
+
+bool ResidencyManager::AddHostPart(const ModelVersion& version,
+                                   EvictionCandidate& candidate) const {
+  const Residence& residence = version.residence();
+  base::MutexLock lock(mutex_);
+  if (residence.pinned_) return false;
+  candidate.parts.push_back({residence.image_.get(), residence.image_->total_bytes()});
+  candidate.waiting += std::max<std::int64_t>(0, residence.metrics_->pending.value());
+  candidate.frequency += FrequencyOf(residence);
+  candidate.restore_seconds += version.load_seconds();
+  candidate.last_used = std::max(candidate.last_used, residence.use().last_used);
+  return true;
+}
+
 ResidencyManager::Picture ResidencyManager::Look() const {
   Picture picture;
   std::vector<std::pair<View*, std::vector<EvictionCandidate::Part>>> held;
@@ -35,7 +59,7 @@ ResidencyManager::Picture ResidencyManager::Look() const {
       view.evictable = Evictable(*residence);
       view.host_bytes = residence->image_->total_bytes();
       view.restore_seconds = CostOf(*residence);
-      view.last_used = residence->last_used_;
+      view.last_used = residence->use().last_used;
       view.in_host_memory = view.resident && residence->parts_.empty();
       held.emplace_back(&view, residence->parts_);
     }

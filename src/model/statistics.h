@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 
 #include "base/sync.h"
 
@@ -45,7 +46,7 @@ struct BatchTimes {
   std::uint64_t output_ns = 0;
 };
 
-/// Statistics of one version since it was loaded; evictions do not reset them. Thread-safe.
+/// Statistics of one version since it was loaded. Thread-safe.
 class VersionStatistics {
  public:
   void RecordBatch(const BatchTimes& times);
@@ -57,6 +58,21 @@ class VersionStatistics {
  private:
   mutable base::Mutex mutex_;
   StatisticsSnapshot totals_ HADRON_GUARDED_BY(mutex_);
+};
+
+/// How much a version is in use, and what it costs to bring it back: on this rests who has to
+/// leave. Belongs to ResidencyManager, and is guarded by its mutex.
+struct VersionUse {
+  double frequency = 0;                        ///< requests, decayed by requests
+  std::uint64_t last_used = 0;                 ///< in requests to all models
+  std::optional<double> restore_seconds = {};  ///< onto the device, measured
+};
+
+/// What outlives a version's instance when it leaves memory: the next instance of the same content
+/// goes on with it. A reload of something else, and an unload, begin anew.
+struct VersionHistory {
+  VersionStatistics statistics;
+  VersionUse use;
 };
 
 }  // namespace hadron::model

@@ -264,9 +264,10 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
   parts.version = number;
   parts.batch_invariant = options_.batch_invariant;
   parts.metrics = deps_.metrics->AddModel(model.name, number);
+  parts.history = source.HistoryOf(number);
   HADRON_ASSIGN_OR_RETURN(
       parts.residence,
-      deps_.residency->Admit(model.name, parts.compiled->weights(), parts.metrics));
+      deps_.residency->Admit(model.name, parts.compiled->weights(), parts.metrics, parts.history));
   const auto version = std::make_shared<const ModelVersion>(std::move(parts));
   HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
   HADRON_ASSIGN_OR_RETURN(const ResidencyPin pin, deps_.residency->Obtain(version));

@@ -48,7 +48,7 @@ VersionActivity ActivityMeter::Compare(const Counts* before, const Counts& now, 
                                        const VersionActivity* last) const {
   VersionActivity activity;
   // A reloaded version counts from zero again.
-  const bool same = before != nullptr && before->version == now.version;
+  const bool same = before != nullptr && before->history == now.history;
   if (!same || seconds <= 0) return activity;
   activity.requests_per_s = static_cast<double>(now.requests - before->requests) / seconds;
   activity.device_share =
@@ -78,7 +78,7 @@ void ActivityMeter::Sample(const model::Catalogue& catalogue, base::TimePoint no
       const model::StatisticsSnapshot statistics = version.handle->statistics().Snapshot();
       const std::pair key(name, number);
       Counts& current = counts[key];
-      current.version = version.handle.get();
+      current.history = version.handle->history().get();
       current.requests = statistics.success.count + statistics.fail.count;
       current.busy_ns = BusyNs(statistics);
       current.latencies = AllLatencies(version.handle->metrics());

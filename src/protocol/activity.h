@@ -44,7 +44,7 @@ class ActivityMeter {
 
  private:
   struct Counts {
-    const model::ModelVersion* version = nullptr;  ///< compared, never followed
+    const model::VersionHistory* history = nullptr;  ///< compared, never followed
     std::uint64_t requests = 0;
     std::uint64_t busy_ns = 0;
     std::vector<std::uint64_t> latencies;  ///< all doors and codes together

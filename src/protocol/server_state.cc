@@ -28,7 +28,7 @@ void AppendEntries(const model::ModelEntry& entry, bool ready_only, std::vector<
 void AppendReady(const model::ModelEntry& entry, std::vector<StatisticsTarget>& out) {
   for (const auto& [number, version] : entry.versions) {
     if (version.state == VersionState::kReady) {
-      out.push_back({entry.name, number, version.handle});
+      out.push_back({entry.name, number, version.handle, version.history});
     }
   }
 }
@@ -95,7 +95,7 @@ base::StatusOr<std::vector<StatisticsTarget>> StatisticsTargets(
 }
 
 model::StatisticsSnapshot StatisticsTarget::Read() const {
-  return handle == nullptr ? model::StatisticsSnapshot() : handle->statistics().Snapshot();
+  return history == nullptr ? model::StatisticsSnapshot() : history->statistics.Snapshot();
 }
 
 std::string PlatformOf(const model::ModelVersion& version) {

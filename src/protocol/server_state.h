@@ -72,7 +72,9 @@ std::vector<std::int64_t> ReadyVersions(const model::ModelEntry& model);
 struct StatisticsTarget {
   std::string name;
   std::int64_t version = 0;
-  model::ModelHandle handle;  ///< null where it is not loaded: nothing has been counted
+  model::ModelHandle handle;  ///< null where it is not loaded
+  /// Null where nothing has been counted yet.
+  std::shared_ptr<const model::VersionHistory> history;
 
   model::StatisticsSnapshot Read() const;
 };

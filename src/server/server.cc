@@ -148,6 +148,10 @@ void Server::MakeModels() {
     control_.PostAt(when, std::move(task));
   };
   dependencies.open_directory = OpenDirectory;
+  dependencies.host = {&host_->memory(), &residency_->policy(),
+                       [this](const model::ModelVersion& version, model::EvictionCandidate& with) {
+                         return residency_->AddHostPart(version, with);
+                       }};
   models_ =
       std::make_unique<model::ModelManager>(std::move(options), std::move(dependencies), *events_);
 }

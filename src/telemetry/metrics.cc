@@ -175,7 +175,8 @@ struct Moves {
 /// Nothing for models that have never moved: a thousand idle ones must not cost histograms.
 template <typename Collector>
 void CollectMoves(const Moves& moves, const Labels& labels, Collector& out) {
-  if (moves.restores.empty()) return;
+  const bool left = std::ranges::any_of(moves.evictions, [](std::uint64_t n) { return n > 0; });
+  if (moves.restores.empty() && !left) return;
   for (std::size_t i = 0; i < kEvictionCauses.size(); ++i) {
     out.Add("hadron_model_evictions_total", With(labels, "cause", kEvictionCauses[i]),
             static_cast<double>(moves.evictions[i]));

@@ -18,4 +18,12 @@ inline base::StatusOr<model::ModelHandle> FindModel(const Route& route,
   return models.Find(route.model, version);
 }
 
+/// The same, and whether waiting for it may help.
+inline model::ModelManager::Lookup LookUpModel(const Route& route,
+                                               const model::ModelManager& models) {
+  auto version = VersionOf(route);
+  if (!version.ok()) return {std::move(version).status()};
+  return models.LookUp(route.model, *version);
+}
+
 }  // namespace hadron::protocol

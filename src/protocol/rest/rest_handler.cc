@@ -50,10 +50,9 @@ std::optional<HttpResponse> RestFrontend::Handler::Refuse(const HttpRequest& hea
   if (auto refusal = CheckRoute(route, head)) return refusal;
   const model::ModelManager* models = models_.load();
   if (route.endpoint != Endpoint::kInfer || models == nullptr) return std::nullopt;
-  if (models->control_mode() == model::ControlMode::kDemand) return std::nullopt;
-  auto handle = FindModel(route, *models);
-  if (handle.ok()) return std::nullopt;
-  return FailureResponse(std::move(handle).status());
+  model::ModelManager::Lookup lookup = LookUpModel(route, *models);
+  if (lookup.wait || lookup.found.ok()) return std::nullopt;
+  return FailureResponse(std::move(lookup.found).status());
 }
 
 void RestFrontend::Handler::Handle(HttpRequest request, net::HttpResponder responder) {

@@ -118,14 +118,12 @@ void RestFrontend::Handler::ChangeModel(const Route& route, const HttpRequest& r
 void RestFrontend::Handler::Infer(const Route& route, HttpRequest request,
                                   HttpResponder responder) const {
   const model::ModelManager& models = *models_.load();
-  auto found = FindModel(route, models);
-  if (found.ok() && *found != nullptr) {
-    return InferWith(*found, request, services_.clock->Now(), {}, std::move(responder));
+  model::ModelManager::Lookup lookup = LookUpModel(route, models);
+  if (lookup.wait) return AwaitModel(route, std::move(request), std::move(responder));
+  if (!lookup.found.ok()) {
+    return std::move(responder).Send(FailureResponse(std::move(lookup.found).status()));
   }
-  if (models.control_mode() == model::ControlMode::kDemand) {
-    return AwaitModel(route, std::move(request), std::move(responder));
-  }
-  std::move(responder).Send(FailureResponse(std::move(found).status()));
+  InferWith(*lookup.found, request, services_.clock->Now(), {}, std::move(responder));
 }
 
 void RestFrontend::Handler::AwaitModel(const Route& route, HttpRequest request,

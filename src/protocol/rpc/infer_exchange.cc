@@ -235,11 +235,11 @@ Status ReadInfer(const Backend& backend, const base::IoBuf& bytes, IncomingInfer
   HADRON_ASSIGN_OR_RETURN(
       incoming.version, ParseVersion(message.model_version,
                                      "failed to get model version from specified version string"));
-  auto found = models->Find(message.model_name, incoming.version);
-  if (found.ok()) answer.model = *std::move(found);
-  const bool known = found.ok() && answer.model != nullptr;
-  if (known) return {};
-  if (models->control_mode() != model::ControlMode::kDemand) return std::move(found).status();
+  model::ModelManager::Lookup lookup = models->LookUp(message.model_name, incoming.version);
+  if (!lookup.wait) {
+    HADRON_ASSIGN_OR_RETURN(answer.model, std::move(lookup.found));
+    return {};
+  }
   // What no model could accept causes no load.
   InferenceRequest probe;
   HADRON_RETURN_IF_ERROR(TakeParameters(message.parameters, probe));

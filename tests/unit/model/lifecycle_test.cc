@@ -107,6 +107,8 @@ TEST(StateOf, Table) {
       {{.live = true, .failure = "x"}, VersionState::kReady, ""},
       {{.retiring = 1, .unloaded = true}, VersionState::kUnloading, ""},
       {{.building = true, .retiring = 1}, VersionState::kLoading, ""},
+      {{.retiring = 1, .loadable = true}, VersionState::kReady, ""},
+      {{.building = true, .retiring = 1, .loadable = true}, VersionState::kReady, ""},
       {{.unloaded = true}, VersionState::kUnavailable, "unloaded"},
       {{.failure = "no file"}, VersionState::kUnavailable, "no file"},
       {{.loadable = true}, VersionState::kReady, ""},

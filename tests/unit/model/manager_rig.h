@@ -10,11 +10,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/executor.h"
 #include "config/parse.h"
+#include "device/memory_pool.h"
 #include "model/model_manager.h"
 #include "storage/local/factory.h"
 
@@ -75,16 +77,23 @@ class FakeLoader final : public Loader {
     parts.version = version;
     parts.config = std::make_shared<const config::ModelConfig>(std::move(fields));
     parts.metrics = metrics_.AddModel(parts.name, version);
+    parts.history = source.HistoryOf(version);
+    std::shared_ptr<device::Reservation> memory;
+    if (pool != nullptr) {
+      HADRON_ASSIGN_OR_RETURN(device::Reservation taken, pool->Reserve(parts.name, text.size()));
+      memory = std::make_shared<device::Reservation>(std::move(taken));
+    }
     const auto count = std::shared_ptr<int>(&alive, [](int* n) { --*n; });
     ++alive;
     return ModelHandle(new ModelVersion(std::move(parts)),
-                       [count](const ModelVersion* gone) { delete gone; });
+                       [count, memory](const ModelVersion* gone) { delete gone; });
   }
 
   mutable std::vector<std::string> loads;
   mutable int alive = 0;     ///< versions that exist
   mutable int failures = 0;  ///< so many loads fail from now on
   std::function<void()> while_loading;
+  device::MemoryPool* pool = nullptr;  ///< a version takes as much as its file is long
 
  private:
   telemetry::Metrics& metrics_;
@@ -93,7 +102,10 @@ class FakeLoader final : public Loader {
 /// A manager over a repository in a temporary directory; nothing happens unless the test says so.
 class ManagerRig final : public ModelManager::Observer {
  public:
-  explicit ManagerRig(ModelManager::Options options) : options_(std::move(options)) {
+  /// With a budget models take host memory, and leave it for others.
+  explicit ManagerRig(ModelManager::Options options,
+                      std::optional<std::uint64_t> host_budget = std::nullopt)
+      : options_(std::move(options)) {
     std::string pattern = std::filesystem::temp_directory_path() / "hadron-manager-XXXXXX";
     HADRON_CHECK(mkdtemp(pattern.data()) != nullptr);
     directory = pattern;
@@ -109,6 +121,16 @@ class ManagerRig final : public ModelManager::Observer {
       timers.emplace(when, std::move(task));
     };
     dependencies.open_directory = storage::OpenLocalStore;
+    if (host_budget) {
+      host = std::make_unique<device::MemoryPool>(*host_budget);
+      loader.pool = host.get();
+      dependencies.host = {host.get(), FindEvictionPolicy("lru"),
+                           [this](const ModelVersion& version, EvictionCandidate& with) {
+                             with.parts.push_back({&version, version.config().name().size()});
+                             with.last_used = std::max(with.last_used, used[version.name()]);
+                             return !pinned.contains(version.name());
+                           }};
+    }
     manager = std::make_unique<ModelManager>(options_, dependencies, *this);
   }
   ~ManagerRig() override {
@@ -199,8 +221,11 @@ class ManagerRig final : public ModelManager::Observer {
   StillClock clock;
   telemetry::Metrics metrics{{}, clock};
   FakeLoader loader{metrics};
+  std::unique_ptr<device::MemoryPool> host;  ///< outlives what the executors hold
   base::ManualExecutor control;
   base::ManualExecutor load;
+  std::map<std::string, std::uint64_t> used;  ///< when, by model: the least goes first
+  std::set<std::string> pinned;
   std::multimap<base::TimePoint, base::Task> timers;
   std::vector<std::string> events;
 
@@ -210,6 +235,24 @@ class ManagerRig final : public ModelManager::Observer {
 
  public:
   std::unique_ptr<ModelManager> manager;
+};
+
+/// Somebody who asks for a model and may have to wait.
+struct Asking {
+  Asking(ManagerRig& rig, std::string model, std::optional<std::int64_t> version = {},
+         base::Duration patience = std::chrono::seconds(30)) {
+    Acquirer acquirer;
+    acquirer.model = std::move(model);
+    acquirer.version = version;
+    acquirer.deadline = rig.clock.Now() + patience;
+    acquirer.cancelled = hung_up;
+    acquirer.done = [answer = answer](base::StatusOr<ModelHandle> found) {
+      *answer += found.ok() ? (*found)->config().name() : found.CloneStatus().ToString();
+    };
+    rig.manager->Acquire(std::move(acquirer));
+  }
+  std::shared_ptr<std::string> answer = std::make_shared<std::string>();
+  std::shared_ptr<std::atomic<bool>> hung_up = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace hadron::model

@@ -14,24 +14,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-/// Somebody who asks for a model and may have to wait.
-struct Asking {
-  Asking(ManagerRig& rig, std::string model, std::optional<std::int64_t> version = {},
-         base::Duration patience = seconds(30)) {
-    Acquirer acquirer;
-    acquirer.model = std::move(model);
-    acquirer.version = version;
-    acquirer.deadline = rig.clock.Now() + patience;
-    acquirer.cancelled = hung_up;
-    acquirer.done = [answer = answer](base::StatusOr<ModelHandle> found) {
-      *answer += found.ok() ? (*found)->config().name() : found.CloneStatus().ToString();
-    };
-    rig.manager->Acquire(std::move(acquirer));
-  }
-  std::shared_ptr<std::string> answer = std::make_shared<std::string>();
-  std::shared_ptr<std::atomic<bool>> hung_up = std::make_shared<std::atomic<bool>>(false);
-};
-
 TEST(ModelManagerDemand, CataloguesAndLoadsOnFirstUse) {
   ManagerRig rig(InMode(ControlMode::kDemand));
   rig.Write("m", 1, "text");

@@ -142,8 +142,8 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
     parts.compiled = plan::CompiledModel::Compile(std::move(loaded->graph), std::move(compile),
                                                   kernels_, *card_, *host_)
                          .value();
-    HADRON_ASSIGN_OR_RETURN(parts.residence,
-                            manager_->Admit(name, parts.compiled->weights(), parts.metrics));
+    HADRON_ASSIGN_OR_RETURN(parts.residence, manager_->Admit(name, parts.compiled->weights(),
+                                                             parts.metrics, parts.history));
     return std::make_shared<const ModelVersion>(std::move(parts));
   }
   ModelHandle Admit(const std::string& name, const std::vector<int>& layers) {

@@ -1,0 +1,67 @@
+// Which models leave host memory when a load needs room, and how.
+#include <limits>
+
+#include "base/log.h"
+#include "device/memory_pool.h"
+#include "model/model_manager.h"
+
+namespace hadron::model {
+
+HostRoom::Hooks ModelManager::RoomHooks() {
+  HostRoom::Hooks hooks;
+  hooks.free = [pool = deps_.host.pool] {
+    return pool == nullptr ? std::numeric_limits<std::uint64_t>::max() : pool->free();
+  };
+  hooks.leaving = [this] { return table_.AnybodyLeaves(); };
+  hooks.evict = [this](std::uint64_t bytes) { return EvictFor(bytes); };
+  return hooks;
+}
+
+std::uint64_t ModelManager::HostRefusals() const {
+  return deps_.host.pool == nullptr ? 0 : deps_.host.pool->refusals();
+}
+
+/// Models leave as a whole: a use of one version would load the others, too.
+std::optional<EvictionCandidate> ModelManager::CandidateOf(const ModelRecord& record) const {
+  const bool settled = record.running == nullptr && record.override_ == nullptr;
+  if (!settled || record.listing == nullptr || !record.AnyLive()) return std::nullopt;
+  EvictionCandidate candidate;
+  for (const auto& [number, version] : record.versions) {
+    if (version.handle == nullptr) continue;
+    const ScannedVersion* listed = record.listing->FindVersion(number);
+    // What its files do not say any more could not be loaded again.
+    if (listed == nullptr || ContentOf(*record.listing, *listed) != version.content) {
+      return std::nullopt;
+    }
+    if (!deps_.host.add_part(*version.handle, candidate)) return std::nullopt;
+  }
+  return candidate;
+}
+
+bool ModelManager::EvictFor(std::uint64_t bytes) {
+  std::vector<ModelRecord*> owners;
+  std::vector<EvictionCandidate> candidates;
+  for (auto& [name, record] : table_.records()) {
+    auto candidate = CandidateOf(record);
+    if (!candidate) continue;
+    owners.push_back(&record);
+    candidates.push_back(std::move(*candidate));
+  }
+  const auto victims = deps_.host.policy->Choose({candidates, {}}, bytes);
+  for (const std::size_t victim : victims) {
+    EvictNow(*owners[victim], telemetry::EvictionCause::kPressure);
+  }
+  return !victims.empty();
+}
+
+void ModelManager::EvictNow(ModelRecord& record, telemetry::EvictionCause cause) {
+  for (auto& [number, version] : record.versions) {
+    if (version.handle == nullptr) continue;
+    version.handle->metrics().CountEviction(cause);
+    table_.Evict(record, number);
+  }
+  base::LogInfo("model evicted from host memory", {{"model", record.name}});
+  PublishAndDrop(record);
+}
+
+}  // namespace hadron::model

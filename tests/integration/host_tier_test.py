@@ -1,0 +1,124 @@
+"""More models than the host's memory holds: they leave it for their files, and come back."""
+
+import json
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+from . import rest
+from .harness import Server
+from .onnx_mlp import Mlp
+
+WIDTH = 512
+LAYERS = 4  # of 1 MiB
+MIB = 1 << 20
+MODELS = 6
+BUDGET = 18  # MiB: three models, or two and one that loads
+
+
+class HostTier(unittest.TestCase):
+    """One repository for all; each test has a server of its own, whose models run on the CPU."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="hadron-host-tier-")
+        cls.repository = Path(cls.folder.name)
+        cls.models = {f"m{i}": Mlp.random(WIDTH, LAYERS, i) for i in range(MODELS)}
+        for name, model in cls.models.items():
+            model.write(cls.repository, name)
+        cls.x = np.random.default_rng(99).standard_normal((2, WIDTH)).astype(np.float32)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def server(self, mebibytes=BUDGET, arguments=(), **options):
+        """A server with so much memory for models."""
+        return Server([self.repository], arguments=arguments,
+                      device_memory_budget=mebibytes * MIB, **options)
+
+    def infer(self, server, name):
+        """The answer, which has to be the right one."""
+        body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": list(self.x.shape),
+                            "data": self.x.ravel().tolist()}]}
+        response = rest.call(server.http, "POST", f"/v2/models/{name}/infer",
+                             json.dumps(body).encode())
+        self.assertEqual(200, response.status, response.body)
+        y = np.array(response.json()["outputs"][0]["data"], np.float32).reshape(self.x.shape)
+        np.testing.assert_allclose(y, self.models[name].run(self.x), rtol=1e-4, atol=1e-4)
+        return y.tobytes()
+
+    def metric(self, server, name):
+        """Sum of a series over its labels."""
+        text = rest.call(server.metrics, "GET", "/metrics").body.decode()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                   if line.startswith((name + "{", name + " ")))
+
+    def test_every_mode_serves_all_models(self):
+        """All models are READY and answer, whatever loads them."""
+        modes = {"none": (), "poll": (), "explicit": ("--load-model=*",), "demand": ()}
+        for mode, arguments in modes.items():
+            with self.subTest(mode), self.server(
+                    arguments=arguments, model_control_mode=mode) as server:
+                before = [self.infer(server, name) for name in self.models]
+                after = [self.infer(server, name) for name in reversed(self.models)]
+                self.assertEqual(before, list(reversed(after)))
+                index = rest.call(server.http, "POST", "/v2/repository/index", b"{}").json()
+                self.assertEqual({"READY"}, {model["state"] for model in index})
+                self.assertEqual(200, rest.call(server.http, "GET", "/v2/health/ready").status)
+                self.assertGreaterEqual(self.metric(server, "hadron_model_evictions_total"), 3)
+
+    def test_counts_go_on(self):
+        """Neither statistics nor metrics begin anew when a model comes back."""
+        with self.server() as server:
+            for _ in range(3):
+                for name in self.models:
+                    self.infer(server, name)
+            stats = rest.call(server.http, "GET", "/v2/models/stats").json()["model_stats"]
+            self.assertEqual({name: 3 for name in self.models},
+                             {s["name"]: s["inference_stats"]["success"]["count"] for s in stats})
+            self.assertEqual(3 * MODELS, self.metric(server, "nv_inference_request_success"))
+
+    def test_many_clients(self):
+        """Requests for all models at once: everybody gets the right answer."""
+        with self.server() as server:
+            failures = []
+
+            def client(seed):
+                rng = np.random.default_rng(seed)
+                try:
+                    for _ in range(30):
+                        self.infer(server, f"m{rng.integers(MODELS)}")
+                except Exception as error:  # pylint: disable=broad-except
+                    failures.append(error)
+
+            clients = [threading.Thread(target=client, args=(i,)) for i in range(8)]
+            for thread in clients:
+                thread.start()
+            for thread in clients:
+                thread.join()
+            self.assertEqual([], failures)
+
+    def test_pinned_models_stay(self):
+        """A pinned model is never loaded again."""
+        with self.server(arguments=("--pin-model=m0",)) as server:
+            for _ in range(2):
+                for name in self.models:
+                    self.infer(server, name)
+            text = rest.call(server.metrics, "GET", "/metrics").body.decode()
+            self.assertNotIn('hadron_model_evictions_total{model="m0",cause="pressure"} 1', text)
+            self.assertGreater(self.metric(server, "hadron_model_evictions_total"), 0)
+
+    def test_what_cannot_fit_says_so(self):
+        """A model larger than all memory is refused with both numbers, and evicts nobody."""
+        with self.server(7, arguments=("--exit-on-error=false",)) as server:
+            states = rest.call(server.http, "POST", "/v2/repository/index", b"{}").json()
+            self.assertEqual({"UNAVAILABLE"}, {model["state"] for model in states})
+            self.assertIn("of the budget of 7.0 MiB", states[0]["reason"])
+
+
+if __name__ == "__main__":
+    unittest.main()
