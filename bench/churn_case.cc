@@ -112,6 +112,9 @@ StatusOr<CaseResult> RunChurnCase(const ServedOptions& options) {
   HADRON_RETURN_IF_ERROR(server->Unload("served"));
   // Bytes are given back behind the answer to the call.
   HADRON_ASSIGN_OR_RETURN(const double left, server->AwaitMetric(kReserved, 0));
+  if (left > 0) {
+    return base::Internal(fmt::format("{} bytes stay booked on the device without a model", left));
+  }
   CaseResult result = Judge(fmt::format("{} cycles", cycles), *resident, served, left);
   result.notes.push_back(pinning.Describe());
   return result;

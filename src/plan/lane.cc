@@ -153,6 +153,14 @@ std::uint64_t Lane::memory_bytes() const {
   return Capacity(io_[0]) + Capacity(io_[1]) + Capacity(host_arena_) + Capacity(device_arena_);
 }
 
+void Lane::ReleaseMemory() {
+  HADRON_CHECK(state_->in_flight.load() == 0);
+  entries_.clear();  // their arguments point into it
+  for (auto& io : io_) io.reset();
+  host_arena_.reset();
+  device_arena_.reset();
+}
+
 void Lane::Forget(const WeightBinding* weights) {
   std::erase_if(entries_,
                 [weights](const Entry& entry) { return entry.bound->weights() == weights; });

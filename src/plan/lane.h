@@ -58,6 +58,8 @@ class Lane {
   int in_flight() const { return state_->in_flight.load(); }
   /// Arena and I/O bytes held.
   std::uint64_t memory_bytes() const;
+  /// Gives all of that back, until the next run needs some. Nothing is in flight.
+  void ReleaseMemory();
   /// Forgets the launch state of these weights: the model is going.
   void Forget(const WeightBinding* weights);
 

@@ -63,6 +63,10 @@ void DeviceScheduler::LetGo(Leaving leaving) {
     for (plan::Lane* lane : deps_.lanes) lane->Forget(weights.get());
   }
   leaving.evicted.clear();
+  for (const Departure& departure : leaving.departures) have_run_.erase(departure.version);
+  if (have_run_.empty() && !leaving.departures.empty()) {
+    for (plan::Lane* lane : deps_.lanes) lane->ReleaseMemory();
+  }
   for (Departure& departure : leaving.departures) departure.released();
 }
 
@@ -257,6 +261,7 @@ void DeviceScheduler::OrderPlan(Batch batch, std::vector<tensor::Shape> shapes) 
 
 void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
   const base::TimePoint started = deps_.clock->Now();
+  have_run_.insert(prepared.batch.pin.version().get());
   auto batch = std::make_shared<Batch>(std::move(prepared.batch));
   plan::RunRequest run;
   run.plan = std::move(prepared.plan);

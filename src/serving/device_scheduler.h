@@ -24,6 +24,10 @@ namespace hadron::serving {
 /// waits for the device. Models whose weights are not there are asked for and take no place on a
 /// lane meanwhile; others go on.
 ///
+/// The lanes' arenas stay for as long as there is a version that has ever run on a lane, because it
+/// may do so again; when the last of these has gone, they go, and with them the last byte that is
+/// booked for models.
+///
 /// Threads: Enqueue, Add and Remove from any thread; Run is the `dev` thread. Completions come on
 /// the lane's thread.
 class DeviceScheduler final : public model::ResidencyManager::Observer {
@@ -112,6 +116,7 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   bool Idle() const HADRON_REQUIRES(mutex_);
 
   const Dependencies deps_;
+  std::set<const model::ModelVersion*> have_run_;  ///< dev thread only
   base::Mutex mutex_;
   base::CondVar wake_;
   std::map<const model::ModelVersion*, Queue> queues_ HADRON_GUARDED_BY(mutex_);

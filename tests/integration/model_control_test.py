@@ -260,20 +260,20 @@ class Explicit(ModelControlTestCase):
         return answered
 
     def check_one_instance(self, server):
-        """Reserved memory is what one load of the model takes."""
+        """Memory is reserved for one load of the model at a time, and for nothing without one."""
         def reserved():
             return scrape(server, "hadron_device_memory_reserved_bytes")[0].rsplit(" ", 1)[1]
 
         self.assertEqual(200, unload(server, "simple").status)
         wait_until(lambda: states(server, "simple") == {"1": "UNAVAILABLE"}, WAIT_SECONDS, "gone")
-        empty = reserved()
+        self.assertEqual(0, float(reserved()))
         for _ in range(3):
             self.assertEqual(200, load(server, "simple").status)
             self.check_sum(infer(server))
             self.assertEqual(200, unload(server, "simple").status)
             wait_until(lambda: states(server, "simple") == {"1": "UNAVAILABLE"}, WAIT_SECONDS,
                        "gone")
-            self.assertEqual(empty, reserved())
+            self.assertEqual(0, float(reserved()))
 
     def test_superseded_loads(self):
         """Of loads at the same time each succeeds or says that a newer one has come."""

@@ -179,6 +179,20 @@ TEST(DeviceScheduler, ForgetsTheWeightsOfWhatIsGone) {
   EXPECT_EQ(weights.use_count(), 1);
 }
 
+TEST(DeviceScheduler, GivesTheArenasBackWithTheLastVersionThatRan) {
+  Rig rig("");
+  std::latch answered(1);
+  rig.engine->Infer(rig.model.Request(1), [&](InferenceResponse) { answered.count_down(); });
+  answered.wait();
+  EXPECT_GT(rig.lane->memory_bytes(), 0U);
+  std::latch released(1);
+  rig.scheduler->Remove(*rig.model.version, [&released] { released.count_down(); });
+  released.wait();
+  EXPECT_EQ(rig.lane->memory_bytes(), 0U);
+  rig.model.version.reset();
+  EXPECT_EQ(rig.model.host->memory().reserved(), 0U);
+}
+
 TEST(DeviceScheduler, AnswersWhatWaitsWhenItStops) {
   std::atomic<int> answers{0};
   {
