@@ -78,17 +78,17 @@ StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(
 }
 
 std::optional<ResidencyPin::Weights> ResidencyManager::TryPin(const ModelVersion& version) {
+  base::MutexLock lock(mutex_);
   Residence& residence = version.residence();
-  ResidencyPin::Weights weights;
-  {
-    base::MutexLock lock(mutex_);
-    if (residence.binding_ == nullptr) return std::nullopt;
-    ++residence.pins_;
-    weights.binding = residence.binding_;
-  }
-  weights.token = std::shared_ptr<const void>(
-      &residence, [this, &residence](const void*) { Unpin(residence); });
-  return weights;
+  if (residence.binding_ == nullptr) return std::nullopt;
+  return PinNow(residence);
+}
+
+ResidencyPin::Weights ResidencyManager::PinNow(Residence& residence) {
+  ++residence.pins_;
+  return {residence.binding_,
+          std::shared_ptr<const void>(&residence,
+                                      [this, &residence](const void*) { Unpin(residence); })};
 }
 
 std::shared_ptr<const plan::WeightBinding> ResidencyManager::TakeDown(const ModelVersion& version) {
@@ -134,35 +134,32 @@ void ResidencyManager::Want(const ModelVersion& version, std::optional<base::Tim
 }
 
 StatusOr<ResidencyPin> ResidencyManager::Obtain(const ModelHandle& version) {
-  const auto until = std::chrono::steady_clock::now() + options_.restore_timeout;
   Residence& residence = version->residence();
-  while (true) {
-    auto waiter = std::make_shared<std::promise<Status>>();
-    {
-      base::MutexLock lock(mutex_);
-      if (stopped_) return Exiting();
-      if (residence.binding_ != nullptr && restoring_ != &residence) waiter.reset();
-      if (waiter != nullptr) residence.waiters_.push_back(waiter);
-    }
-    if (waiter == nullptr) {
-      auto weights = TryPin(*version);
-      if (!weights) continue;  // evicted in between
-      CountUse(*version, 1);
-      return ResidencyPin(version, std::move(*weights));
-    }
-    std::future<Status> there = waiter->get_future();
-    Want(*version, deps_.clock->Now());
-    if (there.wait_until(until) == std::future_status::ready) {
-      HADRON_RETURN_IF_ERROR(there.get());
-      continue;
-    }
+  auto waiter = std::make_shared<Waiter>();
+  std::future<StatusOr<ResidencyPin::Weights>> there = waiter->get_future();
+  {
     base::MutexLock lock(mutex_);
-    std::erase(residence.waiters_, waiter);
-    return base::Unavailable(
-        fmt::format("the device's memory is taken by models that are in use; none left within {} s "
-                    "(--model-restore-timeout-ms)",
-                    Seconds(options_.restore_timeout)));
+    if (stopped_) return Exiting();
+    if (residence.binding_ != nullptr && restoring_ != &residence) {
+      waiter->set_value(PinNow(residence));
+    } else {
+      residence.waiters_.push_back(waiter);
+    }
   }
+  Want(*version, deps_.clock->Now());
+  if (there.wait_for(options_.restore_timeout) != std::future_status::ready) {
+    base::MutexLock lock(mutex_);
+    // Who is not on the list any more has an answer on its way.
+    if (std::erase(residence.waiters_, waiter) > 0) {
+      return base::Unavailable(
+          fmt::format("the device's memory is taken by models that are in use; none left within "
+                      "{} s (--model-restore-timeout-ms)",
+                      Seconds(options_.restore_timeout)));
+    }
+  }
+  HADRON_ASSIGN_OR_RETURN(ResidencyPin::Weights weights, there.get());
+  CountUse(*version, 1);
+  return ResidencyPin(version, std::move(weights));
 }
 
 void ResidencyManager::Stop() {
@@ -229,7 +226,7 @@ void ResidencyManager::Tell(News news) {
     if (observer_ != nullptr) observer_->OnRefused(residence, status);
   }
   if (news.resident && observer_ != nullptr) observer_->OnResident();
-  for (auto& [waiter, status] : news.answers) waiter->set_value(std::move(status));
+  for (auto& [waiter, answer] : news.answers) waiter->set_value(std::move(answer));
 }
 
 Residence* ResidencyManager::ChooseNext() {
@@ -298,7 +295,9 @@ void ResidencyManager::Refuse(Residence& residence, const Status& status, News& 
 
 void ResidencyManager::TakeWaiters(Residence& residence, const Status& status, News& news) {
   for (auto& waiter : residence.waiters_) {
-    news.answers.emplace_back(std::move(waiter), status.Clone());
+    using Answer = StatusOr<ResidencyPin::Weights>;
+    news.answers.emplace_back(std::move(waiter),
+                              status.ok() ? Answer(PinNow(residence)) : Answer(status.Clone()));
   }
   residence.waiters_.clear();
 }

@@ -148,11 +148,12 @@ class ResidencyManager {
  private:
   friend class Residence;
   using BindingRef = std::shared_ptr<const plan::WeightBinding>;
+  using Waiter = std::promise<base::StatusOr<ResidencyPin::Weights>>;
   /// What is to be told and let go when the lock is no longer held.
   struct News {
     std::vector<BindingRef> evicted;
     std::vector<std::pair<const Residence*, base::Status>> refused;
-    std::vector<std::pair<std::shared_ptr<std::promise<base::Status>>, base::Status>> answers;
+    std::vector<std::pair<std::shared_ptr<Waiter>, base::StatusOr<ResidencyPin::Weights>>> answers;
     bool resident = false;
   };
 
@@ -165,7 +166,11 @@ class ResidencyManager {
   void Upload(Residence& residence, WeightStore::Placement& placement) HADRON_REQUIRES(mutex_);
   void Uploaded(BindingRef binding, const base::Status& status, base::TimePoint began,
                 std::uint64_t bytes);
-  static void TakeWaiters(Residence& residence, const base::Status& status, News& news);
+  /// Those who wait in Obtain are told, and given their pin at once: if they had to ask for it, the
+  /// next restore could have thrown the version out before they do.
+  void TakeWaiters(Residence& residence, const base::Status& status, News& news)
+      HADRON_REQUIRES(mutex_);
+  ResidencyPin::Weights PinNow(Residence& residence) HADRON_REQUIRES(mutex_);
   /// Tells the metrics where the weights are.
   void Tally(const Residence& residence) const HADRON_REQUIRES(mutex_);
   void TallyGone(const Residence& residence) const HADRON_REQUIRES(mutex_);
@@ -246,7 +251,7 @@ class Residence {
   base::TimePoint wanted_since_;
   int pins_ = 0;
   std::int64_t owed_ = 0;  ///< requests to be served before it may leave again
-  std::vector<std::shared_ptr<std::promise<base::Status>>> waiters_;  ///< of Obtain
+  std::vector<std::shared_ptr<ResidencyManager::Waiter>> waiters_;  ///< in Obtain
 };
 
 }  // namespace hadron::model

@@ -154,6 +154,18 @@ class Residency(unittest.TestCase):
             self.assertLess(time.monotonic() - begin, 6 * SLOWDOWN)  # a load takes eight seconds
             self.assertEqual(200, rest.call(server.http, "GET", "/v2/health/live").status)
 
+    def test_start_up_brings_each_model_in_once(self):
+        """Loads at start that share a small card do not throw each other's models out."""
+        with self.server(5) as server:
+            text = rest.call(server.metrics, "GET", "/metrics").body.decode()
+
+            def total(metric):
+                return sum(float(x.split()[-1]) for x in text.splitlines()
+                           if x.startswith(metric + "{"))
+
+            self.assertEqual(MODELS, total("hadron_model_restores_total"))
+            self.assertEqual(MODELS - 1, total("hadron_model_evictions_total"))
+
     def test_unload_gives_memory_back(self):
         """After everything has been unloaded the card's ledger is empty."""
         with self.server(9, model_control_mode="demand") as server:

@@ -7,6 +7,8 @@
 
 #include <array>
 #include <cstring>
+#include <future>
+#include <thread>
 
 #include "backend/kernel.h"
 #include "device/host/factory.h"
@@ -110,6 +112,10 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
  protected:
   /// A card of so many bytes.
   void Open(std::uint64_t budget, ResidencyManager::Options options = {}) {
+    Open(budget, std::move(options), control_, copies_);
+  }
+  void Open(std::uint64_t budget, ResidencyManager::Options options, base::Executor& control,
+            base::Executor& copies) {
     auto card = device::MakeHostDevice(
         {.budget_bytes = budget, .copy_bytes_per_second = std::uint64_t{1} << 40U});
     ledger_ = &card->memory();
@@ -118,7 +124,7 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
     options.store.slab_bytes = 2 * kMiB;
     manager_ = std::make_unique<ResidencyManager>(
         std::move(options),
-        ResidencyManager::Dependencies{card_.get(), &control_, &copies_, &clock_});
+        ResidencyManager::Dependencies{card_.get(), &control, &copies, &clock_});
     manager_->Watch(this);
   }
 
@@ -407,6 +413,41 @@ TEST_F(Residency, EndsALoadThatNobodyMakesRoomFor) {
   const auto refused = manager_->Obtain(next);
   EXPECT_EQ(refused.code(), base::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(refused.message()), HasSubstr("--model-restore-timeout-ms"));
+}
+
+/// Threads for the executors, in place of the test's own hand.
+struct Threads {
+  base::TaskQueue control;
+  base::TaskQueue copies;
+  std::jthread control_thread{[this] { control.Run(); }};
+  std::jthread copies_thread{[this] { copies.Run(); }};
+  ~Threads() {
+    copies.Stop();
+    control.Stop();
+  }
+};
+
+TEST_F(Residency, BringsEachOfTheLoadsOfAStartInOnce) {
+  constexpr int kLoads = 4;
+  Threads threads;
+  Open(3 * kMiB, {}, threads.control, threads.copies);
+  std::vector<ModelHandle> models;
+  for (int i = 0; i < kLoads; ++i) models.push_back(Admit("m", {10 * i, 10 * i + 1}));
+  {
+    std::vector<std::jthread> loads;
+    for (const ModelHandle& model : models) {
+      loads.emplace_back([this, &model] {
+        const auto pin = manager_->Obtain(model);
+        EXPECT_TRUE(pin.ok() && HasItsBytes(model, *pin->weights_ptr()));
+      });
+    }
+  }
+  EXPECT_EQ(manager_->totals().restores, kLoads);
+  EXPECT_EQ(manager_->totals().evictions, kLoads - 1) << "one at a time is all that fits";
+  models.clear();
+  std::promise<void> settled;
+  threads.control.Post([&] { settled.set_value(); });
+  settled.get_future().wait();
 }
 
 TEST_F(Residency, GivesEverythingBack) {
