@@ -105,6 +105,7 @@ class ModelConfig {
     std::vector<InstanceGroup> instance_groups;
     std::vector<WarmupSample> warmup;
     std::map<std::string, std::string> parameters;
+    std::optional<std::chrono::seconds> idle_evict;
     std::map<std::string, std::string> metric_tags;
     std::vector<Notice> notices;
     std::string wire;  ///< the completed message, serialised
@@ -129,6 +130,8 @@ class ModelConfig {
   const std::vector<InstanceGroup>& instance_groups() const { return fields_.instance_groups; }
   const std::vector<WarmupSample>& warmup() const { return fields_.warmup; }
   const std::map<std::string, std::string>& parameters() const { return fields_.parameters; }
+  /// Parameter hadron.idle_evict_secs: the model's own --idle-evict-secs.
+  std::optional<std::chrono::seconds> idle_evict() const { return fields_.idle_evict; }
   /// Without the "_" that metrics put in front of each key.
   const std::map<std::string, std::string>& metric_tags() const { return fields_.metric_tags; }
   const std::vector<Notice>& notices() const { return fields_.notices; }

@@ -86,6 +86,21 @@ std::vector<std::size_t> LruPolicy::Choose(const EvictionSnapshot& snapshot,
                       [](const EvictionCandidate& c, std::uint64_t) { return c.last_used; });
 }
 
+IdleChoice ChooseIdle(std::span<const IdleCandidate> candidates, base::TimePoint now) {
+  IdleChoice choice;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const IdleCandidate& candidate = candidates[i];
+    if (candidate.limit <= base::Duration::zero()) continue;
+    const base::TimePoint due = (candidate.busy ? now : candidate.last_used) + candidate.limit;
+    if (due <= now) {
+      choice.leave.push_back(i);
+    } else {
+      choice.look_at = std::min(choice.look_at.value_or(due), due);
+    }
+  }
+  return choice;
+}
+
 const EvictionPolicy* FindEvictionPolicy(std::string_view name) {
   static const CostLruPolicy kCostLru;
   static const LruPolicy kLru;

@@ -3,9 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
+
+#include "base/clock.h"
 
 namespace hadron::model {
 
@@ -61,6 +64,20 @@ class NoEvictionPolicy final : public EvictionPolicy {
     return {};
   }
 };
+
+/// A resident model that may leave because nobody asks for it.
+struct IdleCandidate {
+  base::TimePoint last_used;
+  base::Duration limit{0};  ///< 0: it never does
+  bool busy = false;        ///< runs, is waited for, or is pinned
+};
+struct IdleChoice {
+  std::vector<std::size_t> leave;          ///< candidates, by index
+  std::optional<base::TimePoint> look_at;  ///< when the next might; none as things are
+};
+/// Who has not been used for as long as its limit. Pure. One that is busy is looked at again after
+/// its limit, for then it has been used until now.
+IdleChoice ChooseIdle(std::span<const IdleCandidate> candidates, base::TimePoint now);
 
 /// By the name that --eviction-policy takes ("cost-lru", "lru", "none"); null for others.
 const EvictionPolicy* FindEvictionPolicy(std::string_view name);

@@ -36,7 +36,7 @@ double Blend(double old, double measured) { return old + kNewest * (measured - o
 
 ResidencyManager::ResidencyManager(Options options, Dependencies dependencies)
     : options_(std::move(options)),
-      deps_(dependencies),
+      deps_(std::move(dependencies)),
       store_(*deps_.device, options_.store, [this] {
         if (starved_.load()) PostPump();
       }) {}
@@ -46,16 +46,15 @@ ResidencyManager::~ResidencyManager() {
   HADRON_CHECK(residences_.empty());
 }
 
-StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(
-    std::string model, std::shared_ptr<const plan::WeightImage> image,
-    std::shared_ptr<telemetry::ModelMetrics> metrics, std::shared_ptr<VersionHistory> history) {
+StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(Admission admission) {
+  const plan::WeightImage& image = *admission.image;
   std::uint64_t placed = 0;
-  for (const auto& segment : image->segments()) {
+  for (const auto& segment : image.segments()) {
     if (WeightStore::Places(segment.home, deps_.device->info())) placed += segment.bytes;
   }
-  const std::uint64_t missing = store_.MissingBytes(*image);
-  std::unique_ptr<Residence> residence(new Residence(  // NOLINT: private constructor
-      *this, std::move(model), std::move(image), std::move(metrics), std::move(history)));
+  const std::uint64_t missing = store_.MissingBytes(image);
+  if (!admission.idle_evict) admission.idle_evict = options_.idle_evict;
+  std::unique_ptr<Residence> residence(new Residence(*this, std::move(admission)));  // NOLINT
   base::MutexLock lock(mutex_);
   residence->pinned_ = IsPinned(residence->model_);
   std::uint64_t pinned = 0;
@@ -117,6 +116,7 @@ void ResidencyManager::Unpin(Residence& residence) {
   {
     base::MutexLock lock(mutex_);
     if (--residence.pins_ > 0) return;
+    residence.used_until_ = deps_.clock->Now();
   }
   if (starved_.load()) PostPump();
 }
@@ -334,11 +334,15 @@ bool ResidencyManager::EvictFor(const Residence& next, News& news) {
   // Enough in sum, but not in one piece: somebody has to make room all the same.
   const std::uint64_t needed = missing > free ? missing - free : 1;
   for (Residence* victim : ChooseVictims(needed)) {
-    victim->metrics_->CountEviction(telemetry::EvictionCause::kPressure);
-    news.evicted.push_back(TakeDown(*victim));
-    ++totals_.evictions;
+    SendAway(*victim, telemetry::EvictionCause::kPressure, news);
   }
   return !news.evicted.empty();
+}
+
+void ResidencyManager::SendAway(Residence& residence, telemetry::EvictionCause cause, News& news) {
+  residence.metrics_->CountEviction(cause);
+  news.evicted.push_back(TakeDown(residence));
+  ++totals_.evictions;
 }
 
 ResidencyManager::BindingRef ResidencyManager::TakeDown(Residence& residence) {
@@ -368,6 +372,10 @@ Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement pl
       residence.image_, std::move(placement.places), residence.last_of_binding_);
   Tally(residence);
   residence.wanted_ = false;
+  residence.used_until_ = deps_.clock->Now();
+  if (residence.idle_evict_ > base::Duration::zero()) {
+    LookForIdleAt(residence.used_until_ + residence.idle_evict_);
+  }
   residence.owed_ = std::clamp<std::int64_t>(residence.metrics_->pending.value(), 1, kOwed);
   ++totals_.restores;
   totals_.restored_bytes += placement.fill_bytes;

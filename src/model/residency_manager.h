@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -42,12 +43,17 @@ class ResidencyManager {
     WeightStore::Options store;
     std::vector<std::string> pinned;  ///< models that are never evicted
     base::Duration restore_timeout = std::chrono::seconds(30);
+    /// Weights that nobody has used for so long leave the device; 0: they stay until others need
+    /// the room.
+    base::Duration idle_evict{0};
   };
   struct Dependencies {
     device::Device* device = nullptr;
     base::Executor* control = nullptr;
     base::Executor* copies = nullptr;  ///< plays or serves the stream of the uploads
     const base::Clock* clock = nullptr;
+    /// Runs a task on the control thread, not before the time. Only for idle_evict.
+    std::function<void(base::TimePoint, base::Task)> post_at = {};
   };
   /// Told on the control thread.
   class Observer {
@@ -66,13 +72,18 @@ class ResidencyManager {
   /// Before the first version is admitted; null: nobody.
   void Watch(Observer* observer) { observer_ = observer; }
 
+  /// A version that comes in.
+  struct Admission {
+    std::string model;
+    std::shared_ptr<const plan::WeightImage> image;
+    std::shared_ptr<telemetry::ModelMetrics> metrics;
+    /// How much its earlier instances were in use.
+    std::shared_ptr<VersionHistory> history = std::make_shared<VersionHistory>();
+    std::optional<base::Duration> idle_evict = {};  ///< in place of that of the options
+  };
   /// A version is compiled. RESOURCE_EXHAUSTED with both numbers when the device could not hold it
   /// even alone, beside what is pinned by configuration.
-  /// `history` says how much its earlier instances were in use.
-  base::StatusOr<std::unique_ptr<Residence>> Admit(std::string model,
-                                                   std::shared_ptr<const plan::WeightImage> image,
-                                                   std::shared_ptr<telemetry::ModelMetrics> metrics,
-                                                   std::shared_ptr<VersionHistory> history);
+  base::StatusOr<std::unique_ptr<Residence>> Admit(Admission admission);
 
   /// The version's bytes for a batch, if they are there or on their way.
   std::optional<ResidencyPin::Weights> TryPin(const ModelVersion& version);
@@ -182,6 +193,12 @@ class ResidencyManager {
   bool EvictFor(const Residence& next, News& news) HADRON_REQUIRES(mutex_);
   bool Evictable(const Residence& residence) const HADRON_REQUIRES(mutex_);
   BindingRef TakeDown(Residence& residence) HADRON_REQUIRES(mutex_);
+  /// Has it leave, for others to be told.
+  void SendAway(Residence& residence, telemetry::EvictionCause cause, News& news)
+      HADRON_REQUIRES(mutex_);
+  // Whom nobody uses (residency_idle.cc).
+  void EvictIdle();
+  void LookForIdleAt(std::optional<base::TimePoint> when) HADRON_REQUIRES(mutex_);
   bool SomebodyLeaves() HADRON_REQUIRES(mutex_);
   bool SomebodyIsBusy() const HADRON_REQUIRES(mutex_);
   base::Status NoRoom(const Residence& residence) const HADRON_REQUIRES(mutex_);
@@ -209,6 +226,7 @@ class ResidencyManager {
   /// By evicted binding: lives until all of its places have been given back.
   std::vector<std::weak_ptr<const void>> leaving_ HADRON_GUARDED_BY(mutex_);
   bool stopped_ HADRON_GUARDED_BY(mutex_) = false;
+  std::optional<base::TimePoint> idle_look_ HADRON_GUARDED_BY(mutex_);  ///< a task is posted for it
   std::set<std::string> pinned_by_call_ HADRON_GUARDED_BY(mutex_);
   std::uint64_t requests_ HADRON_GUARDED_BY(mutex_) = 0;
   double seconds_per_byte_ HADRON_GUARDED_BY(mutex_) = 1e-9;
@@ -225,15 +243,13 @@ class Residence {
 
  private:
   friend class ResidencyManager;
-  Residence(ResidencyManager& manager, std::string model,
-            std::shared_ptr<const plan::WeightImage> image,
-            std::shared_ptr<telemetry::ModelMetrics> metrics,
-            std::shared_ptr<VersionHistory> history)
+  Residence(ResidencyManager& manager, ResidencyManager::Admission admission)
       : manager_(manager),
-        model_(std::move(model)),
-        image_(std::move(image)),
-        metrics_(std::move(metrics)),
-        history_(std::move(history)) {}
+        model_(std::move(admission.model)),
+        image_(std::move(admission.image)),
+        metrics_(std::move(admission.metrics)),
+        history_(std::move(admission.history)),
+        idle_evict_(*admission.idle_evict) {}
 
   VersionUse& use() { return history_->use; }
   const VersionUse& use() const { return history_->use; }
@@ -243,6 +259,7 @@ class Residence {
   const std::shared_ptr<const plan::WeightImage> image_;
   const std::shared_ptr<telemetry::ModelMetrics> metrics_;
   const std::shared_ptr<VersionHistory> history_;
+  const base::Duration idle_evict_;
   std::shared_ptr<const plan::WeightBinding> binding_;  ///< null: absent
   std::shared_ptr<const void> last_of_binding_;         ///< see WeightBinding
   std::vector<EvictionCandidate::Part> parts_;          ///< of the binding
@@ -251,6 +268,7 @@ class Residence {
   base::TimePoint wanted_since_;
   int pins_ = 0;
   std::int64_t owed_ = 0;  ///< requests to be served before it may leave again
+  base::TimePoint used_until_;
   std::vector<std::shared_ptr<ResidencyManager::Waiter>> waiters_;  ///< in Obtain
 };
 

@@ -153,9 +153,7 @@ void ResidencyManager::Evict(std::string model, base::UniqueFunction<void(Status
       }
       if (!status.ok()) leaving.clear();
       for (Residence* residence : leaving) {
-        residence->metrics_->CountEviction(telemetry::EvictionCause::kManual);
-        news.evicted.push_back(TakeDown(*residence));
-        ++totals_.evictions;
+        SendAway(*residence, telemetry::EvictionCause::kManual, news);
       }
     }
     Tell(std::move(news));

@@ -266,8 +266,8 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
   parts.metrics = deps_.metrics->AddModel(model.name, number);
   parts.history = source.HistoryOf(number);
   HADRON_ASSIGN_OR_RETURN(
-      parts.residence,
-      deps_.residency->Admit(model.name, parts.compiled->weights(), parts.metrics, parts.history));
+      parts.residence, deps_.residency->Admit({model.name, parts.compiled->weights(), parts.metrics,
+                                               parts.history, parts.config->idle_evict()}));
   const auto version = std::make_shared<const ModelVersion>(std::move(parts));
   HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
   HADRON_ASSIGN_OR_RETURN(const ResidencyPin pin, deps_.residency->Obtain(version));

@@ -97,10 +97,14 @@ Status Server::MakeResidency() {
   }
   residency.pinned = options_.Texts("pin-model");
   residency.restore_timeout = milliseconds(options_.Uint("model-restore-timeout-ms"));
-  residency_ = std::make_unique<model::ResidencyManager>(
-      std::move(residency),
-      model::ResidencyManager::Dependencies{accelerator_ ? accelerator_.get() : host_.get(),
-                                            &control_, &copies_, &clock_});
+  residency.idle_evict = seconds(options_.Uint("idle-evict-secs"));
+  model::ResidencyManager::Dependencies dependencies{
+      accelerator_ ? accelerator_.get() : host_.get(), &control_, &copies_, &clock_};
+  dependencies.post_at = [this](base::TimePoint when, base::Task task) {
+    control_.PostAt(when, std::move(task));
+  };
+  residency_ =
+      std::make_unique<model::ResidencyManager>(std::move(residency), std::move(dependencies));
   return {};
 }
 

@@ -166,6 +166,18 @@ class Residency(unittest.TestCase):
             self.assertEqual(MODELS, total("hadron_model_restores_total"))
             self.assertEqual(MODELS - 1, total("hadron_model_evictions_total"))
 
+    def test_idle_models_leave(self):
+        """Weights that nobody uses leave the card, and come back with the next request."""
+        def idle_evictions(server):
+            text = rest.call(server.metrics, "GET", "/metrics").body.decode()
+            return sum(float(x.split()[-1]) for x in text.splitlines()
+                       if x.startswith("hadron_model_evictions_total{") and 'cause="idle"' in x)
+
+        with self.server(9, model_control_mode="demand", idle_evict_secs=1) as server:
+            self.check("m0", infer(server, "m0", self.x))
+            wait_until(lambda: idle_evictions(server) == 1, 20 * SLOWDOWN, "it stays")
+            self.check("m0", infer(server, "m0", self.x))
+
     def test_unload_gives_memory_back(self):
         """After everything has been unloaded the card's ledger is empty."""
         with self.server(9, model_control_mode="demand") as server:

@@ -132,6 +132,8 @@ ModelConfig::Fields Build(const ::inference::ModelConfig& config, std::vector<No
   for (const auto& [key, value] : config.parameters()) {
     built.parameters.emplace(key, value.string_value());
   }
+  const auto idle = built.parameters.find(kIdleEvictSecs);
+  if (idle != built.parameters.end()) built.idle_evict = ParseIdleSecs(idle->second);
   built.metric_tags.insert(config.metric_tags().begin(), config.metric_tags().end());
   built.notices = std::move(notices);
   built.wire = Serialize(config);

@@ -56,6 +56,14 @@ base::Status CheckRefused(const ::inference::ModelConfig& config) {
     return base::InvalidArgument(
         "parameters: TRITON_BATCH_STRATEGY_PATH: custom batching libraries are not supported");
   }
+  const auto idle = config.parameters().find(kIdleEvictSecs);
+  if (idle != config.parameters().end()) {
+    if (!ParseIdleSecs(idle->second.string_value())) {
+      return base::InvalidArgument(
+          fmt::format("parameters: {}: {} is not a number of seconds from 0 (never) to {}",
+                      kIdleEvictSecs, Quote(idle->second.string_value()), kLongestIdleSecs));
+    }
+  }
   for (const auto& group : config.instance_group()) {
     if (group.profile_size() > 0) {
       return base::InvalidArgument("instance_group: profile is only for TensorRT models");

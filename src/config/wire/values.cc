@@ -108,6 +108,12 @@ std::string Quote(std::string_view name) {
   return fmt::format("'{}...'", base::EscapeControl(name.substr(0, kQuotedBytes)));
 }
 
+std::optional<std::chrono::seconds> ParseIdleSecs(std::string_view text) {
+  const auto number = base::ParseUint64(text);
+  if (!number || *number > kLongestIdleSecs) return std::nullopt;
+  return std::chrono::seconds(static_cast<std::int64_t>(*number));
+}
+
 base::Status CheckRelativePath(std::string_view field, std::string_view path) {
   bool good = !path.empty() && path.size() <= 4096 && path.front() != '/' &&
               path.find_first_of(std::string_view("\\\0", 2)) == std::string_view::npos;

@@ -2,6 +2,8 @@
 
 #include <google/protobuf/message.h>
 
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,12 @@ std::string Serialize(const ::inference::ModelConfig& config);
 
 /// The name for a message: quoted, escaped, cut when long.
 std::string Quote(std::string_view name);
+
+/// After how long without requests a model's weights leave the device.
+inline constexpr const char* kIdleEvictSecs = "hadron.idle_evict_secs";
+inline constexpr std::uint64_t kLongestIdleSecs = std::uint64_t{365} * 24 * 3600;
+/// Nothing when it is no number from 0 to kLongestIdleSecs.
+std::optional<std::chrono::seconds> ParseIdleSecs(std::string_view text);
 
 inline tensor::DataType ToDataType(::inference::DataType type) {
   return static_cast<tensor::DataType>(type);  // the numbers are the same

@@ -104,6 +104,35 @@ TEST(LruPolicy, LooksAtNothingButTheLastUse) {
   EXPECT_THAT(LruPolicy().Choose(snapshot.get(), 1), ElementsAre(0));
 }
 
+TEST(ChooseIdle, SendsAwayWhoHasNotBeenUsedForItsOwnLimit) {
+  using std::chrono::seconds;
+  const base::TimePoint start{std::chrono::hours(1)};
+  const auto at = [&](int s) { return start + seconds(s); };
+  struct Case {
+    std::vector<IdleCandidate> candidates;
+    int now;
+    std::vector<std::size_t> leave;
+    std::optional<int> look_at;
+  };
+  const Case cases[] = {
+      {{}, 100, {}, {}},
+      {{{at(0), seconds(0), false}}, 100, {}, {}},   // never
+      {{{at(0), seconds(10), false}}, 9, {}, 10},    // not yet
+      {{{at(0), seconds(10), false}}, 10, {0}, {}},  // just now
+      {{{at(0), seconds(10), true}}, 50, {}, 60},    // busy until now
+      {{{at(0), seconds(10), false}, {at(5), seconds(7), false}, {at(1), seconds(60), false}},
+       12,
+       {0, 1},
+       61},
+      {{{at(3), seconds(10), false}, {at(2), seconds(20), true}}, 4, {}, 13},
+  };
+  for (const Case& c : cases) {
+    const IdleChoice choice = ChooseIdle(c.candidates, at(c.now));
+    EXPECT_EQ(choice.leave, c.leave) << "at " << c.now;
+    EXPECT_EQ(choice.look_at, c.look_at ? std::optional(at(*c.look_at)) : std::nullopt);
+  }
+}
+
 TEST(EvictionPolicy, HasTheNamesOfTheOption) {
   EXPECT_NE(FindEvictionPolicy("cost-lru"), nullptr);
   EXPECT_NE(FindEvictionPolicy("lru"), nullptr);

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 #include <future>
+#include <map>
 #include <thread>
 
 #include "backend/kernel.h"
@@ -124,11 +125,15 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
     options.store.slab_bytes = 2 * kMiB;
     manager_ = std::make_unique<ResidencyManager>(
         std::move(options),
-        ResidencyManager::Dependencies{card_.get(), &control, &copies, &clock_});
+        ResidencyManager::Dependencies{card_.get(), &control, &copies, &clock_,
+                                       [this](base::TimePoint when, base::Task task) {
+                                         timers_.emplace(when, std::move(task));
+                                       }});
     manager_->Watch(this);
   }
 
-  base::StatusOr<ModelHandle> TryAdmit(const std::string& name, const std::vector<int>& layers) {
+  base::StatusOr<ModelHandle> TryAdmit(const std::string& name, const std::vector<int>& layers,
+                                       std::optional<base::Duration> idle_evict = std::nullopt) {
     auto loaded = onnx::LoadOnnx(base::IoBuf::FromString(Layers(layers).Serialize()),
                                  onnx::ExternalData::None(), {});
     HADRON_CHECK(loaded.ok());
@@ -148,8 +153,9 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
     parts.compiled = plan::CompiledModel::Compile(std::move(loaded->graph), std::move(compile),
                                                   kernels_, *card_, *host_)
                          .value();
-    HADRON_ASSIGN_OR_RETURN(parts.residence, manager_->Admit(name, parts.compiled->weights(),
-                                                             parts.metrics, parts.history));
+    HADRON_ASSIGN_OR_RETURN(parts.residence,
+                            manager_->Admit({name, parts.compiled->weights(), parts.metrics,
+                                             parts.history, idle_evict}));
     return std::make_shared<const ModelVersion>(std::move(parts));
   }
   ModelHandle Admit(const std::string& name, const std::vector<int>& layers) {
@@ -166,6 +172,15 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
   void RunAll() {
     while (control_.RunOne() || copies_.RunOne()) {
     }
+  }
+  /// Time goes by; what it was set for happens.
+  void Pass(base::Duration by) {
+    clock_.Advance(by);
+    while (!timers_.empty() && timers_.begin()->first <= clock_.Now()) {
+      base::Task task = std::move(timers_.extract(timers_.begin()).mapped());
+      task();
+    }
+    RunAll();
   }
   /// A request comes and is served if that can be.
   bool Serve(const ModelHandle& version) {
@@ -197,6 +212,7 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
   bool copies_get_lost_ = false;
   base::ManualExecutor control_;
   base::ManualExecutor copies_;
+  std::multimap<base::TimePoint, base::Task> timers_;
   std::unique_ptr<device::Device> host_ = device::MakeHostDevice(256 * kMiB);
   device::MemoryPool* ledger_ = nullptr;
   std::unique_ptr<device::Device> card_;
@@ -337,6 +353,50 @@ TEST_F(Residency, EvictsByCallWhatIsIdleAndNotPinned) {
   evict();
   EXPECT_EQ(answer, "");
   EXPECT_TRUE(Serve(a));
+}
+
+TEST_F(Residency, SendsAwayWhomNobodyUses) {
+  using std::chrono::seconds;
+  ResidencyManager::Options options;
+  options.idle_evict = seconds(10);
+  Open(8 * kMiB, std::move(options));
+  const ModelHandle used = Admit("used", {1});
+  const ModelHandle idle = Admit("idle", {2});
+  const ModelHandle quick = TryAdmit("quick", {3}, seconds(3)).value();
+  const ModelHandle stays = TryAdmit("stays", {4}, seconds(0)).value();
+  const ModelHandle pinned = Admit("pinned", {5});
+  manager_->Pin("pinned");
+  const std::vector<ModelHandle> all = {used, idle, quick, stays, pinned};
+  for (const ModelHandle& model : all) ASSERT_TRUE(Serve(model));
+  const auto resident = [&] {
+    std::string names;
+    for (const ModelHandle& model : all) {
+      if (manager_->Look().at(&model->residence()).resident) names += " " + model->name();
+    }
+    return names;
+  };
+  Pass(seconds(2));
+  EXPECT_EQ(resident(), " used idle quick stays pinned");
+  Pass(seconds(1));
+  EXPECT_EQ(resident(), " used idle stays pinned");
+  EXPECT_TRUE(Serve(used));
+  auto pin = manager_->TryPin(*used);  // a long run
+  Pass(seconds(8));
+  EXPECT_EQ(resident(), " used stays pinned");
+  Pass(seconds(60));
+  EXPECT_EQ(resident(), " used stays pinned");
+  pin.reset();
+  Pass(seconds(9));
+  EXPECT_EQ(resident(), " used stays pinned") << "the run ended nine seconds ago";
+  Pass(seconds(10));
+  EXPECT_EQ(resident(), " stays pinned");
+  for (const ModelHandle& gone : {used, idle, quick}) {
+    EXPECT_EQ(gone->metrics().evictions(telemetry::EvictionCause::kIdle), 1U);
+    EXPECT_TRUE(Serve(gone)) << "and back";
+  }
+  used->metrics().pending.Add(1);  // waits in its queue, whatever for
+  Pass(seconds(30));
+  EXPECT_EQ(resident(), " used stays pinned");
 }
 
 TEST_F(Residency, RefusesWhatTheCardCouldNeverHold) {

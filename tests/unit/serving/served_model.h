@@ -66,7 +66,8 @@ class ServedModel {
     HADRON_CHECK(compiled.ok());
     parts.compiled = *compiled;
     parts.metrics = metrics.AddModel(name, 1);
-    auto residence = residency.Admit(name, parts.compiled->weights(), parts.metrics, parts.history);
+    auto residence =
+        residency.Admit({name, parts.compiled->weights(), parts.metrics, parts.history});
     HADRON_CHECK(residence.ok());
     parts.residence = std::move(residence).value();
     version = std::make_shared<const model::ModelVersion>(std::move(parts));
