@@ -57,11 +57,7 @@ StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(Admission admission
   std::unique_ptr<Residence> residence(new Residence(*this, std::move(admission)));  // NOLINT
   base::MutexLock lock(mutex_);
   residence->pinned_ = IsPinned(residence->model_);
-  std::uint64_t pinned = 0;
-  for (const Residence* other : residences_) {
-    if (!other->pinned_ || other->binding_ == nullptr) continue;
-    for (const auto& part : other->parts_) pinned += part.bytes;
-  }
+  const std::uint64_t pinned = PinnedBytes();
   residences_.insert(residence.get());
   if (placed == 0) {
     residence->binding_ = plan::WeightBinding::InPlace(residence->image_);
@@ -74,6 +70,17 @@ StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(Admission admission
       "the weights take {}, the device has {} for weights and {} of that are pinned: give it a "
       "larger --device-memory-budget or pin less",
       base::HumanBytes(missing), base::HumanBytes(capacity), base::HumanBytes(pinned)));
+}
+
+std::uint64_t ResidencyManager::PinnedBytes() const {
+  std::map<const void*, std::uint64_t> ranges;  // what several share counts once
+  for (const Residence* residence : residences_) {
+    if (!residence->pinned_) continue;
+    for (const auto& part : residence->parts_) ranges[part.range] = part.bytes;
+  }
+  std::uint64_t bytes = 0;
+  for (const auto& [range, size] : ranges) bytes += size;
+  return bytes;
 }
 
 std::optional<ResidencyPin::Weights> ResidencyManager::TryPin(const ModelVersion& version) {
@@ -168,6 +175,10 @@ void ResidencyManager::Stop() {
     base::MutexLock lock(mutex_);
     stopped_ = true;
     for (Residence* residence : residences_) TakeWaiters(*residence, Exiting(), news);
+    for (ArenaWant& want : arenas_wanted_) {
+      news.arenas.emplace_back(std::move(want.done), Exiting());
+    }
+    arenas_wanted_.clear();
   }
   Tell(std::move(news));
 }
@@ -208,7 +219,8 @@ void ResidencyManager::Pump() {
   {
     base::MutexLock lock(mutex_);
     starved_.store(false);
-    while (!uploading_) {
+    PlaceArenas(news);
+    while (!uploading_ && arenas_wanted_.empty()) {
       Residence* const next = ChooseNext();
       if (next == nullptr || !StartRestore(*next, news)) break;
     }
@@ -226,7 +238,9 @@ void ResidencyManager::Tell(News news) {
     if (observer_ != nullptr) observer_->OnRefused(residence, status);
   }
   if (news.resident && observer_ != nullptr) observer_->OnResident();
+  if (news.memory_short && observer_ != nullptr) observer_->OnMemoryShort();
   for (auto& [waiter, answer] : news.answers) waiter->set_value(std::move(answer));
+  for (auto& [done, answer] : news.arenas) done(std::move(answer));
 }
 
 Residence* ResidencyManager::ChooseNext() {
@@ -252,7 +266,13 @@ bool ResidencyManager::StartRestore(Residence& next, News& news) {
   const bool somebody_leaves = SomebodyLeaves();
   auto placement = store_.Place(*next.image_);
   if (placement.ok() && !placement->has_value()) {
-    if (somebody_leaves || EvictFor(next, news) || SomebodyIsBusy()) return false;
+    const std::uint64_t missing = store_.MissingBytes(*next.image_);
+    const auto cause = telemetry::EvictionCause::kPressure;
+    if (somebody_leaves || EvictFor(missing, cause, news) || SomebodyIsBusy()) return false;
+    if (store_.arena_bytes() > 0) {
+      news.memory_short = true;
+      return false;
+    }
     Refuse(next, NoRoom(next), news);
   } else {
     const Status status =
@@ -305,6 +325,8 @@ void ResidencyManager::TakeWaiters(Residence& residence, const Status& status, N
 bool ResidencyManager::Evictable(const Residence& residence) const {
   if (residence.binding_ == nullptr || residence.parts_.empty() || residence.pinned_) return false;
   if (residence.pins_ > 0 || !residence.waiters_.empty() || &residence == restoring_) return false;
+  // While a lane waits for memory nobody is served, so nothing is owed.
+  if (!arenas_wanted_.empty()) return true;
   return residence.owed_ <= 0 || residence.metrics_->pending.value() <= 0;
 }
 
@@ -328,15 +350,13 @@ std::vector<Residence*> ResidencyManager::ChooseVictims(std::uint64_t needed) co
   return victims;
 }
 
-bool ResidencyManager::EvictFor(const Residence& next, News& news) {
-  const std::uint64_t missing = store_.MissingBytes(*next.image_);
+bool ResidencyManager::EvictFor(std::uint64_t missing, telemetry::EvictionCause cause, News& news) {
   const std::uint64_t free = store_.free_bytes();
   // Enough in sum, but not in one piece: somebody has to make room all the same.
   const std::uint64_t needed = missing > free ? missing - free : 1;
-  for (Residence* victim : ChooseVictims(needed)) {
-    SendAway(*victim, telemetry::EvictionCause::kPressure, news);
-  }
-  return !news.evicted.empty();
+  const std::vector<Residence*> victims = ChooseVictims(needed);
+  for (Residence* victim : victims) SendAway(*victim, cause, news);
+  return !victims.empty();
 }
 
 void ResidencyManager::SendAway(Residence& residence, telemetry::EvictionCause cause, News& news) {

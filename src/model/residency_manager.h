@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <future>
 #include <map>
@@ -63,6 +64,8 @@ class ResidencyManager {
     virtual void OnResident() = 0;
     /// Launch state that holds these weights has to go; until then their memory is not free.
     virtual void OnEvicted(std::shared_ptr<const plan::WeightBinding> weights) = 0;
+    /// What lanes hold beyond what runs is in the way of weights that fit nowhere else.
+    virtual void OnMemoryShort() = 0;
     /// The device does not take this version: what waits for it waits in vain.
     virtual void OnRefused(const Residence* residence, const base::Status& status) = 0;
   };
@@ -98,7 +101,12 @@ class ResidencyManager {
   /// UNAVAILABLE when others did not leave in time; RESOURCE_EXHAUSTED, INTERNAL: what the device
   /// said.
   base::StatusOr<ResidencyPin> Obtain(const ModelHandle& version);
-  /// Ends all waiting in Obtain, now and from now on: who evicts and copies is about to stop.
+  /// A lane needs so many bytes in one piece before a batch of `by`, whose pin the caller holds,
+  /// can run: others leave for it if need be. `done` runs on the control thread.
+  /// RESOURCE_EXHAUSTED: nobody may leave; UNAVAILABLE: the server ends.
+  using ArenaDone = base::UniqueFunction<void(base::StatusOr<plan::ArenaPlace>)>;
+  void WantArena(const ModelVersion& by, std::uint64_t bytes, ArenaDone done);
+  /// Ends all waiting, also in Obtain, now and from now on: who evicts and copies is about to stop.
   void Stop();
 
   /// Until all of a version is there: what earlier uploads took, less what one under way has done;
@@ -165,7 +173,14 @@ class ResidencyManager {
     std::vector<BindingRef> evicted;
     std::vector<std::pair<const Residence*, base::Status>> refused;
     std::vector<std::pair<std::shared_ptr<Waiter>, base::StatusOr<ResidencyPin::Weights>>> answers;
+    std::vector<std::pair<ArenaDone, base::StatusOr<plan::ArenaPlace>>> arenas;
     bool resident = false;
+    bool memory_short = false;
+  };
+  struct ArenaWant {
+    const Residence* by = nullptr;
+    std::uint64_t bytes = 0;
+    ArenaDone done;
   };
 
   void PostPump();
@@ -188,9 +203,17 @@ class ResidencyManager {
   void SetPinned(const std::string& model, bool pinned);
   base::Status CheckUnpin(const std::string& model) const;
   bool IsPinned(const std::string& model) const HADRON_REQUIRES(mutex_);
+  std::uint64_t PinnedBytes() const HADRON_REQUIRES(mutex_);
   base::Status WhyNotEvictable(const Residence& residence) const HADRON_REQUIRES(mutex_);
   std::vector<Residence*> ChooseVictims(std::uint64_t needed) const HADRON_REQUIRES(mutex_);
-  bool EvictFor(const Residence& next, News& news) HADRON_REQUIRES(mutex_);
+  /// Has others leave, so that so many bytes are free; false when they may not.
+  bool EvictFor(std::uint64_t missing, telemetry::EvictionCause cause, News& news)
+      HADRON_REQUIRES(mutex_);
+  // What lanes need (residency_arena.cc).
+  void PlaceArenas(News& news) HADRON_REQUIRES(mutex_);
+  std::optional<base::StatusOr<plan::ArenaPlace>> TryArena(const ArenaWant& want, News& news)
+      HADRON_REQUIRES(mutex_);
+  bool SomebodyElseEnds(const ArenaWant& want) const HADRON_REQUIRES(mutex_);
   bool Evictable(const Residence& residence) const HADRON_REQUIRES(mutex_);
   BindingRef TakeDown(Residence& residence) HADRON_REQUIRES(mutex_);
   /// Has it leave, for others to be told.
@@ -225,6 +248,7 @@ class ResidencyManager {
   base::TimePoint upload_ends_ HADRON_GUARDED_BY(mutex_);  ///< expected
   /// By evicted binding: lives until all of its places have been given back.
   std::vector<std::weak_ptr<const void>> leaving_ HADRON_GUARDED_BY(mutex_);
+  std::deque<ArenaWant> arenas_wanted_ HADRON_GUARDED_BY(mutex_);
   bool stopped_ HADRON_GUARDED_BY(mutex_) = false;
   std::optional<base::TimePoint> idle_look_ HADRON_GUARDED_BY(mutex_);  ///< a task is posted for it
   std::set<std::string> pinned_by_call_ HADRON_GUARDED_BY(mutex_);

@@ -173,6 +173,14 @@ Status VersionLoader::Rehearse(const ResidencyPin& version,
   HADRON_ASSIGN_OR_RETURN(const auto lane, plan::Lane::Create(*deps_.device, *deps_.host,
                                                               *deps_.lane, "warm-up of " + owner));
   for (const auto& plan : plans) {
+    if (const std::uint64_t missing = lane->MissingArena(*plan)) {
+      std::promise<StatusOr<plan::ArenaPlace>> given;
+      deps_.residency->WantArena(
+          *version.version(), missing,
+          [&given](StatusOr<plan::ArenaPlace> arena) { given.set_value(std::move(arena)); });
+      HADRON_ASSIGN_OR_RETURN(plan::ArenaPlace arena, given.get_future().get());
+      lane->GiveArena(std::move(arena));
+    }
     std::promise<Status> ran;
     plan::RunRequest run;
     run.plan = plan;

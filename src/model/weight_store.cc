@@ -27,6 +27,7 @@ struct WeightStore::Range {
   base::Sha256Digest hash{};
   std::shared_ptr<device::DeviceBuffer> slab;
   std::shared_ptr<const device::Event> ready;
+  bool arena = false;
   bool taken_back = false;  ///< by the Place that could not have all: no news
 };
 
@@ -59,6 +60,8 @@ WeightStore::RangeRef WeightStore::Shared(const WeightImage::Segment& segment) c
 StatusOr<bool> WeightStore::AddSlab(std::uint64_t bytes) {
   // The last slab of a budget may be a smaller one.
   const std::uint64_t least = heap_.Rounded(bytes);
+  // An empty slab that is too small for this one is in its way.
+  if (FreeBudget() < least) TakeEmptySlabs();
   const std::uint64_t size = std::min(std::max(options_.slab_bytes, least), FreeBudget());
   if (size < least) return false;
   auto reservation = device_.memory().Reserve(options_.owner, size);
@@ -69,17 +72,31 @@ StatusOr<bool> WeightStore::AddSlab(std::uint64_t bytes) {
   return true;
 }
 
-StatusOr<WeightStore::RangeRef> WeightStore::NewRange(const WeightImage::Segment& segment) {
-  auto where = heap_.Take(segment.bytes);
+StatusOr<WeightStore::RangeRef> WeightStore::NewRange(std::uint64_t bytes,
+                                                      const base::Sha256Digest& hash) {
+  auto where = heap_.Take(bytes);
   if (!where) {
-    HADRON_ASSIGN_OR_RETURN(const bool added, AddSlab(segment.bytes));
+    HADRON_ASSIGN_OR_RETURN(const bool added, AddSlab(bytes));
     if (!added) return RangeRef();
-    where = heap_.Take(segment.bytes);
+    where = heap_.Take(bytes);
   }
-  RangeRef range(new Range{*where, segment.hash, slabs_[where->slab], nullptr},  // NOLINT
-                 [this](Range* gone) { Return(gone); });
-  if (options_.share && segment.bytes >= kSharedBytes) by_content_[segment.hash] = range;
-  return range;
+  return RangeRef(new Range{*where, hash, slabs_[where->slab], nullptr},  // NOLINT
+                  [this](Range* gone) { Return(gone); });
+}
+
+StatusOr<std::optional<plan::ArenaPlace>> WeightStore::PlaceArena(std::uint64_t bytes) {
+  base::MutexLock lock(mutex_);
+  HADRON_ASSIGN_OR_RETURN(RangeRef range, NewRange(bytes, {}));
+  if (range == nullptr) return std::optional<plan::ArenaPlace>();
+  range->arena = true;
+  arena_bytes_ += range->where.bytes;
+  plan::ArenaPlace place{range->slab, range->where.offset, range->where.bytes, range};
+  return std::optional(std::move(place));
+}
+
+std::uint64_t WeightStore::ArenaBytes(std::uint64_t bytes) const {
+  base::MutexLock lock(mutex_);
+  return heap_.Rounded(bytes);
 }
 
 StatusOr<std::optional<WeightStore::Placement>> WeightStore::Place(const WeightImage& image) {
@@ -93,13 +110,14 @@ StatusOr<std::optional<WeightStore::Placement>> WeightStore::Place(const WeightI
     if (!Places(segment.home, device_.info())) continue;
     ranges[i] = Shared(segment);
     if (ranges[i] != nullptr) continue;
-    auto range = NewRange(segment);
+    auto range = NewRange(segment.bytes, segment.hash);
     if (!range.ok() || *range == nullptr) {
       for (const std::uint32_t taken : placement.to_fill) ranges[taken]->taken_back = true;
       if (!range.ok()) return std::move(range).status();
       return std::optional<Placement>();
     }
     ranges[i] = std::move(range).value();
+    if (options_.share && segment.bytes >= kSharedBytes) by_content_[segment.hash] = ranges[i];
     placement.to_fill.push_back(i);
     placement.fill_bytes += segment.bytes;
   }
@@ -140,6 +158,7 @@ void WeightStore::Return(Range* gone) {
   {
     base::MutexLock lock(mutex_);
     heap_.Give(range->where);
+    if (range->arena) arena_bytes_ -= range->where.bytes;
     const auto it = by_content_.find(range->hash);
     // Another range with this content may have come since the last holder left.
     if (it != by_content_.end() && it->second.expired()) by_content_.erase(it);
@@ -192,6 +211,11 @@ std::uint64_t WeightStore::used_bytes() const {
   return heap_.used_bytes();
 }
 
+std::uint64_t WeightStore::arena_bytes() const {
+  base::MutexLock lock(mutex_);
+  return arena_bytes_;
+}
+
 std::uint64_t WeightStore::slab_bytes() const {
   base::MutexLock lock(mutex_);
   return heap_.slab_bytes();
@@ -202,14 +226,19 @@ std::uint64_t WeightStore::free_bytes() const {
   return heap_.free_bytes() + FreeBudget();
 }
 
+std::vector<std::shared_ptr<device::DeviceBuffer>> WeightStore::TakeEmptySlabs() {
+  std::vector<std::shared_ptr<device::DeviceBuffer>> taken;
+  for (const std::uint32_t slab : heap_.EmptySlabs()) {
+    heap_.Remove(slab);
+    taken.push_back(std::move(slabs_.extract(slab).mapped()));
+  }
+  return taken;
+}
+
 void WeightStore::Trim() {
   std::vector<std::shared_ptr<device::DeviceBuffer>> gone;  // released after the lock
   base::MutexLock lock(mutex_);
-  const auto empty = heap_.EmptySlabs();
-  for (const std::uint32_t slab : empty) {
-    heap_.Remove(slab);
-    gone.push_back(std::move(slabs_.extract(slab).mapped()));
-  }
+  gone = TakeEmptySlabs();
 }
 
 }  // namespace hadron::model

@@ -12,6 +12,7 @@
 #include "base/unique_function.h"
 #include "device/device.h"
 #include "device/slab_heap.h"
+#include "plan/lane.h"
 #include "plan/weight_image.h"
 
 namespace hadron::model {
@@ -49,6 +50,8 @@ class WeightStore {
   /// leaves. Whoever is given `to_fill` fills them before anybody reads, and calls Filling with the
   /// events. Errors are the device's: it refuses memory that the ledger says it has.
   base::StatusOr<std::optional<Placement>> Place(const plan::WeightImage& image);
+  /// One piece for a lane's intermediate tensors; nothing when there is no room.
+  base::StatusOr<std::optional<plan::ArenaPlace>> PlaceArena(std::uint64_t bytes);
   /// Others who share the range wait for the event, too.
   void Filling(const plan::SegmentPlace& place, std::shared_ptr<const device::Event> ready);
   /// What the place's readers wait for; null for places outside the store.
@@ -64,11 +67,14 @@ class WeightStore {
   };
   /// What these places hold in slabs, each range once.
   std::vector<Share> Shares(const std::vector<plan::SegmentPlace>& places) const;
+  /// Bytes that PlaceArena takes for so many.
+  std::uint64_t ArenaBytes(std::uint64_t bytes) const;
   /// Bytes that Place would have to find for the image now, rounded as it does.
   std::uint64_t MissingBytes(const plan::WeightImage& image) const;
   /// What the store could hold at most: the budget less what others have reserved.
   std::uint64_t capacity() const;
-  std::uint64_t used_bytes() const;
+  std::uint64_t used_bytes() const;   ///< arenas included
+  std::uint64_t arena_bytes() const;  ///< of these, of lanes
   std::uint64_t slab_bytes() const;
   /// Bytes that Place may find without anything being given back, holes not counted as too small.
   std::uint64_t free_bytes() const;
@@ -82,11 +88,12 @@ class WeightStore {
 
   RangeRef Shared(const plan::WeightImage::Segment& segment) const HADRON_REQUIRES(mutex_);
   /// Null: no room.
-  base::StatusOr<RangeRef> NewRange(const plan::WeightImage::Segment& segment)
+  base::StatusOr<RangeRef> NewRange(std::uint64_t bytes, const base::Sha256Digest& hash)
       HADRON_REQUIRES(mutex_);
   /// False: no room.
   base::StatusOr<bool> AddSlab(std::uint64_t bytes) HADRON_REQUIRES(mutex_);
   void Return(Range* range);
+  std::vector<std::shared_ptr<device::DeviceBuffer>> TakeEmptySlabs() HADRON_REQUIRES(mutex_);
   std::uint64_t FreeBudget() const;
 
   device::Device& device_;
@@ -97,6 +104,7 @@ class WeightStore {
   device::SlabHeap heap_ HADRON_GUARDED_BY(mutex_);
   std::map<std::uint32_t, std::shared_ptr<device::DeviceBuffer>> slabs_ HADRON_GUARDED_BY(mutex_);
   std::map<base::Sha256Digest, std::weak_ptr<Range>> by_content_ HADRON_GUARDED_BY(mutex_);
+  std::uint64_t arena_bytes_ HADRON_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace hadron::model

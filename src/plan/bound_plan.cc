@@ -50,9 +50,9 @@ BufferView BoundPlan::View(std::uint32_t index, std::uint64_t piece) {
     case Space::kIo:
       return Range(memory_.io, tensor.offset + piece * tensor.piece_bytes, bytes);
     case Space::kHostArena:
-      return Range(memory_.host_arena, tensor.offset, bytes);
+      return Range(memory_.host_arena, memory_.host_arena_offset + tensor.offset, bytes);
     case Space::kDeviceArena:
-      return Range(memory_.device_arena, tensor.offset, bytes);
+      return Range(memory_.device_arena, memory_.device_arena_offset + tensor.offset, bytes);
     case Space::kWeight:
       return weights_->View(tensor.weight);
     case Space::kStrings: {

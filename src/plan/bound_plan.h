@@ -18,6 +18,8 @@ struct LaneMemory {
   device::DeviceBuffer* io = nullptr;  ///< host memory
   device::DeviceBuffer* host_arena = nullptr;
   device::DeviceBuffer* device_arena = nullptr;  ///< null when the device is the host
+  std::uint64_t host_arena_offset = 0;           ///< where the arena begins in its buffer
+  std::uint64_t device_arena_offset = 0;
 };
 
 /// One input of a run: the requests' tensors in order, each a chain of bytes, concatenated along

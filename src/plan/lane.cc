@@ -23,18 +23,32 @@ std::uint64_t Capacity(const std::unique_ptr<DeviceBuffer>& buffer) {
   return buffer == nullptr ? 0 : buffer->bytes();
 }
 
+std::uint64_t Rounded(std::uint64_t bytes) { return (bytes + kGrain - 1) / kGrain * kGrain; }
+
 /// A buffer of at least `bytes`; null when `old` is large enough.
 StatusOr<std::unique_ptr<DeviceBuffer>> Larger(const std::unique_ptr<DeviceBuffer>& old,
                                                std::uint64_t bytes, device::Device& device,
                                                const std::string& owner) {
   if (Capacity(old) >= bytes) return std::unique_ptr<DeviceBuffer>();
-  const std::uint64_t rounded = (bytes + kGrain - 1) / kGrain * kGrain;
-  HADRON_ASSIGN_OR_RETURN(auto reservation, device.memory().Reserve(owner, rounded));
-  return device.Allocate(std::move(reservation), rounded);
+  HADRON_ASSIGN_OR_RETURN(auto reservation, device.memory().Reserve(owner, Rounded(bytes)));
+  return device.Allocate(std::move(reservation), Rounded(bytes));
 }
 
 void Replace(std::unique_ptr<DeviceBuffer>& old, std::unique_ptr<DeviceBuffer> larger) {
   if (larger != nullptr) old = std::move(larger);
+}
+
+/// An arena of at least `bytes`; without a buffer when `old` is large enough.
+StatusOr<ArenaPlace> LargerArena(const ArenaPlace& old, std::uint64_t bytes, device::Device& device,
+                                 const std::string& owner) {
+  if (old.bytes >= bytes) return ArenaPlace();
+  HADRON_ASSIGN_OR_RETURN(auto reservation, device.memory().Reserve(owner, Rounded(bytes)));
+  HADRON_ASSIGN_OR_RETURN(auto buffer, device.Allocate(std::move(reservation), Rounded(bytes)));
+  return ArenaPlace{std::move(buffer), 0, Rounded(bytes), nullptr};
+}
+
+void Replace(ArenaPlace& old, ArenaPlace larger) {
+  if (larger.buffer != nullptr) old = std::move(larger);
 }
 
 /// Moments of one run, written on the lane's thread.
@@ -57,13 +71,33 @@ Lane::~Lane() { HADRON_CHECK(state_->in_flight.load() == 0); }
 
 bool Lane::Fits(const ExecutionPlan& plan) const {
   return Capacity(io_[0]) >= plan.io_bytes && Capacity(io_[1]) >= plan.io_bytes &&
-         Capacity(host_arena_) >= plan.host_arena_bytes &&
-         Capacity(device_arena_) >= plan.device_arena_bytes;
+         host_arena_.bytes >= plan.host_arena_bytes &&
+         device_arena_.bytes >= plan.device_arena_bytes;
 }
 
 bool Lane::CanTake(const ExecutionPlan& plan) const {
   const int running = state_->in_flight.load();
   return running == 0 || (running < kMaxRuns && Fits(plan));
+}
+
+device::Device& Lane::host_arena_home() const {
+  // A CPU that plays a card computes in the card's memory.
+  return device_.info().kind == device::DeviceKind::kHost ? device_ : host_;
+}
+
+std::uint64_t Lane::MissingArena(const ExecutionPlan& plan) const {
+  const bool host_kernels = device_.info().kind == device::DeviceKind::kHost;
+  if (host_kernels && device_.info().host_unified) return 0;
+  const std::uint64_t wanted = host_kernels ? plan.host_arena_bytes : plan.device_arena_bytes;
+  const std::uint64_t has = host_kernels ? host_arena_.bytes : device_arena_.bytes;
+  return wanted <= has ? 0 : Rounded(wanted);
+}
+
+void Lane::GiveArena(ArenaPlace place) {
+  HADRON_CHECK(state_->in_flight.load() == 0);
+  entries_.clear();  // their arguments point into the old one
+  const bool host_kernels = device_.info().kind == device::DeviceKind::kHost;
+  (host_kernels ? host_arena_ : device_arena_) = std::move(place);
 }
 
 Status Lane::EnsureMemory(const ExecutionPlan& plan) {
@@ -74,10 +108,10 @@ Status Lane::EnsureMemory(const ExecutionPlan& plan) {
   for (std::size_t i = 0; i < io.size(); ++i) {
     HADRON_ASSIGN_OR_RETURN(io[i], Larger(io_[i], plan.io_bytes, host_, name_));
   }
-  HADRON_ASSIGN_OR_RETURN(auto host_arena,
-                          Larger(host_arena_, plan.host_arena_bytes, host_, name_));
+  HADRON_ASSIGN_OR_RETURN(
+      auto host_arena, LargerArena(host_arena_, plan.host_arena_bytes, host_arena_home(), name_));
   HADRON_ASSIGN_OR_RETURN(auto device_arena,
-                          Larger(device_arena_, plan.device_arena_bytes, device_, name_));
+                          LargerArena(device_arena_, plan.device_arena_bytes, device_, name_));
   entries_.clear();  // their arguments point into the old memory
   for (std::size_t i = 0; i < io.size(); ++i) Replace(io_[i], std::move(io[i]));
   Replace(host_arena_, std::move(host_arena));
@@ -100,7 +134,8 @@ StatusOr<BoundPlan*> Lane::Bound(const RunRequest& request, std::size_t slot) {
     entries_.splice(entries_.begin(), entries_, it);
     return entries_.front().bound.get();
   }
-  const LaneMemory memory{io_[slot].get(), host_arena_.get(), device_arena_.get()};
+  const LaneMemory memory{io_[slot].get(), host_arena_.buffer.get(), device_arena_.buffer.get(),
+                          host_arena_.offset, device_arena_.offset};
   HADRON_ASSIGN_OR_RETURN(auto bound, BoundPlan::Bind(request.plan, request.weights, memory));
   entries_.push_front({slot, std::move(bound)});
   // The oldest are idle: at most kMaxRuns, and those are among the newest, are in use.
@@ -150,15 +185,15 @@ Status Lane::Submit(RunRequest& request) {
 }
 
 std::uint64_t Lane::memory_bytes() const {
-  return Capacity(io_[0]) + Capacity(io_[1]) + Capacity(host_arena_) + Capacity(device_arena_);
+  return Capacity(io_[0]) + Capacity(io_[1]) + host_arena_.bytes + device_arena_.bytes;
 }
 
 void Lane::ReleaseMemory() {
   HADRON_CHECK(state_->in_flight.load() == 0);
   entries_.clear();  // their arguments point into it
   for (auto& io : io_) io.reset();
-  host_arena_.reset();
-  device_arena_.reset();
+  host_arena_ = {};
+  device_arena_ = {};
 }
 
 void Lane::Forget(const WeightBinding* weights) {

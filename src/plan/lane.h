@@ -34,10 +34,22 @@ struct RunRequest {
   base::UniqueFunction<void(RunResult)> done;  ///< on the stream's thread
 };
 
+/// A part of a device's memory for a lane's intermediate tensors.
+struct ArenaPlace {
+  std::shared_ptr<device::DeviceBuffer> buffer;  ///< null: none
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+  std::shared_ptr<const void> hold;  ///< what keeps the place from being given to others
+};
+
 /// One compute stream with what its runs share: the activation arenas (as large as the largest
 /// plan that ran), an I/O region for each of the two runs in flight, and the launch state of every
 /// (plan, weights) pair it has seen. Weights belong to models, activations to lanes: one arena
 /// serves all models.
+///
+/// A device that holds weights has to part with some for an arena, which is not the lane's to
+/// decide: MissingArena says how much a plan wants, whoever runs the device gives it. What nobody
+/// gives the lane reserves for itself, if there is room.
 /// Thread rule: dev thread only, but for what the stream runs on the lane's executor.
 class Lane {
  public:
@@ -55,6 +67,11 @@ class Lane {
   /// Starts the run; never blocks. Needs CanTake. RESOURCE_EXHAUSTED when the arenas cannot grow:
   /// then `done` is not called and the request is unchanged.
   base::Status Submit(RunRequest& request);
+  /// Bytes of a device's own memory that this plan needs in one piece, if they are more than the
+  /// lane has; 0: it has enough, or its memory is the host's.
+  std::uint64_t MissingArena(const ExecutionPlan& plan) const;
+  /// In place of the arena there is. Nothing is in flight.
+  void GiveArena(ArenaPlace place);
   int in_flight() const { return state_->in_flight.load(); }
   /// Arena and I/O bytes held.
   std::uint64_t memory_bytes() const;
@@ -77,6 +94,7 @@ class Lane {
   Lane(device::Device& device, device::Device& host, std::string name)
       : device_(device), host_(host), name_(std::move(name)) {}
 
+  device::Device& host_arena_home() const;
   base::Status EnsureMemory(const ExecutionPlan& plan);
   bool Fits(const ExecutionPlan& plan) const;
   base::StatusOr<BoundPlan*> Bound(const RunRequest& request, std::size_t slot);
@@ -87,8 +105,8 @@ class Lane {
   const std::string name_;
   std::unique_ptr<device::Stream> stream_;
   std::array<std::unique_ptr<device::DeviceBuffer>, kMaxRuns> io_;
-  std::unique_ptr<device::DeviceBuffer> host_arena_;
-  std::unique_ptr<device::DeviceBuffer> device_arena_;
+  ArenaPlace host_arena_;  ///< of host kernels: in the memory of the device if that is a CPU
+  ArenaPlace device_arena_;
   std::list<Entry> entries_;  ///< most recently used first
   std::shared_ptr<State> state_ = std::make_shared<State>();
 };

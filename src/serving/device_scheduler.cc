@@ -64,10 +64,12 @@ void DeviceScheduler::LetGo(Leaving leaving) {
   }
   leaving.evicted.clear();
   for (const Departure& departure : leaving.departures) have_run_.erase(departure.version);
-  if (have_run_.empty() && !leaving.departures.empty()) {
-    for (plan::Lane* lane : deps_.lanes) lane->ReleaseMemory();
-  }
+  if (have_run_.empty() && !leaving.departures.empty()) ReleaseArenas();
   for (Departure& departure : leaving.departures) departure.released();
+}
+
+void DeviceScheduler::ReleaseArenas() {
+  for (plan::Lane* lane : deps_.lanes) lane->ReleaseMemory();
 }
 
 std::vector<Pending> DeviceScheduler::TakeWaiting(Queue& queue) {
@@ -84,6 +86,12 @@ void DeviceScheduler::OnResident() {
 void DeviceScheduler::OnEvicted(std::shared_ptr<const plan::WeightBinding> weights) {
   base::MutexLock lock(mutex_);
   leaving_.evicted.push_back(std::move(weights));
+  Notify();
+}
+
+void DeviceScheduler::OnMemoryShort() {
+  base::MutexLock lock(mutex_);
+  arenas_wanted_back_ = true;
   Notify();
 }
 
@@ -259,6 +267,51 @@ void DeviceScheduler::OrderPlan(Batch batch, std::vector<tensor::Shape> shapes) 
   });
 }
 
+/// In order, but for those that need no arena while one waits for its own.
+std::optional<DeviceScheduler::Prepared> DeviceScheduler::TakePrepared(plan::Lane*& lane) {
+  for (auto it = prepared_.begin(); it != prepared_.end(); ++it) {
+    lane = LaneFor(*it->plan);
+    const bool ready = lane != nullptr && (!awaiting_ || lane->MissingArena(*it->plan) == 0);
+    if (!ready && !awaiting_) return std::nullopt;
+    if (!ready) continue;
+    std::optional<Prepared> taken(std::move(*it));
+    prepared_.erase(it);
+    return taken;
+  }
+  return std::nullopt;
+}
+
+std::optional<DeviceScheduler::Awaiting> DeviceScheduler::TakeAnswered() {
+  if (!awaiting_ || !awaiting_->arena) return std::nullopt;
+  // The old arena is in use until the lane is idle.
+  if (awaiting_->arena->ok() && awaiting_->lane->in_flight() > 0) return std::nullopt;
+  return std::exchange(awaiting_, std::nullopt);
+}
+
+void DeviceScheduler::Begin(Prepared prepared, plan::Lane& lane) {
+  const std::uint64_t missing = lane.MissingArena(*prepared.plan);
+  if (missing == 0) return Start(std::move(prepared), lane);
+  const model::ModelHandle version = prepared.batch.pin.version();
+  {
+    base::MutexLock lock(mutex_);
+    awaiting_ = Awaiting{std::move(prepared), &lane, std::nullopt};
+  }
+  deps_.residency->WantArena(*version, missing, [this](base::StatusOr<plan::ArenaPlace> arena) {
+    base::MutexLock lock(mutex_);
+    awaiting_->arena = std::move(arena);
+    Notify();
+  });
+}
+
+void DeviceScheduler::Resume(Awaiting awaiting) {
+  if (!awaiting.arena->ok()) {
+    return FailBatch(std::move(awaiting.prepared.batch), std::move(*awaiting.arena).status(),
+                     *deps_.clock);
+  }
+  awaiting.lane->GiveArena(std::move(*awaiting.arena).value());
+  Start(std::move(awaiting.prepared), *awaiting.lane);
+}
+
 void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
   const base::TimePoint started = deps_.clock->Now();
   have_run_.insert(prepared.batch.pin.version().get());
@@ -315,7 +368,7 @@ void DeviceScheduler::Finished() {
 }
 
 bool DeviceScheduler::Idle() const {
-  return prepared_.empty() && alone_.empty() && ordered_ == 0 && running_ == 0;
+  return prepared_.empty() && !awaiting_ && alone_.empty() && ordered_ == 0 && running_ == 0;
 }
 
 bool DeviceScheduler::Rest(std::optional<base::TimePoint> wake_at) {
@@ -337,24 +390,28 @@ bool DeviceScheduler::Step() {
   std::optional<Batch> batch;
   Leaving leaving = std::exchange(leaving_, {});
   plan::Lane* lane = nullptr;
-  if (!prepared_.empty()) {
-    lane = LaneFor(*prepared_.front().plan);
-    if (lane != nullptr) {
-      start = std::move(prepared_.front());
-      prepared_.pop_front();
-    }
-  } else if (AnyLaneFree()) {
+  // Runs are in them: when the last has ended.
+  const bool release = running_ == 0 && std::exchange(arenas_wanted_back_, false);
+  std::optional<Awaiting> answered = TakeAnswered();
+  if (answered) {
+    // Before anything else uses the lane.
+  } else if (!prepared_.empty()) {
+    start = TakePrepared(lane);
+  } else if (!awaiting_ && AnyLaneFree()) {
     batch = alone_.empty() ? NextBatch(search) : TakeAlone();
   }
-  if (!start && !batch && search.expired.empty() && leaving.empty()) {
+  const bool nothing = !release && !answered && !start && !batch;
+  if (nothing && search.expired.empty() && leaving.empty()) {
     return Rest(search.wake_at);
   }
   // Everything below may call back into this object or take its time: not under the lock.
   mutex_.Unlock();
   for (auto& [pending, status] : search.expired) Refuse(std::move(pending), std::move(status));
   LetGo(std::move(leaving));
+  if (release) ReleaseArenas();
   if (batch) Prepare(std::move(*batch));
-  if (start) Start(std::move(*start), *lane);
+  if (start) Begin(std::move(*start), *lane);
+  if (answered) Resume(std::move(*answered));
   mutex_.Lock();
   return true;
 }

@@ -53,6 +53,7 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
 
   void OnResident() override;
   void OnEvicted(std::shared_ptr<const plan::WeightBinding> weights) override;
+  void OnMemoryShort() override;
   void OnRefused(const model::Residence* residence, const base::Status& status) override;
 
   /// Runs until Stop(), and then until what was started has finished.
@@ -64,6 +65,13 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   struct Prepared {
     Batch batch;
     std::shared_ptr<const plan::ExecutionPlan> plan;
+  };
+  /// A batch whose plan needs a larger arena than the lane has: what may take weights off the
+  /// device. No new batch is formed meanwhile, so that those may leave whose models are busy.
+  struct Awaiting {
+    Prepared prepared;
+    plan::Lane* lane = nullptr;
+    std::optional<base::StatusOr<plan::ArenaPlace>> arena;  ///< the answer
   };
   /// The queue of a version; no handle, which the requests in it have.
   struct Queue {
@@ -92,6 +100,7 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   };
 
   bool Step() HADRON_REQUIRES(mutex_);
+  void ReleaseArenas();
   /// There is nothing to do just now: sleeps, or says that this is the end.
   bool Rest(std::optional<base::TimePoint> wake_at) HADRON_REQUIRES(mutex_);
   plan::Lane* LaneFor(const plan::ExecutionPlan& plan) const;
@@ -104,6 +113,11 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   std::optional<Batch> TakeAlone() HADRON_REQUIRES(mutex_);
   void Prepare(Batch batch);
   void OrderPlan(Batch batch, std::vector<tensor::Shape> shapes);
+  std::optional<Prepared> TakePrepared(plan::Lane*& lane) HADRON_REQUIRES(mutex_);
+  std::optional<Awaiting> TakeAnswered() HADRON_REQUIRES(mutex_);
+  /// Starts it, or asks for the memory it needs first.
+  void Begin(Prepared prepared, plan::Lane& lane);
+  void Resume(Awaiting awaiting);
   void Start(Prepared prepared, plan::Lane& lane);
   void Complete(Batch batch, plan::RunResult result, base::TimePoint started);
   /// Runs the requests of a failed batch one by one: only the one at fault shall fail.
@@ -124,8 +138,10 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   const model::ModelVersion* current_ HADRON_GUARDED_BY(mutex_) = nullptr;
   int served_ HADRON_GUARDED_BY(mutex_) = 0;  ///< requests of the current model, in a row
   std::deque<Prepared> prepared_ HADRON_GUARDED_BY(mutex_);
+  std::optional<Awaiting> awaiting_ HADRON_GUARDED_BY(mutex_);
   std::deque<Batch> alone_ HADRON_GUARDED_BY(mutex_);  ///< single requests of failed batches
   Leaving leaving_ HADRON_GUARDED_BY(mutex_);
+  bool arenas_wanted_back_ HADRON_GUARDED_BY(mutex_) = false;
   int ordered_ HADRON_GUARDED_BY(mutex_) = 0;  ///< batches that wait for a plan to be made
   int running_ HADRON_GUARDED_BY(mutex_) = 0;  ///< runs whose completion has not ended
   bool stopping_ HADRON_GUARDED_BY(mutex_) = false;

@@ -32,8 +32,9 @@ inline constexpr std::array<std::string_view, 5> kModelStates = {"UNKNOWN", "LOA
                                                                  "UNLOADING", "UNAVAILABLE"};
 
 /// Why weights left the device.
-enum class EvictionCause : std::uint8_t { kPressure, kIdle, kManual };
-inline constexpr std::array<std::string_view, 3> kEvictionCauses = {"pressure", "idle", "manual"};
+enum class EvictionCause : std::uint8_t { kPressure, kIdle, kManual, kArena };
+inline constexpr std::array<std::string_view, 4> kEvictionCauses = {"pressure", "idle", "manual",
+                                                                    "arena"};
 
 /// From where weights came: the host's packed copy, this machine's disk, or a repository.
 enum class LoadSource : std::uint8_t { kHost, kDisk, kObjectStore, kLocal };

@@ -166,6 +166,42 @@ class Residency(unittest.TestCase):
             self.assertEqual(MODELS, total("hadron_model_restores_total"))
             self.assertEqual(MODELS - 1, total("hadron_model_evictions_total"))
 
+    def test_activations_are_part_of_the_budget(self):
+        """A shape that needs room for its tensors takes it from idle models, or is refused alone."""
+        free = ("max_batch_size: 0\n"
+                f"input {{ name: 'x' data_type: TYPE_FP32 dims: [ -1, {WIDTH} ] }}\n"
+                f"output {{ name: 'y' data_type: TYPE_FP32 dims: [ -1, {WIDTH} ] }}\n")
+        with tempfile.TemporaryDirectory(prefix="hadron-residency-") as folder:
+            for name in ("m0", "m1"):
+                self.models[name].write(Path(folder), name, free)
+            env = {"HADRON_TEST_HOOKS": "1", "HADRON_TEST_COPY_RATE": str(RATE)}
+            with Server([folder], env=env, device_memory_budget=9 * MIB) as server, \
+                    rest.Client(server.http) as client:
+                def arena_evictions():
+                    text = rest.call(server.metrics, "GET", "/metrics").body.decode()
+                    return sum(float(x.split()[-1]) for x in text.splitlines()
+                               if x.startswith("hadron_model_evictions_total{")
+                               and 'cause="arena"' in x)
+
+                def ask(name, rows):
+                    x = np.random.default_rng(rows).standard_normal((rows, WIDTH))
+                    x = x.astype(np.float32)
+                    y = client.infer_binary(name, {"x": x})["y"]
+                    np.testing.assert_allclose(y, self.models[name].run(x), rtol=1e-3, atol=1e-3)
+
+                for name in ("m0", "m1"):
+                    ask(name, 1)
+                self.assertEqual(0, arena_evictions())
+                ask("m0", 1000)
+                self.assertEqual(1, arena_evictions())
+                huge = np.zeros((8000, WIDTH), np.float32)
+                body, headers = rest.binary_body({"x": huge})
+                answer = rest.call(server.http, "POST", "/v2/models/m0/infer", body, headers)
+                self.assertEqual(503, answer.status, answer.body)
+                self.assertIn("a request of this shape", answer.json()["error"])
+                for name in ("m0", "m1", "m0"):
+                    ask(name, 3)
+
     def test_idle_models_leave(self):
         """Weights that nobody uses leave the card, and come back with the next request."""
         def idle_evictions(server):

@@ -167,11 +167,24 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
     ++evicted_;
     if (hold_evicted_) held_.push_back(std::move(weights));
   }
+  void OnMemoryShort() override { arena_ = {}; }
   void OnRefused(const Residence*, const Status& status) override { refusal_ = status.message(); }
 
   void RunAll() {
     while (control_.RunOne() || copies_.RunOne()) {
     }
+  }
+  /// A lane asks for memory for a batch of the version; what it is told, "" when it waits.
+  std::string AskForArena(const ModelHandle& version, std::uint64_t bytes) {
+    answer_.clear();
+    arena_pin_ = manager_->TryPin(*version);
+    manager_->WantArena(*version, bytes, [this](base::StatusOr<plan::ArenaPlace> arena) {
+      arena_pin_.reset();
+      answer_ = arena.ok() ? "granted" : arena.message();
+      if (arena.ok()) arena_ = std::move(arena).value();
+    });
+    RunAll();
+    return answer_;
   }
   /// Time goes by; what it was set for happens.
   void Pass(base::Duration by) {
@@ -223,6 +236,9 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
   bool hold_evicted_ = false;  ///< as a scheduler does until its lanes have forgotten them
   std::vector<std::shared_ptr<const plan::WeightBinding>> held_;
   std::string refusal_;
+  std::string answer_;
+  plan::ArenaPlace arena_;  ///< the lane's
+  std::optional<ResidencyPin::Weights> arena_pin_;
 };
 
 TEST_F(Residency, BringsModelsOntoTheCardOnDemand) {
@@ -302,6 +318,17 @@ TEST_F(Residency, NeverEvictsPinnedModels) {
   EXPECT_THAT(std::string(large.message()), HasSubstr("3.0 MiB"));
   EXPECT_THAT(std::string(large.message()), HasSubstr("2.0 MiB of that are pinned"));
   EXPECT_TRUE(Resident(precious));
+}
+
+TEST_F(Residency, CountsPinnedBytesThatAreSharedOnce) {
+  ResidencyManager::Options options;
+  options.pinned = {"precious"};
+  Open(4 * kMiB, std::move(options));
+  const ModelHandle before = Admit("precious", {1, 2});
+  const ModelHandle after = Admit("precious", {1, 2});  // its next version, say
+  ASSERT_TRUE(Serve(before));
+  ASSERT_TRUE(Serve(after));
+  EXPECT_TRUE(Serve(Admit("other", {3, 4})));
 }
 
 TEST_F(Residency, ShowsAndForeseesWhoIsWhere) {
@@ -397,6 +424,75 @@ TEST_F(Residency, SendsAwayWhomNobodyUses) {
   used->metrics().pending.Add(1);  // waits in its queue, whatever for
   Pass(seconds(30));
   EXPECT_EQ(resident(), " used stays pinned");
+}
+
+TEST_F(Residency, GivesArenasOfTheSameMemory) {
+  Open(6 * kMiB);
+  const ModelHandle a = Admit("a", {1, 2});
+  const ModelHandle b = Admit("b", {3, 4});
+  const ModelHandle c = Admit("c", {5, 6});
+  for (const ModelHandle& model : {a, b, c}) ASSERT_TRUE(Serve(model));
+  ASSERT_EQ(AskForArena(c, kMiB), "granted");
+  EXPECT_EQ(arena_.bytes, kMiB);
+  EXPECT_EQ(a->metrics().evictions(telemetry::EvictionCause::kArena), 1U) << "the oldest";
+  EXPECT_TRUE(Resident(b) && Resident(c));
+  EXPECT_EQ(manager_->totals().used_bytes, 5 * kMiB);
+  EXPECT_LE(ledger_->reserved(), 6 * kMiB);
+  std::memset(arena_.buffer->host() + arena_.offset, 0xEE, arena_.bytes);
+  EXPECT_TRUE(Serve(b) && Serve(c)) << "weights are not where the arena is";
+  EXPECT_TRUE(Serve(a)) << "somebody else leaves";
+}
+
+TEST_F(Residency, WaitsWithAnArenaForThoseWhoRun) {
+  Open(4 * kMiB);
+  const ModelHandle a = Admit("a", {1, 2});
+  const ModelHandle b = Admit("b", {3, 4});
+  ASSERT_TRUE(Serve(a));
+  ASSERT_TRUE(Serve(b));
+  auto running = manager_->TryPin(*b);
+  EXPECT_EQ(AskForArena(a, kMiB), "");
+  running.reset();
+  RunAll();
+  EXPECT_EQ(answer_, "granted");
+  EXPECT_FALSE(Resident(b));
+}
+
+TEST_F(Residency, OwesNothingWhileALaneWaits) {
+  Open(4 * kMiB);
+  const ModelHandle a = Admit("a", {1, 2});
+  const ModelHandle b = Admit("b", {3, 4});
+  ASSERT_TRUE(Serve(a));
+  b->metrics().pending.Add(5);  // they wait behind the lane
+  manager_->Want(*b, clock_.Now());
+  RunAll();
+  ASSERT_TRUE(Resident(b));
+  EXPECT_EQ(AskForArena(a, kMiB), "granted");
+}
+
+TEST_F(Residency, RefusesOneArenaAndNothingElse) {
+  Open(4 * kMiB);
+  const ModelHandle a = Admit("a", {1, 2});
+  const ModelHandle pinned = Admit("pinned", {3});
+  ASSERT_TRUE(Serve(a));
+  ASSERT_TRUE(Serve(pinned));
+  manager_->Pin("pinned");
+  EXPECT_THAT(AskForArena(a, 2 * kMiB), HasSubstr("2.0 MiB of the device's memory"));
+  EXPECT_THAT(answer_, HasSubstr("1.0 MiB are free"));
+  EXPECT_TRUE(Resident(a) && Resident(pinned));
+  EXPECT_EQ(AskForArena(a, kMiB), "granted");
+  manager_->Stop();
+  EXPECT_THAT(AskForArena(a, kMiB), HasSubstr("Server exiting"));
+}
+
+TEST_F(Residency, TakesAnArenaBackBeforeItRefusesWeights) {
+  Open(4 * kMiB);
+  const ModelHandle small = Admit("small", {1});
+  const ModelHandle large = Admit("large", {2, 3, 4, 5});
+  ASSERT_TRUE(Serve(small));
+  ASSERT_EQ(AskForArena(small, 2 * kMiB), "granted");
+  EXPECT_TRUE(Serve(large));
+  EXPECT_EQ(arena_.buffer, nullptr);
+  EXPECT_EQ(refusal_, "");
 }
 
 TEST_F(Residency, RefusesWhatTheCardCouldNeverHold) {

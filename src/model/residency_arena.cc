@@ -1,0 +1,74 @@
+// What lanes need of the device's memory for the tensors between the layers.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "model/residency_manager.h"
+
+namespace hadron::model {
+
+using base::StatusOr;
+
+void ResidencyManager::WantArena(const ModelVersion& by, std::uint64_t bytes, ArenaDone done) {
+  deps_.control->Post([this, residence = &by.residence(), bytes, done = std::move(done)]() mutable {
+    bool stopped = false;
+    {
+      base::MutexLock lock(mutex_);
+      stopped = stopped_;
+      if (!stopped) arenas_wanted_.push_back({residence, bytes, std::move(done)});
+    }
+    if (!stopped) return Pump();
+    done(base::Unavailable("Server exiting", base::RefusalCause::kDraining));
+  });
+}
+
+/// One after the other: a lane that waits runs nothing, so these come before all restores.
+void ResidencyManager::PlaceArenas(News& news) {
+  while (!arenas_wanted_.empty()) {
+    auto outcome = TryArena(arenas_wanted_.front(), news);
+    if (!outcome) return;
+    news.arenas.emplace_back(std::move(arenas_wanted_.front().done), std::move(*outcome));
+    arenas_wanted_.pop_front();
+  }
+}
+
+/// Nothing when it has to wait for memory.
+std::optional<StatusOr<plan::ArenaPlace>> ResidencyManager::TryArena(const ArenaWant& want,
+                                                                     News& news) {
+  using Outcome = std::optional<StatusOr<plan::ArenaPlace>>;
+  // As in StartRestore: from here on whoever gives memory back says so.
+  starved_.store(true);
+  const bool somebody_leaves = SomebodyLeaves();
+  auto place = store_.PlaceArena(want.bytes);
+  if (place.ok() && !place->has_value()) {
+    const std::uint64_t missing = store_.ArenaBytes(want.bytes);
+    const auto cause = telemetry::EvictionCause::kArena;
+    if (somebody_leaves || EvictFor(missing, cause, news) || SomebodyElseEnds(want)) {
+      return std::nullopt;
+    }
+    starved_.store(false);
+    return Outcome(base::ResourceExhausted(
+        fmt::format("the tensors between the layers take {} of the device's memory for a request "
+                    "of this shape, {} are free and nobody may be evicted: send smaller batches or "
+                    "give it a larger --device-memory-budget",
+                    base::HumanBytes(missing), base::HumanBytes(store_.free_bytes())),
+        base::RefusalCause::kMemory));
+  }
+  starved_.store(false);
+  if (!place.ok()) return Outcome(std::move(place).status());
+  return Outcome(std::move(**place));
+}
+
+/// Whether weights will be evictable that are not now. Those of batches that wait for an arena
+/// themselves will not.
+bool ResidencyManager::SomebodyElseEnds(const ArenaWant& want) const {
+  return std::ranges::any_of(residences_, [&](const Residence* other) {
+    if (other == want.by || other->parts_.empty() || other->pinned_) return false;
+    const bool waits = std::ranges::any_of(
+        arenas_wanted_, [other](const ArenaWant& wanting) { return wanting.by == other; });
+    return !waits && !Evictable(*other);
+  });
+}
+
+}  // namespace hadron::model
