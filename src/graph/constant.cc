@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "tensor/half.h"
 
@@ -108,8 +110,19 @@ ConstantRef Constant::Deferred(tensor::TensorDesc desc, std::vector<ConstantRef>
                                Expression expression) {
   auto constant = std::shared_ptr<Constant>(new Constant);  // NOLINT: private constructor
   constant->desc_ = std::move(desc);
+  for (const ConstantRef& operand : operands) {
+    constant->order_ = std::max(constant->order_, operand->order());
+  }
   constant->operands_ = std::move(operands);
   constant->expression_ = std::move(expression);
+  return constant;
+}
+
+ConstantRef Constant::Stored(tensor::TensorDesc desc, std::uint64_t order, Reader read) {
+  auto constant = std::shared_ptr<Constant>(new Constant);  // NOLINT: private constructor
+  constant->desc_ = std::move(desc);
+  constant->order_ = order;
+  constant->expression_ = [read = std::move(read)](std::span<const HostTensor>) { return read(); };
   return constant;
 }
 

@@ -3,21 +3,22 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "base/strings.h"
 #include "onnx/files/file_descriptor.h"
 #include "onnx/files/open_beneath.h"
-#include "onnx/files/read_file.h"
 
 namespace hadron::onnx {
 namespace {
 
 using base::InvalidArgument;
-using base::IoBuf;
 using base::Status;
 using base::StatusOr;
 
@@ -45,6 +46,13 @@ Status CheckLocation(std::string_view location) {
   return {};
 }
 
+/// "a/b" for "./a//b".
+std::string Plain(std::string_view location) {
+  std::vector<std::string> components = base::Split(location, '/');
+  std::erase_if(components, [](const std::string& part) { return part.empty() || part == "."; });
+  return base::Join(components, "/");
+}
+
 Status OpenFailure(int error) {
   switch (error) {
     case ENOENT:
@@ -67,15 +75,6 @@ Status CheckKind(const struct stat& info) {
 
 }  // namespace
 
-StatusOr<IoBuf> ExternalFile::Read(std::uint64_t offset, std::uint64_t count) const {
-  if (offset > size_ || count > size_ - offset) {
-    return InvalidArgument(
-        fmt::format("bytes {} to {}+{} lie beyond the end of the file ({} bytes)", offset, offset,
-                    count, size_));
-  }
-  return ReadRange(file_->get(), offset, count);
-}
-
 StatusOr<ExternalData> ExternalData::FromDirectory(const std::string& path) {
   auto directory = std::make_shared<const FileDescriptor>(
       ::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -83,21 +82,30 @@ StatusOr<ExternalData> ExternalData::FromDirectory(const std::string& path) {
     return base::NotFound(fmt::format("cannot open directory '{}': {}", base::EscapeControl(path),
                                       std::generic_category().message(errno)));
   }
-  return ExternalData(std::move(directory));
+  return ExternalData(std::move(directory), nullptr);
 }
 
-StatusOr<ExternalFile> ExternalData::Open(std::string_view location) const {
+StatusOr<std::shared_ptr<const base::ByteSource>> ExternalData::Open(
+    std::string_view location) const {
   HADRON_RETURN_IF_ERROR(CheckLocation(location));
+  if (find_) {
+    auto found = find_(Plain(location));
+    if (found == nullptr) return OpenFailure(ENOENT);
+    return found;
+  }
   if (directory_ == nullptr) {
     return InvalidArgument("external data is not available where this model comes from");
   }
   const int fd = OpenBeneath(directory_->get(), std::string(location));
   if (fd < 0) return OpenFailure(-fd);
-  auto file = std::make_shared<const FileDescriptor>(fd);
   struct stat info {};
-  if (::fstat(fd, &info) != 0) return OpenFailure(errno);
+  if (::fstat(fd, &info) != 0) {
+    ::close(fd);
+    return OpenFailure(EIO);
+  }
+  auto file = std::make_shared<const base::FileSource>(fd, info);
   HADRON_RETURN_IF_ERROR(CheckKind(info));
-  return ExternalFile(std::move(file), static_cast<std::uint64_t>(info.st_size));
+  return std::shared_ptr<const base::ByteSource>(std::move(file));
 }
 
 }  // namespace hadron::onnx

@@ -2,9 +2,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "base/byte_source.h"
+#include "base/status.h"
 #include "graph/graph.h"
 
 namespace hadron::onnx {
@@ -19,6 +22,13 @@ struct LoadedModel {
   std::string producer;               ///< name and version of the exporter
   /// What is odd but harmless, for the log: each one sentence that names the thing.
   std::vector<std::string> warnings;
+  /// Where constants that have not been read yet lie.
+  std::vector<std::shared_ptr<const base::ByteSource>> files;
+  std::uint64_t largest_stored = 0;  ///< bytes of the largest of these constants
+
+  /// When all constants have been read: waits until it is known whether what was read is what the
+  /// files hold.
+  base::Status Settle() const;
 };
 
 }  // namespace hadron::onnx

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <climits>
 #include <exception>
 #include <filesystem>
 #include <memory>
@@ -11,27 +10,28 @@
 #include <utility>
 
 #include "onnx.pb.h"
-#include "onnx/files/read_file.h"
 #include "onnx/import/model.h"
 #include "onnx/wire/parse.h"
 
 namespace hadron::onnx {
 namespace {
 
+using base::Status;
 using base::StatusOr;
 
-StatusOr<LoadedModel> ParseAndImport(const base::IoBuf& file, const ExternalData& external,
-                                     const LoadLimits& limits) {
-  HADRON_ASSIGN_OR_RETURN(const auto model, ParseModel(file, limits));
-  return ImportModel(*model, external, limits);
+StatusOr<LoadedModel> ParseAndImport(std::shared_ptr<const base::ByteSource> file,
+                                     const ExternalData& external, const LoadLimits& limits) {
+  HADRON_ASSIGN_OR_RETURN(ParsedModel model, ParseModel(*file, limits));
+  const ModelFiles files{std::move(file), std::move(model.left), external};
+  return ImportModel(*model.proto, files, limits);
 }
 
 StatusOr<LoadedModel> ReadAndLoad(const std::string& path, const LoadLimits& limits) {
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
   const std::string directory = parent.empty() ? std::string(1, '.') : parent.string();
   HADRON_ASSIGN_OR_RETURN(const auto external, ExternalData::FromDirectory(directory));
-  HADRON_ASSIGN_OR_RETURN(const auto file, ReadWholeFile(path, INT_MAX));
-  return ParseAndImport(file, external, limits);
+  HADRON_ASSIGN_OR_RETURN(auto file, base::FileSource::Open(path));
+  return ParseAndImport(std::move(file), external, limits);
 }
 
 /// Memory can still run out below the limits; that fails one load, not the server.
@@ -50,9 +50,19 @@ StatusOr<LoadedModel> WithoutExceptions(Load load) {
 
 }  // namespace
 
+Status LoadedModel::Settle() const {
+  for (const auto& file : files) HADRON_RETURN_IF_ERROR(file->Settle());
+  return {};
+}
+
+StatusOr<LoadedModel> LoadOnnx(std::shared_ptr<const base::ByteSource> file,
+                               const ExternalData& external, const LoadLimits& limits) {
+  return WithoutExceptions([&] { return ParseAndImport(std::move(file), external, limits); });
+}
+
 StatusOr<LoadedModel> LoadOnnx(const base::IoBuf& file, const ExternalData& external,
                                const LoadLimits& limits) {
-  return WithoutExceptions([&] { return ParseAndImport(file, external, limits); });
+  return LoadOnnx(std::make_shared<const base::BufferSource>(file), external, limits);
 }
 
 StatusOr<LoadedModel> LoadOnnxFile(const std::string& path, const LoadLimits& limits) {

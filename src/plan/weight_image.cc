@@ -80,16 +80,22 @@ StatusOr<std::shared_ptr<const WeightImage>> WeightImage::Pack(const graph::Grap
   for (Segment& segment : image->segments_) {
     HADRON_ASSIGN_OR_RETURN(segment.host, AllocateHost(host, owner, segment.bytes));
   }
+  // In the order in which bytes come that are still on their way, and each segment is hashed as
+  // soon as it is whole: so packing keeps pace with a download.
+  std::vector<std::uint32_t> missing(image->segments_.size(), 0);
+  for (const WeightUse* use : todo) ++missing[image->RefOf(*use).segment];
+  std::ranges::stable_sort(
+      todo, {}, [&](const WeightUse* use) { return graph.value(use->value).constant->order(); });
   for (const WeightUse* use : todo) {
-    const WeightRef& ref = image->refs_[{use->value, use->home, use->packing.key}];
+    const WeightRef& ref = image->RefOf(*use);
     std::byte* at = image->segments_[ref.segment].host->host() + ref.offset;
     Status packed = PackInto(graph, *use, {at, ref.bytes});
     if (!packed.ok()) {
       return std::move(packed).With(
           fmt::format("packing weights '{}'", graph.value(use->value).name));
     }
-  }
-  for (Segment& segment : image->segments_) {
+    if (--missing[ref.segment] > 0) continue;
+    Segment& segment = image->segments_[ref.segment];
     segment.hash = base::Sha256::Of({segment.host->host(), segment.bytes});
   }
   return std::shared_ptr<const WeightImage>(std::move(image));

@@ -64,6 +64,10 @@ class WeightImage {
  private:
   using Key = std::tuple<graph::ValueId, Home, std::string>;
 
+  const WeightRef& RefOf(const WeightUse& use) const {
+    return refs_.at({use.value, use.home, use.packing.key});
+  }
+
   std::vector<Segment> segments_;
   std::map<Key, WeightRef> refs_;
 };

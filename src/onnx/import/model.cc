@@ -72,7 +72,7 @@ Status InferTypes(graph::Graph& graph, Diagnostics& diagnostics) {
 
 }  // namespace
 
-StatusOr<LoadedModel> ImportModel(::onnx_wire::ModelProto& model, const ExternalData& external,
+StatusOr<LoadedModel> ImportModel(::onnx_wire::ModelProto& model, const ModelFiles& files,
                                   const LoadLimits& limits) {
   LoadedModel loaded;
   Diagnostics diagnostics;
@@ -84,7 +84,7 @@ StatusOr<LoadedModel> ImportModel(::onnx_wire::ModelProto& model, const External
 
   HADRON_RETURN_IF_ERROR(CheckExpansion(model.graph(), functions, limits));
 
-  TensorReader tensors(limits, external, diagnostics);
+  TensorReader tensors(limits, files, diagnostics);
   const ImportContext context{limits, diagnostics, tensors, loaded.graph};
   Scope scope;
   scope.opsets = &opsets;
@@ -101,6 +101,8 @@ StatusOr<LoadedModel> ImportModel(::onnx_wire::ModelProto& model, const External
   loaded.ir_version = model.ir_version();
   loaded.opsets = {opsets.all().begin(), opsets.all().end()};
   loaded.warnings = diagnostics.TakeWarnings();
+  loaded.files = tensors.TakeUsedFiles();
+  loaded.largest_stored = tensors.largest_stored();
   return loaded;
 }
 

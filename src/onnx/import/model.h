@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/status.h"
-#include "onnx/external_data.h"
+#include "onnx/import/tensors.h"
 #include "onnx/limits.h"
 #include "onnx/loaded_model.h"
 #include "onnx/wire/messages.h"
@@ -10,7 +10,7 @@ namespace hadron::onnx {
 
 /// Messages to graph: the checks of the file as a whole, then its ends, its nodes, legalisation,
 /// shape inference and the comparison with what the file declares. Takes tensors out of `model`.
-base::StatusOr<LoadedModel> ImportModel(::onnx_wire::ModelProto& model,
-                                        const ExternalData& external, const LoadLimits& limits);
+base::StatusOr<LoadedModel> ImportModel(::onnx_wire::ModelProto& model, const ModelFiles& files,
+                                        const LoadLimits& limits);
 
 }  // namespace hadron::onnx

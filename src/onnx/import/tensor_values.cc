@@ -27,8 +27,13 @@ struct FieldCount {
   std::optional<ValueField> field;  ///< nothing: raw_data
 };
 
+/// 2: once in the message and once left in the file.
+int RawFields(const ::onnx_wire::TensorProto& tensor) {
+  return (tensor.raw_data().empty() ? 0 : 1) + (tensor.has_left_in_file() ? 1 : 0);
+}
+
 std::array<FieldCount, 7> CountFields(const ::onnx_wire::TensorProto& tensor) {
-  return {{{"raw_data", tensor.raw_data().empty() ? 0 : 1, std::nullopt},
+  return {{{"raw_data", RawFields(tensor), std::nullopt},
            {"float_data", tensor.float_data_size(), ValueField::kFloat},
            {"int32_data", tensor.int32_data_size(), ValueField::kInt32},
            {"string_data", tensor.string_data_size(), ValueField::kString},
@@ -41,6 +46,15 @@ Status WrongCount(std::string_view what, std::uint64_t have, std::uint64_t need)
   return InvalidArgument(
       fmt::format("it has {} {}, its shape and type need exactly {}", have, what, need));
 }
+
+}  // namespace
+
+Status CheckRawBytes(std::uint64_t have, DataType type, std::uint64_t elements) {
+  const std::uint64_t need = elements * tensor::ElementSize(type);
+  return have == need ? Status() : WrongCount("bytes of raw_data", have, need);
+}
+
+namespace {
 
 /// Copies typed values into the tensor's own element type; a value that does not fit is an error,
 /// not a wrap-around.
@@ -69,9 +83,8 @@ void NormaliseBools(std::string& bytes) {
 }
 
 StatusOr<IoBuf> TakeRaw(::onnx_wire::TensorProto& tensor, DataType type, std::uint64_t elements) {
-  const std::uint64_t need = elements * tensor::ElementSize(type);
   std::string& raw = *tensor.mutable_raw_data();
-  if (raw.size() != need) return WrongCount("bytes of raw_data", raw.size(), need);
+  HADRON_RETURN_IF_ERROR(CheckRawBytes(raw.size(), type, elements));
   if (type == DataType::kBool) NormaliseBools(raw);
   return IoBuf::FromString(std::move(raw));
 }
@@ -130,7 +143,8 @@ Status CheckValueFields(const ::onnx_wire::TensorProto& tensor, ElementType elem
       return InvalidArgument(fmt::format("its values are in {}, which is wrong for its type {}",
                                          row.name, tensor::DataTypeName(element.type)));
     }
-    if (++filled > 1) return InvalidArgument("more than one field holds its values");
+    if (++filled > 1 || (!row.field && row.count > 1))
+      return InvalidArgument("more than one field holds its values");
   }
   return {};
 }

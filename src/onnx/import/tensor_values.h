@@ -18,6 +18,9 @@ base::StatusOr<tensor::Shape> ReadShape(const ::onnx_wire::TensorProto& tensor, 
 base::Status CheckValueFields(const ::onnx_wire::TensorProto& tensor, ElementType element,
                               std::string_view why_none);
 
+/// That raw_data of so many bytes holds exactly the tensor's elements.
+base::Status CheckRawBytes(std::uint64_t have, tensor::DataType type, std::uint64_t elements);
+
 /// The values of a non-empty numeric tensor as row-major little-endian bytes; takes raw_data.
 base::StatusOr<base::IoBuf> TakeValues(::onnx_wire::TensorProto& tensor, ElementType element,
                                        std::uint64_t elements);

@@ -2,14 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "base/checked.h"
 #include "base/strings.h"
 #include "onnx.pb.h"
 #include "onnx/import/tensor_values.h"
-#include "onnx/wire/element_type.h"
 #include "onnx/wire/quote.h"
 #include "tensor/string_tensor.h"
 
@@ -107,17 +110,21 @@ StatusOr<IoBuf> TensorReader::ReadStrings(::onnx_wire::TensorProto& tensor, std:
   return tensor::EncodeStrings(strings);
 }
 
-StatusOr<ExternalFile> TensorReader::OpenExternal(const std::string& location) {
-  if (!open_file_ || open_location_ != location) {
-    HADRON_ASSIGN_OR_RETURN(ExternalFile file, external_.Open(location));
+StatusOr<std::shared_ptr<const base::ByteSource>> TensorReader::OpenExternal(
+    const std::string& location) {
+  if (open_file_ == nullptr || open_location_ != location) {
+    HADRON_ASSIGN_OR_RETURN(auto file, files_.external.Open(location));
+    open_order_ += used_files_.back()->size();
+    used_files_.push_back(file);
     open_file_ = std::move(file);
     open_location_ = location;
   }
-  return *open_file_;
+  return open_file_;
 }
 
-StatusOr<IoBuf> TensorReader::ReadExternal(const ::onnx_wire::TensorProto& tensor,
-                                           std::string_view label, std::uint64_t bytes) {
+StatusOr<TensorReader::Stored> TensorReader::FindExternal(const ::onnx_wire::TensorProto& tensor,
+                                                          std::string_view label,
+                                                          std::uint64_t bytes) {
   HADRON_ASSIGN_OR_RETURN(const Location location, ReadLocation(tensor, label, diagnostics_));
   if (location.length && *location.length != bytes) {
     return InvalidArgument(fmt::format("its external length is {}, its shape and type need {}",
@@ -126,55 +133,92 @@ StatusOr<IoBuf> TensorReader::ReadExternal(const ::onnx_wire::TensorProto& tenso
   const std::string context = fmt::format("external data {}", Quote(location.path));
   auto file = OpenExternal(location.path);
   if (!file.ok()) return std::move(file).status().With(context);
-  HADRON_RETURN_IF_ERROR(Charge(bytes));
-  auto data = file->Read(location.offset, bytes);
-  if (!data.ok()) return std::move(data).status().With(context);
-  if (FindElementType(tensor.data_type()).type != DataType::kBool) return data;
-  std::string bools = data->ToString();
-  for (char& c : bools) c = c == 0 ? 0 : 1;
-  return IoBuf::FromString(std::move(bools));
+  const std::uint64_t size = (*file)->size();
+  if (location.offset > size || bytes > size - location.offset) {
+    return InvalidArgument(
+        fmt::format("{}: bytes {} to {}+{} lie beyond the end of the file ({} bytes)", context,
+                    location.offset, location.offset, bytes, size));
+  }
+  return Stored{*std::move(file), location.offset, bytes, open_order_ + location.offset + bytes};
 }
 
-StatusOr<IoBuf> TensorReader::ReadBytes(::onnx_wire::TensorProto& tensor, std::string_view label,
-                                        std::int64_t elements) {
+StatusOr<TensorReader::Stored> TensorReader::FindLeft(const ::onnx_wire::TensorProto& tensor,
+                                                      std::uint64_t elements) {
+  const std::uint64_t number = tensor.left_in_file();
+  HADRON_CHECK(number > 0 && number <= files_.left.size());  // the scan wrote it
+  const Skeleton::Range range = files_.left[number - 1];
+  const DataType type = FindElementType(tensor.data_type()).type;
+  HADRON_RETURN_IF_ERROR(CheckRawBytes(range.count, type, elements));
+  return Stored{files_.model, range.offset, range.count, range.offset + range.count};
+}
+
+StatusOr<graph::ConstantRef> TensorReader::FromFile(Stored stored, tensor::TensorDesc desc) {
+  HADRON_RETURN_IF_ERROR(Charge(stored.count));
+  const bool bools = desc.type == DataType::kBool;
+  const std::uint64_t order = stored.order;
+  const std::uint64_t count = stored.count;
+  auto read = [stored = std::move(stored), bools, name = desc.name]() -> StatusOr<IoBuf> {
+    auto data = base::ReadRange(*stored.file, stored.offset, stored.count);
+    if (!data.ok()) return std::move(data).status().With(fmt::format("tensor {}", Quote(name)));
+    if (!bools) return data;
+    std::string flags = data->ToString();
+    for (char& c : flags) c = c == 0 ? 0 : 1;
+    return IoBuf::FromString(std::move(flags));
+  };
+  auto constant = graph::Constant::Stored(desc, order, std::move(read));
+  if (count > kLeftInFileBytes) {
+    largest_stored_ = std::max(largest_stored_, count);
+    return constant;
+  }
+  HADRON_ASSIGN_OR_RETURN(auto tensor, constant->Evaluate());
+  return graph::Constant::FromTensor(std::move(tensor));
+}
+
+StatusOr<graph::ConstantRef> TensorReader::ReadTensor(::onnx_wire::TensorProto& tensor,
+                                                      std::string name, std::string_view label) {
+  HADRON_RETURN_IF_ERROR(CheckDataType(tensor, label));
+  HADRON_ASSIGN_OR_RETURN(tensor::Shape shape, ReadShape(tensor, limits_.max_rank));
   const ElementType element = FindElementType(tensor.data_type());
+  const std::int64_t elements = shape.elements();
   const bool external = tensor.data_location() == kExternal;
   const std::string_view none = external        ? "its data is external"
                                 : elements == 0 ? "it has no elements"
                                                 : "";
   HADRON_RETURN_IF_ERROR(CheckValueFields(tensor, element, none));
-  if (element.type == DataType::kString) {
-    if (external) return InvalidArgument("strings cannot lie in external data");
-    return ReadStrings(tensor, elements);
-  }
+  tensor::TensorDesc desc{std::move(name), element.type, std::move(shape)};
   const auto count = static_cast<std::uint64_t>(elements);
-  const std::uint64_t bytes = count * tensor::ElementSize(element.type);
-  if (external) return ReadExternal(tensor, label, bytes);
-  if (elements == 0) return IoBuf();
-  HADRON_ASSIGN_OR_RETURN(IoBuf values, TakeValues(tensor, element, count));
-  HADRON_RETURN_IF_ERROR(Charge(bytes));
-  return values;
+  if (external) {
+    if (element.type == DataType::kString) {
+      return InvalidArgument("strings cannot lie in external data");
+    }
+    HADRON_ASSIGN_OR_RETURN(Stored stored,
+                            FindExternal(tensor, label, count * tensor::ElementSize(element.type)));
+    return FromFile(std::move(stored), std::move(desc));
+  }
+  if (tensor.has_left_in_file()) {
+    HADRON_ASSIGN_OR_RETURN(Stored stored, FindLeft(tensor, count));
+    return FromFile(std::move(stored), std::move(desc));
+  }
+  HADRON_ASSIGN_OR_RETURN(IoBuf bytes, ReadBytes(tensor, element, elements));
+  return graph::Constant::FromTensor({std::move(desc), std::move(bytes)});
 }
 
-StatusOr<tensor::HostTensor> TensorReader::ReadTensor(::onnx_wire::TensorProto& tensor,
-                                                      std::string name, std::string_view label) {
-  HADRON_RETURN_IF_ERROR(CheckDataType(tensor, label));
-  HADRON_ASSIGN_OR_RETURN(tensor::Shape shape, ReadShape(tensor, limits_.max_rank));
-  HADRON_ASSIGN_OR_RETURN(IoBuf bytes, ReadBytes(tensor, label, shape.elements()));
-  const DataType type = FindElementType(tensor.data_type()).type;
-  return tensor::HostTensor{{std::move(name), type, std::move(shape)}, std::move(bytes)};
+StatusOr<IoBuf> TensorReader::ReadBytes(::onnx_wire::TensorProto& tensor, ElementType element,
+                                        std::int64_t elements) {
+  if (element.type == DataType::kString) return ReadStrings(tensor, elements);
+  if (elements == 0) return IoBuf();
+  const auto count = static_cast<std::uint64_t>(elements);
+  HADRON_ASSIGN_OR_RETURN(IoBuf values, TakeValues(tensor, element, count));
+  HADRON_RETURN_IF_ERROR(Charge(count * tensor::ElementSize(element.type)));
+  return values;
 }
 
 StatusOr<graph::ConstantRef> TensorReader::Read(::onnx_wire::TensorProto& tensor, std::string name,
                                                 std::string_view label) {
   if (const auto it = done_.find(&tensor); it != done_.end()) return it->second;
   auto result = ReadTensor(tensor, std::move(name), label);
-  if (result.ok()) {
-    auto constant = graph::Constant::FromTensor(std::move(result).value());
-    done_.emplace(&tensor, constant);
-    return constant;
-  }
-  return std::move(result).status();
+  if (result.ok()) done_.emplace(&tensor, *result);
+  return result;
 }
 
 }  // namespace hadron::onnx

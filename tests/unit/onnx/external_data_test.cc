@@ -167,7 +167,8 @@ TEST_F(ExternalDataTest, ReportsAFileThatBecameShorter) {
   const auto file = data->Open("weights.bin");
   ASSERT_TRUE(file.ok()) << file.message();
   std::filesystem::resize_file(version() / "weights.bin", 10);
-  EXPECT_THAT(file->Read(0, 40).message(), HasSubstr("became shorter"));
+  EXPECT_THAT(base::ReadRange(**file, 0, 40).message(), HasSubstr("became shorter"));
+  EXPECT_THAT((*file)->Settle().message(), HasSubstr("changed while it was read"));
 }
 
 TEST_F(ExternalDataTest, BothWaysToResolveAPathAgree) {

@@ -117,7 +117,8 @@ TEST(LoadLimits, NestingBombsOfAnyDepthAreRefused) {
 
 TEST(ScanWire, FollowsTheWireFormat) {
   const auto scan = [](std::string_view bytes) {
-    return ScanWire(std::as_bytes(std::span(bytes)), {}).ok();
+    const base::BufferSource file(base::IoBuf::FromString(std::string(bytes)));
+    return ScanWire(file, {}).ok();
   };
   EXPECT_TRUE(scan(std::string("\x08\x01\x11\0\0\0\0\0\0\0\0\x15\0\0\0\0", 16)));
   EXPECT_FALSE(scan("\x08"));                   // a tag without its number
