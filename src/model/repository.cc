@@ -34,10 +34,10 @@ struct Place {
 };
 
 /// Too many objects for one listing are still read directory by directory.
-base::StatusOr<Place> Open(storage::ObjectStore& store) {
+base::StatusOr<Place> Open(storage::ObjectStore& store, const std::string& directory = "") {
   Place place{store, std::nullopt};
   if (store.LocalPath("")) return place;
-  auto tree = storage::TreeListing::Read(store);
+  auto tree = storage::TreeListing::Read(store, directory);
   if (tree.ok()) {
     place.tree = std::move(tree).value();
   } else if (tree.code() != base::StatusCode::kResourceExhausted) {
@@ -163,6 +163,16 @@ bool IsModelDirectory(const storage::Entry& entry) {
   return entry.directory && entry.name != "lost+found";
 }
 
+/// Where one model lies. NOT_FOUND when the store has no such directory.
+base::StatusOr<Place> OpenModel(storage::ObjectStore& store, const std::string& name) {
+  if (name.empty()) return base::NotFound("a model has a name");
+  HADRON_ASSIGN_OR_RETURN(Place place, Open(store, name));
+  if (place.tree) return place;  // one listing has said all
+  HADRON_ASSIGN_OR_RETURN(const storage::Entry entry, store.Stat(name));
+  if (IsModelDirectory(entry)) return place;
+  return base::NotFound(fmt::format("'{}' of {} is no model", name, store.url()));
+}
+
 void MarkDuplicate(ScannedModel& model) {
   std::string name = std::move(model.name);
   model = ScannedModel();
@@ -232,12 +242,10 @@ base::StatusOr<ScannedModel> ScanOne(std::span<storage::ObjectStore* const> stor
   HADRON_RETURN_IF_ERROR(CheckOptions(options));
   ScanResult result;
   for (storage::ObjectStore* store : stores) {
-    auto entry = store->Stat(name);
-    if (entry.code() == base::StatusCode::kNotFound) continue;
-    if (!entry.ok()) return std::move(entry).status();
-    // A listing of the whole store would cost more than the few directories of one model.
-    const Place place{*store, std::nullopt};
-    if (IsModelDirectory(*entry)) ScanModel(place, name, options, result);
+    auto place = OpenModel(*store, name);
+    if (place.code() == base::StatusCode::kNotFound) continue;
+    if (!place.ok()) return std::move(place).status();
+    ScanModel(*place, name, options, result);
   }
   const auto at = result.models.find(name);
   if (at != result.models.end()) return std::move(at->second);

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <future>
-#include <system_error>
+#include <utility>
 
 #include "base/log.h"
 #include "config/complete.h"
@@ -74,30 +74,82 @@ StatusOr<VersionLoader::Source> VersionLoader::Identify(const ScannedModel& mode
                 std::move(selection.versions)};
 }
 
-StatusOr<VersionLoader::LocalFile> VersionLoader::Locate(const ScannedModel& model,
-                                                         std::int64_t version,
-                                                         const std::string& file) const {
-  LocalFile local;
+Status VersionLoader::BuildFrom(std::shared_ptr<const base::ByteSource> file,
+                                const onnx::ExternalData& external, Build& build) const {
+  const ScannedModel& model = build.source.model;
+  HADRON_ASSIGN_OR_RETURN(auto parsing,
+                          deps_.host->memory().Reserve("loading " + build.owner, file->size()));
+  onnx::LoadLimits limits;
+  limits.max_nodes = options_.max_model_nodes;
+  limits.max_model_bytes = options_.max_model_bytes;
+  HADRON_ASSIGN_OR_RETURN(onnx::LoadedModel loaded,
+                          onnx::LoadOnnx(std::move(file), external, limits));
+  // The messages are gone; of the constants one is in memory at a time, and what is made of it.
+  parsing = {};
+  HADRON_ASSIGN_OR_RETURN(
+      parsing, deps_.host->memory().Reserve("loading " + build.owner, 2 * loaded.largest_stored));
+  for (const std::string& warning : loaded.warnings) {
+    base::LogWarning("model file",
+                     {{"model", model.name}, {"version", build.number}, {"what", warning}});
+  }
+  HADRON_RETURN_IF_ERROR(CheckNotCancelled(build.cancelled));
+  config::CompletionOptions completion;
+  completion.strict = options_.disable_auto_complete;
+  completion.default_max_batch_size = options_.default_max_batch_size;
+  completion.gpu_count = deps_.device == deps_.host ? 0 : 1;
+  completion.allow_cpu_fallback = options_.allow_cpu_fallback;
+  ModelVersion::Parts parts;
+  HADRON_ASSIGN_OR_RETURN(parts.config,
+                          config::Complete(*build.source.config, &loaded.graph, completion));
+  HADRON_RETURN_IF_ERROR(config::CheckAgainstGraph(*parts.config, loaded.graph));
+  config::LogNotices(*parts.config);
+  HADRON_ASSIGN_OR_RETURN(parts.labels, ReadLabels(model, *parts.config));
+
+  DropUnlistedOutputs(loaded.graph, *parts.config);
+  HADRON_ASSIGN_OR_RETURN(parts.compiled,
+                          Compile(std::move(loaded.graph), *parts.config, build.owner));
+  HADRON_RETURN_IF_ERROR(CheckNotCancelled(build.cancelled));
+  HADRON_RETURN_IF_ERROR(loaded.Settle());
+  build.parts = std::move(parts);
+  return {};
+}
+
+Status VersionLoader::BuildFromStore(const std::string& file, Build& build) const {
+  const ScannedModel& model = build.source.model;
   if (const auto directory = model.store->LocalPath(model.name)) {
-    HADRON_ASSIGN_OR_RETURN(const storage::Entry entry, model.store->Stat(model.name + "/" + file));
-    local.path = *directory + "/" + file;
-    local.size = entry.size;
-    return local;
+    const std::string path = *directory + "/" + file;
+    HADRON_ASSIGN_OR_RETURN(auto opened, base::FileSource::Open(path));
+    HADRON_ASSIGN_OR_RETURN(
+        const auto external,
+        onnx::ExternalData::FromDirectory(std::filesystem::path(path).parent_path().string()));
+    return BuildFrom(std::move(opened), external, build);
   }
   if (deps_.artifacts == nullptr) {
     return base::Unimplemented(fmt::format("'{}' is not a local directory", model.store->url()));
   }
-  const std::string directory = std::to_string(version);
-  storage::FetchOptions fetch;
-  fetch.max_bytes = options_.max_model_bytes;
-  HADRON_ASSIGN_OR_RETURN(
-      local.tree, deps_.artifacts->FetchTree(*model.store, model.name + "/" + directory, fetch));
-  local.path = local.tree.path() + file.substr(directory.size());
-  std::error_code error;
-  local.size = std::filesystem::file_size(local.path, error);
-  if (!error) return local;
-  return base::Unavailable(
-      fmt::format("'{}/{}' was removed while the version was fetched", model.location, file));
+  const std::string version = std::to_string(build.number);
+  std::vector<storage::Entry> listed;
+  for (const FileState& state : model.FindVersion(build.number)->files) {
+    listed.push_back({state.name.substr(version.size() + 1), false, state.size, state.tag});
+  }
+  storage::ArtifactCache::TreeRequest request{*model.store, model.name + "/" + version};
+  request.fetch.max_bytes = options_.max_model_bytes;
+  request.fetch.progress = [&build](std::uint64_t, std::uint64_t) {
+    return !build.cancelled.load();
+  };
+  request.first = file.substr(version.size() + 1);
+  request.listed = &listed;
+  return deps_.artifacts->UseTree(request, [&](const storage::FetchedTree& tree) -> Status {
+    auto opened = tree.Find(request.first);
+    if (opened == nullptr) {
+      return base::Unavailable(
+          fmt::format("'{}/{}' was removed while the version was fetched", model.location, file));
+    }
+    const std::string place = request.first.substr(0, request.first.rfind('/') + 1);
+    const auto external = onnx::ExternalData::FromFinder(
+        [&tree, &place](const std::string& location) { return tree.Find(place + location); });
+    return BuildFrom(std::move(opened), external, build);
+  });
 }
 
 StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
@@ -240,34 +292,9 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
   HADRON_CHECK(scanned != nullptr);
   HADRON_ASSIGN_OR_RETURN(const std::string file,
                           FindModelFile(model, *scanned, source.config->model_filename()));
-  HADRON_ASSIGN_OR_RETURN(LocalFile local, Locate(model, number, file));
-  HADRON_ASSIGN_OR_RETURN(const device::Reservation parsing,
-                          deps_.host->memory().Reserve("loading " + owner, local.size));
-
-  onnx::LoadLimits limits;
-  limits.max_nodes = options_.max_model_nodes;
-  limits.max_model_bytes = options_.max_model_bytes;
-  HADRON_ASSIGN_OR_RETURN(onnx::LoadedModel loaded, onnx::LoadOnnxFile(local.path, limits));
-  local.tree = {};  // the graph refers to no file
-  for (const std::string& warning : loaded.warnings) {
-    base::LogWarning("model file", {{"model", model.name}, {"version", number}, {"what", warning}});
-  }
-  HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
-  config::CompletionOptions completion;
-  completion.strict = options_.disable_auto_complete;
-  completion.default_max_batch_size = options_.default_max_batch_size;
-  completion.gpu_count = deps_.device == deps_.host ? 0 : 1;
-  completion.allow_cpu_fallback = options_.allow_cpu_fallback;
-  ModelVersion::Parts parts;
-  HADRON_ASSIGN_OR_RETURN(parts.config,
-                          config::Complete(*source.config, &loaded.graph, completion));
-  HADRON_RETURN_IF_ERROR(config::CheckAgainstGraph(*parts.config, loaded.graph));
-  config::LogNotices(*parts.config);
-  HADRON_ASSIGN_OR_RETURN(parts.labels, ReadLabels(model, *parts.config));
-
-  DropUnlistedOutputs(loaded.graph, *parts.config);
-  HADRON_ASSIGN_OR_RETURN(parts.compiled, Compile(std::move(loaded.graph), *parts.config, owner));
-  HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
+  Build build{source, cancelled, number, owner};
+  HADRON_RETURN_IF_ERROR(BuildFromStore(file, build));
+  ModelVersion::Parts& parts = build.parts;
   parts.name = model.name;
   parts.version = number;
   parts.batch_invariant = options_.batch_invariant;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "backend/kernel.h"
+#include "base/byte_source.h"
 #include "base/executor.h"
 #include "base/status.h"
 #include "base/sync.h"
@@ -16,6 +18,7 @@
 #include "model/model_version.h"
 #include "model/repository.h"
 #include "model/residency_manager.h"
+#include "onnx/external_data.h"
 #include "storage/artifact_cache.h"
 #include "telemetry/metrics.h"
 
@@ -59,15 +62,19 @@ class VersionLoader final : public Loader {
                                    const std::atomic<bool>& cancelled) const override;
 
  private:
-  /// A version's model file on this machine, for as long as this lives.
-  struct LocalFile {
-    storage::LocalTree tree;  ///< empty where the store is local
-    std::string path;
-    std::uint64_t size = 0;
+  /// Everything of a version that follows from its files.
+  struct Build {
+    const Source& source;
+    const std::atomic<bool>& cancelled;
+    std::int64_t number = 0;
+    std::string owner;
+    ModelVersion::Parts parts{};
   };
 
-  base::StatusOr<LocalFile> Locate(const ScannedModel& model, std::int64_t version,
-                                   const std::string& file) const;
+  /// The files may still be on their way; when this is OK, they have come and are right.
+  base::Status BuildFrom(std::shared_ptr<const base::ByteSource> file,
+                         const onnx::ExternalData& external, Build& build) const;
+  base::Status BuildFromStore(const std::string& file, Build& build) const;
   base::StatusOr<std::shared_ptr<const plan::CompiledModel>> Compile(
       graph::Graph graph, const config::ModelConfig& config, const std::string& owner) const;
   base::Status WarmPlans(const ResidencyPin& version, const std::string& owner) const;

@@ -173,6 +173,7 @@ void Server::Start() {
   threads_.emplace_back([this] { control_.Run(); });
   for (std::uint64_t i = 0; i < options_.Uint("model-load-thread-count"); ++i) {
     load_threads_.emplace_back([this] { load_.Run(); });
+    if (artifacts_) fetch_threads_.emplace_back([this] { fetch_.Run(); });
   }
   device_thread_ = std::jthread([this] { scheduler_->Run(); });
   StartFrontends();
@@ -237,6 +238,8 @@ void Server::JoinThreads() {
   if (device_thread_.joinable()) device_thread_.join();
   load_.Stop();
   load_threads_.clear();
+  fetch_.Stop();  // nobody waits for a fetch any more
+  fetch_threads_.clear();
   lane_executor_.Stop();
   copies_.Stop();
   control_.Stop();

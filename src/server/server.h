@@ -84,6 +84,7 @@ class Server {
   // Executors outlive everything that posts to them.
   base::TaskQueue control_;
   base::TaskQueue load_;
+  base::TaskQueue fetch_;  ///< files of models that are loaded meanwhile
   base::TaskQueue lane_executor_;
   base::TaskQueue copies_;  ///< the stream of uploads
 
@@ -108,6 +109,7 @@ class Server {
   std::jthread device_thread_;
   std::vector<std::jthread> threads_;  ///< lane, copies, control
   std::vector<std::jthread> load_threads_;
+  std::vector<std::jthread> fetch_threads_;  ///< none where every store is local
 };
 
 }  // namespace hadron::server

@@ -124,7 +124,7 @@ void Server::MakeArtifactCache() {
   if (!cache.path.empty()) options.directory = cache.path + "/artifacts";
   options.budget = cache.bytes;
   options.budget_beside_held = options_.Uint("cache-budget") == 0;
-  artifacts_ = std::make_unique<storage::ArtifactCache>(std::move(options), clock_);
+  artifacts_ = std::make_unique<storage::ArtifactCache>(std::move(options), clock_, &fetch_);
   const auto held = artifacts_->counts();
   base::LogInfo("copies of remote models", {{"directory", cache.path},
                                             {"budget_bytes", cache.bytes},

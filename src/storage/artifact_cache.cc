@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -27,6 +27,8 @@ constexpr std::size_t kMaxFiles = 10'000;
 constexpr int kTries = 3;
 constexpr auto kLeftBehind = std::chrono::hours(1);
 constexpr const char* kSums = "SHA256SUMS";
+constexpr std::uint64_t kMaxSumsBytes = std::uint64_t{1} << 20;
+constexpr std::size_t kChunk = std::size_t{4} << 20;
 
 std::int64_t ModifiedMs(const struct stat& info) {
   return std::int64_t{info.st_mtim.tv_sec} * 1000 + info.st_mtim.tv_nsec / 1'000'000;
@@ -34,43 +36,72 @@ std::int64_t ModifiedMs(const struct stat& info) {
 
 }  // namespace
 
-/// What FetchTree was asked for.
-struct ArtifactCache::Wanted {
-  ObjectStore& store;
-  const std::string& directory;
-  const FetchOptions& options;
-  std::vector<Remote> files;
-  bool wrong_sums = false;  ///< what came is not what SHA256SUMS names
-
-  std::string NameOf(const Remote& remote) const { return JoinName(directory, remote.name); }
+/// A file of a tree and where it comes from.
+struct ArtifactCache::Arriving {
+  Remote remote;
+  std::string identity;
+  std::shared_ptr<const Artifact> artifact;
+  std::optional<AtomicFile> part;  ///< will be kept
+  std::string sha256;              ///< of a copy that is held and has not been verified yet
+  std::uint64_t promised = 0;
+  bool here = false;  ///< nothing is to be done
+  bool pinned = false;
 };
 
-LocalTree::LocalTree(LocalTree&& other) noexcept { *this = std::move(other); }
+/// What UseTree was asked for, and what it has learnt.
+struct ArtifactCache::Wanted {
+  const TreeRequest& request;
+  std::vector<Remote> files;
+  bool again = false;  ///< what came was wrong, and may come right
+  base::Status used;   ///< what the user of the files said
+};
 
-LocalTree& LocalTree::operator=(LocalTree&& other) noexcept {
-  std::swap(cache_, other.cache_);
-  std::swap(path_, other.path_);
-  std::swap(lock_, other.lock_);
-  std::swap(pinned_, other.pinned_);
-  return *this;
+/// The work of getting a tree's files, and how it went. Shared by who does it and who waits.
+class ArtifactCache::Delivery {
+ public:
+  explicit Delivery(const TreeRequest& request)
+      : store(request.store), directory(request.directory), fetch(request.fetch) {
+    fetch.progress = [this, outer = request.fetch.progress](std::uint64_t done,
+                                                            std::uint64_t total) {
+      return !cancelled.load() && (!outer || outer(done, total));
+    };
+  }
+
+  std::string NameOf(const Remote& remote) const { return JoinName(directory, remote.name); }
+  /// Waits until all has come, or will not.
+  base::Status Settle() const {
+    base::Status worst;
+    for (const Arriving& file : files) {
+      base::Status status = file.artifact->Settle();
+      if (worst.ok()) worst = std::move(status);
+    }
+    return worst;
+  }
+
+  ObjectStore& store;
+  const std::string directory;
+  FetchOptions fetch;
+  std::vector<Arriving> files;  ///< as they come
+  std::map<std::string, std::string> sums;
+  std::atomic<bool> cancelled{false};
+  std::atomic<bool> wrong_bytes{false};  ///< worth another attempt
+};
+
+std::shared_ptr<const base::ByteSource> FetchedTree::Find(const std::string& name) const {
+  const auto found = files_.find(name);
+  return found == files_.end() ? nullptr : found->second;
 }
 
-LocalTree::~LocalTree() {
-  if (cache_ != nullptr) cache_->Release(*this);
-}
-
-ArtifactCache::ArtifactCache(Options options, const base::Clock& clock)
-    : options_(std::move(options)), clock_(clock) {
+ArtifactCache::ArtifactCache(Options options, const base::Clock& clock, base::Executor* fetcher)
+    : options_(std::move(options)), clock_(clock), fetcher_(fetcher) {
   const base::MutexLock lock(mutex_);
   budget_ = options_.budget;
   if (options_.directory.empty()) return;
   std::error_code error;
   fs::create_directories(options_.directory + "/objects", error);
-  fs::create_directories(options_.directory + "/trees", error);
   writable_ = CanWrite();
   ReadDirectory();
   if (options_.budget_beside_held) budget_ += counts_.bytes;
-  if (writable_) RemoveStaleTrees();
 }
 
 std::string ArtifactCache::ObjectPath(const std::string& file) const {
@@ -78,8 +109,7 @@ std::string ArtifactCache::ObjectPath(const std::string& file) const {
 }
 
 bool ArtifactCache::CanWrite() const {
-  return access((options_.directory + "/objects").c_str(), W_OK | X_OK) == 0 &&
-         access((options_.directory + "/trees").c_str(), W_OK | X_OK) == 0;
+  return access((options_.directory + "/objects").c_str(), W_OK | X_OK) == 0;
 }
 
 /// Not the store is what fails, but the place for the files.
@@ -110,17 +140,6 @@ void ArtifactCache::ReadDirectory() {
   }
 }
 
-void ArtifactCache::RemoveStaleTrees() const {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(options_.directory + "/trees", error)) {
-    const int lock = LockDirectory(entry.path().string());
-    if (lock < 0) continue;  // another process uses it
-    std::error_code ignored;
-    fs::remove_all(entry.path(), ignored);
-    close(lock);
-  }
-}
-
 ArtifactCache::Counts ArtifactCache::counts() const {
   const base::MutexLock lock(mutex_);
   Counts counts = counts_;
@@ -135,6 +154,10 @@ base::StatusOr<std::vector<ArtifactCache::Remote>> ArtifactCache::ListFiles(
     return base::ResourceExhausted(
         fmt::format("'{}' of {} has more than {} files", directory, store.url(), kMaxFiles));
   }
+  return Files(entries);
+}
+
+std::vector<ArtifactCache::Remote> ArtifactCache::Files(const std::vector<Entry>& entries) {
   std::map<std::string, Remote> files;
   for (const Entry& entry : entries) {
     // An object that is called as a "directory" is cannot be a file beside it; it comes before.
@@ -149,32 +172,8 @@ base::StatusOr<std::vector<ArtifactCache::Remote>> ArtifactCache::ListFiles(
   return list;
 }
 
-base::StatusOr<LocalTree> ArtifactCache::NewTree(bool scratch) {
-  const std::string place = !scratch                    ? options_.directory + "/trees"
-                            : !options_.scratch.empty() ? options_.scratch
-                                                        : fs::temp_directory_path().string();
-  std::string path = place + "/hadron.XXXXXX";
-  LocalTree tree;
-  if (mkdtemp(path.data()) == nullptr) {
-    return base::PermissionDenied(
-        fmt::format("no directory can be made in '{}': {}; set --cache-dir", place,
-                    std::generic_category().message(errno)));
-  }
-  tree.cache_ = this;
-  tree.lock_ = LockDirectory(path);
-  tree.path_ = std::move(path);
-  return tree;
-}
-
-void ArtifactCache::Release(LocalTree& tree) {
-  std::error_code ignored;
-  fs::remove_all(tree.path_, ignored);
-  if (tree.lock_ >= 0) close(tree.lock_);
-  const base::MutexLock lock(mutex_);
-  for (const std::string& identity : tree.pinned_) {
-    const auto held = held_.find(identity);
-    if (held != held_.end()) --held->second.pins;
-  }
+std::string ArtifactCache::ScratchDirectory() const {
+  return options_.scratch.empty() ? fs::temp_directory_path().string() : options_.scratch;
 }
 
 void ArtifactCache::Forget(const std::string& identity) {
@@ -186,44 +185,69 @@ void ArtifactCache::Forget(const std::string& identity) {
   held_.erase(held);
 }
 
-bool ArtifactCache::Verify(const std::string& identity, const Held& held) {
-  if (held.verified) return true;
-  const auto sum = HashFile(ObjectPath(held.file));
-  if (!sum.ok() || *sum != held.sha256) {
-    base::LogWarning("a cached file has changed on the disk, it is fetched again",
-                     {{"file", ObjectPath(held.file)}});
-    return false;
-  }
+void ArtifactCache::Unpin(const std::string& identity) {
   const base::MutexLock lock(mutex_);
-  const auto at = held_.find(identity);
-  if (at != held_.end()) at->second.verified = true;
-  return true;
+  const auto held = held_.find(identity);
+  if (held != held_.end() && held->second.pins > 0) --held->second.pins;
 }
 
-bool ArtifactCache::TakeHeld(const std::string& identity, const std::string& target,
-                             LocalTree& tree, std::string& sha256) {
+std::optional<ArtifactCache::Arriving> ArtifactCache::TakeHeld(const Remote& remote,
+                                                               const std::string& identity) {
   Held held;
   {
     const base::MutexLock lock(mutex_);
     const auto at = held_.find(identity);
-    if (at == held_.end()) return false;
+    if (at == held_.end()) return std::nullopt;
     ++at->second.pins;
     at->second.used_ms = clock_.WallMs();
     held = at->second;
   }
-  tree.pinned_.push_back(identity);
   const std::string path = ObjectPath(held.file);
-  if (!Verify(identity, held) || !LinkOrCopy(path, target).ok()) {
-    tree.pinned_.pop_back();
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  struct stat info {};
+  if (fd < 0 || fstat(fd, &info) != 0 || static_cast<std::uint64_t>(info.st_size) != held.size) {
+    if (fd >= 0) close(fd);
     Forget(identity);
-    return false;
+    return std::nullopt;
   }
-  utimensat(AT_FDCWD, path.c_str(), nullptr,
-            0);  // for the next start; may fail on a read-only disk
-  sha256 = held.sha256;
+  futimens(fd, nullptr);  // for the next start; may fail on a read-only disk
+  Arriving file;
+  file.remote = remote;
+  file.identity = identity;
+  file.artifact = std::make_shared<const Artifact>(fd, held.size);
+  file.artifact->arrival().Add(0, held.size);
+  file.sha256 = held.sha256;
+  file.pinned = true;
+  file.here = held.verified;
+  if (file.here) file.artifact->arrival().End({});
   const base::MutexLock lock(mutex_);
   ++counts_.hits;
-  return true;
+  return file;
+}
+
+/// That a copy from an earlier start still has its bytes.
+base::Status ArtifactCache::Verify(const Arriving& file) {
+  base::Sha256 hash;
+  std::vector<std::byte> chunk(kChunk);
+  base::Status status;
+  for (std::uint64_t done = 0; done < file.remote.size && status.ok();) {
+    const auto part =
+        std::span(chunk).first(std::min<std::uint64_t>(kChunk, file.remote.size - done));
+    status = file.artifact->ReadBack(done, part);
+    hash.Update(part);
+    done += part.size();
+  }
+  if (status.ok() && base::ToHex(hash.Finish()) == file.sha256) {
+    const base::MutexLock lock(mutex_);
+    const auto at = held_.find(file.identity);
+    if (at != held_.end()) at->second.verified = true;
+    return {};
+  }
+  base::LogWarning("a cached file has changed on the disk, it is fetched again",
+                   {{"object", file.remote.name}, {"sha256", file.sha256}});
+  Forget(file.identity);
+  return base::Unavailable(
+      fmt::format("the cached copy of '{}' has changed on the disk", file.remote.name));
 }
 
 /// Promises `size` bytes, if what is not in use can make way for them.
@@ -255,100 +279,209 @@ bool ArtifactCache::MakeRoom(std::uint64_t size) {
   return true;
 }
 
-/// Fetches an object into the cache; the caller holds a promise for its bytes.
-base::StatusOr<std::string> ArtifactCache::Keep(const Wanted& wanted, const Remote& remote,
-                                                const std::string& identity) {
-  base::Sha256Digest digest{};
-  FetchOptions options = wanted.options;
-  options.expected_tag = remote.tag;
-  options.digest = &digest;
-  const std::string fetched = ObjectPath(identity + ".fetched");
-  HADRON_RETURN_IF_ERROR(wanted.store.FetchToFile(wanted.NameOf(remote), fetched, options));
-  const CopyName name{identity, base::ToHex(digest), remote.size};
-  if (rename(fetched.c_str(), ObjectPath(name.Text()).c_str()) != 0) {
-    return base::Internal(
-        fmt::format("renaming '{}': {}", fetched, std::generic_category().message(errno)));
-  }
+void ArtifactCache::TakeBackPromise(Arriving& file) {
   const base::MutexLock lock(mutex_);
-  const auto [at, is_new] = held_.try_emplace(identity);
-  if (is_new) {
-    at->second = {name.Text(), name.sha256, name.size, clock_.WallMs(), 0, true};
-    counts_.bytes += name.size;
-  }
-  return name.sha256;
+  promised_ -= std::exchange(file.promised, 0);
 }
 
-base::StatusOr<std::string> ArtifactCache::Provide(const Wanted& wanted, const Remote& remote,
-                                                   bool keep, LocalTree& tree) {
-  const std::string target = fmt::format("{}/{}", tree.path(), remote.name);
-  const std::string identity =
-      IdentityOf(wanted.store.url(), wanted.NameOf(remote), remote.size, remote.tag);
-  std::string sha256;
-  if (TakeHeld(identity, target, tree, sha256)) return sha256;
+base::StatusOr<ArtifactCache::Arriving> ArtifactCache::Make(const Remote& remote,
+                                                            std::string identity, bool keep) {
+  Arriving file;
+  file.remote = remote;
+  file.identity = std::move(identity);
+  int fd = -1;
+  if (keep && MakeRoom(remote.size)) {
+    file.promised = remote.size;
+    auto part = AtomicFile::Create(ObjectPath(file.identity + ".fetched"));
+    base::Status made = part.ok() ? part->Resize(remote.size) : part.CloneStatus();
+    auto copy = made.ok() ? part->Duplicate() : base::StatusOr<int>(std::move(made));
+    if (!copy.ok()) {
+      TakeBackPromise(file);
+      return std::move(copy).status();
+    }
+    fd = *copy;
+    file.part.emplace(*std::move(part));
+  } else {
+    auto nameless = NamelessFile(ScratchDirectory(), remote.size);
+    if (!nameless.ok()) {
+      const std::string what = fmt::format("no file can be made in '{}': {}; set --cache-dir",
+                                           ScratchDirectory(), nameless.message());
+      return nameless.code() == base::StatusCode::kResourceExhausted ? base::ResourceExhausted(what)
+                                                                     : base::PermissionDenied(what);
+    }
+    fd = *nameless;
+  }
+  file.artifact = std::make_shared<const Artifact>(fd, remote.size);
+  return file;
+}
+
+base::StatusOr<ArtifactCache::Arriving> ArtifactCache::Provide(const Wanted& wanted,
+                                                               const Remote& remote, bool keep) {
+  const ObjectStore& store = wanted.request.store;
+  const std::string name = JoinName(wanted.request.directory, remote.name);
+  if (remote.size > wanted.request.fetch.max_bytes) {
+    return base::InvalidArgument(fmt::format("'{}' of {} has {} bytes; at most {} are fetched",
+                                             name, store.url(), remote.size,
+                                             wanted.request.fetch.max_bytes));
+  }
+  std::string identity = IdentityOf(store.url(), name, remote.size, remote.tag);
+  if (auto held = TakeHeld(remote, identity)) return *std::move(held);
   {
     const base::MutexLock lock(mutex_);
     ++counts_.misses;
   }
-  if (keep && MakeRoom(remote.size)) {
-    auto kept = Keep(wanted, remote, identity);
-    {
-      const base::MutexLock lock(mutex_);
-      promised_ -= remote.size;
+  return Make(remote, std::move(identity), keep);
+}
+
+base::StatusOr<std::shared_ptr<ArtifactCache::Delivery>> ArtifactCache::Order(const Wanted& wanted,
+                                                                              bool keep,
+                                                                              FetchedTree& tree) {
+  auto delivery = std::make_shared<Delivery>(wanted.request);
+  const auto add = [&](const Remote& remote) -> base::Status {
+    HADRON_ASSIGN_OR_RETURN(Arriving file, Provide(wanted, remote, keep));
+    tree.files_[remote.name] = file.artifact;
+    delivery->files.push_back(std::move(file));
+    return {};
+  };
+  base::Status status;
+  for (const bool first : {true, false}) {
+    for (const Remote& remote : wanted.files) {
+      if (status.ok() && (remote.name == wanted.request.first) == first) status = add(remote);
     }
-    HADRON_RETURN_IF_ERROR(std::move(kept).status());
-    if (TakeHeld(identity, target, tree, sha256)) return sha256;
+  }
+  if (status.ok()) return delivery;
+  for (Arriving& file : delivery->files) {
+    if (file.pinned) Unpin(file.identity);
+    TakeBackPromise(file);
+  }
+  return status;
+}
+
+/// One file: it is right and others may have it, or why not.
+base::Status ArtifactCache::Bring(Delivery& delivery, Arriving& file) {
+  if (file.here) return {};
+  if (!file.sha256.empty()) {
+    base::Status status = Verify(file);
+    if (!status.ok()) delivery.wrong_bytes = true;
+    return status;
   }
   base::Sha256Digest digest{};
-  FetchOptions options = wanted.options;
-  options.expected_tag = remote.tag;
+  FetchOptions options = delivery.fetch;
+  options.expected_tag = file.remote.tag;
   options.digest = &digest;
-  HADRON_RETURN_IF_ERROR(wanted.store.FetchToFile(wanted.NameOf(remote), target, options));
-  return base::ToHex(digest);
+  ArtifactTarget target(*file.artifact);
+  base::Status status = delivery.store.FetchInto(delivery.NameOf(file.remote), target, options);
+  if (target.used()) delivery.wrong_bytes = true;
+  HADRON_RETURN_IF_ERROR(std::move(status));
+  file.sha256 = base::ToHex(digest);
+  Publish(file, digest);
+  return {};
 }
 
-base::StatusOr<LocalTree> ArtifactCache::FillTree(Wanted& wanted, bool keep) {
-  HADRON_ASSIGN_OR_RETURN(LocalTree tree, NewTree(!keep));
-  std::map<std::string, std::string> sums;
-  for (const Remote& remote : wanted.files) {
-    if (remote.size > wanted.options.max_bytes) {
-      return base::InvalidArgument(fmt::format("'{}' of {} has {} bytes; at most {} are fetched",
-                                               wanted.NameOf(remote), wanted.store.url(),
-                                               remote.size, wanted.options.max_bytes));
-    }
-    std::error_code error;
-    fs::create_directories(fs::path(tree.path() + "/" + remote.name).parent_path(), error);
-    HADRON_ASSIGN_OR_RETURN(sums[remote.name], Provide(wanted, remote, keep, tree));
+/// The copy is there for others from here on. What is wrong with the disk is no trouble of the
+/// load, which has the file open.
+void ArtifactCache::Publish(Arriving& file, const base::Sha256Digest& digest) {
+  if (!file.part) return;
+  const CopyName name{file.identity, base::ToHex(digest), file.remote.size};
+  const base::Status status = file.part->Publish(ObjectPath(name.Text()));
+  TakeBackPromise(file);
+  if (!status.ok()) {
+    base::LogWarning("a model file cannot be kept", {{"reason", status.message()}});
+    file.part.reset();
+    return;
   }
-  if (!sums.contains(kSums)) return tree;
-  HADRON_ASSIGN_OR_RETURN(
-      const base::IoBuf text,
-      wanted.store.Fetch(JoinName(wanted.directory, kSums), {.max_bytes = std::uint64_t{1} << 20}));
-  base::Status right = CheckSums(text.ToString(), sums);
-  if (right.ok()) return tree;
-  wanted.wrong_sums = true;
-  for (const std::string& identity : tree.pinned_) Forget(identity);
-  return std::move(right).With(fmt::format("{}/{}", wanted.store.url(), wanted.directory));
+  const base::MutexLock lock(mutex_);
+  const auto [at, is_new] = held_.try_emplace(file.identity);
+  if (!is_new) return;
+  at->second = {name.Text(), name.sha256, name.size, clock_.WallMs(), 1, true};
+  counts_.bytes += name.size;
+  file.pinned = true;
 }
 
-base::StatusOr<LocalTree> ArtifactCache::FetchTree(ObjectStore& store, const std::string& directory,
-                                                   const FetchOptions& options) {
-  Wanted wanted{store, directory, options, {}, false};
-  HADRON_ASSIGN_OR_RETURN(wanted.files, ListFiles(store, directory));
+/// Brings one file after the other; the first that fails ends it.
+void ArtifactCache::Deliver(Delivery& delivery) {
+  base::Status status;
+  for (Arriving& file : delivery.files) {
+    if (status.ok()) status = Bring(delivery, file);
+    if (file.promised > 0) TakeBackPromise(file);
+    file.artifact->arrival().End(status.Clone());
+  }
+  // Nobody waits for the disk.
+  for (Arriving& file : delivery.files) {
+    if (!file.part || !status.ok()) continue;
+    const base::Status synced = file.part->Sync();
+    if (synced.ok()) continue;
+    base::LogWarning("a model file cannot be kept", {{"reason", synced.message()}});
+    Forget(file.identity);
+  }
+}
+
+base::Status ArtifactCache::UseOnce(Wanted& wanted, bool keep, const TreeUser& use) {
+  FetchedTree tree;
+  HADRON_ASSIGN_OR_RETURN(const auto delivery, Order(wanted, keep, tree));
+  if (fetcher_ == nullptr) {
+    Deliver(*delivery);
+  } else {
+    fetcher_->Post([this, delivery] { Deliver(*delivery); });
+  }
+  wanted.used = fetcher_ == nullptr ? delivery->Settle() : base::OkStatus();
+  if (wanted.used.ok()) wanted.used = use(tree);
+  if (wanted.used.code() == base::StatusCode::kCancelled) delivery->cancelled = true;
+  // What became of the files says more than what somebody could not do with them.
+  base::Status came = delivery->Settle();
+  if (came.ok()) came = CheckTree(*delivery, wanted);
+  for (const Arriving& file : delivery->files) {
+    if (file.pinned) Unpin(file.identity);
+  }
+  wanted.again = wanted.again || delivery->wrong_bytes;
+  return came;
+}
+
+base::Status ArtifactCache::CheckTree(const Delivery& delivery, Wanted& wanted) {
+  std::map<std::string, std::string> sums;
+  const Artifact* listed = nullptr;
+  for (const Arriving& file : delivery.files) {
+    sums[file.remote.name] = file.sha256;
+    if (file.remote.name == kSums) listed = file.artifact.get();
+  }
+  if (listed == nullptr) return {};
+  if (listed->size() > kMaxSumsBytes) {
+    return base::InvalidArgument(fmt::format("{} has {} bytes", kSums, listed->size()));
+  }
+  HADRON_ASSIGN_OR_RETURN(const base::IoBuf text, base::ReadRange(*listed, 0, listed->size()));
+  base::Status right = CheckSums(text.ToString(), sums);
+  if (right.ok()) return right;
+  wanted.again = true;
+  for (const Arriving& file : delivery.files) Forget(file.identity);
+  return std::move(right).With(fmt::format("{}/{}", delivery.store.url(), delivery.directory));
+}
+
+base::Status ArtifactCache::UseTree(const TreeRequest& request, const TreeUser& use) {
+  Wanted wanted{request, {}, false, {}};
+  if (request.listed != nullptr) {
+    wanted.files = Files(*request.listed);
+  } else {
+    HADRON_ASSIGN_OR_RETURN(wanted.files, ListFiles(request.store, request.directory));
+  }
   bool keep = writable_;
   for (int tried = 1;; ++tried) {
-    auto tree = FillTree(wanted, keep);
-    if (tree.ok() || tree.code() == base::StatusCode::kCancelled) return tree;
-    if (keep && IsOfDisk(tree.code())) {
+    base::Status status = UseOnce(wanted, keep, use);
+    if (status.ok() || wanted.used.code() == base::StatusCode::kCancelled) {
+      return std::move(wanted.used);
+    }
+    if (status.code() == base::StatusCode::kCancelled) return status;
+    if (keep && IsOfDisk(status.code())) {
       base::LogWarning("model files cannot be kept, they are fetched without the cache",
-                       {{"directory", options_.directory}, {"reason", tree.message()}});
+                       {{"directory", options_.directory}, {"reason", status.message()}});
       keep = false;
-      tree = FillTree(wanted, keep);
-      if (tree.ok()) return tree;
+      status = UseOnce(wanted, keep, use);
+      if (status.ok()) return std::move(wanted.used);
     }
     // Torn or gone: another listing says whether something was replaced meanwhile.
-    auto now = ListFiles(store, directory);
-    if (!now.ok() || tried == kTries) return tree;
-    if (*now == wanted.files && !std::exchange(wanted.wrong_sums, false)) return tree;
+    auto now = ListFiles(request.store, request.directory);
+    if (!now.ok() || tried == kTries) return status;
+    if (*now == wanted.files && !std::exchange(wanted.again, false)) return status;
+    base::LogVerbose(1, "model files are fetched again", {{"why", status.message()}});
     wanted.files = std::move(now).value();
   }
 }

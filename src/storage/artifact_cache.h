@@ -1,39 +1,38 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/executor.h"
 #include "base/sha256.h"
 #include "base/status.h"
 #include "base/sync.h"
+#include "storage/artifact.h"
 #include "storage/object_store.h"
 
 namespace hadron::storage {
 
 class ArtifactCache;
 
-/// A directory of a store as files of this machine, for as long as this lives. Move-only.
-class LocalTree {
+/// The files of a directory of a store, there or on their way. Lives for one use of them.
+class FetchedTree {
  public:
-  LocalTree() = default;
-  LocalTree(LocalTree&& other) noexcept;
-  LocalTree& operator=(LocalTree&& other) noexcept;
-  ~LocalTree();
-
-  const std::string& path() const { return path_; }
+  /// Null when there is none of that name.
+  std::shared_ptr<const base::ByteSource> Find(const std::string& name) const;
+  /// All of them by name.
+  const std::map<std::string, std::shared_ptr<const Artifact>>& files() const { return files_; }
 
  private:
   friend class ArtifactCache;
 
-  ArtifactCache* cache_ = nullptr;
-  std::string path_;
-  int lock_ = -1;                    ///< tells other processes that somebody uses the directory
-  std::vector<std::string> pinned_;  ///< identities
+  std::map<std::string, std::shared_ptr<const Artifact>> files_;
 };
 
 /// Verified copies of remote objects on disk, kept from one start to the next, the least recently
@@ -41,12 +40,14 @@ class LocalTree {
 /// bytes; both are its file's name, so that the index is the directory itself: what a killed
 /// process leaves is a stale `.part`, never a wrong entry. Several processes may share the
 /// directory. Where the disk is full or may not be written, things are fetched again instead of
-/// kept.
+/// kept. Copies get their names before they are surely on disk, since the names say what they hold.
 ///
-/// Owner: the server's wiring. Outlives its trees. Thread-safe; blocks on disk and network.
+/// Owner: the server's wiring. Outlives the tasks that it posts. Thread-safe; blocks on disk and
+/// network.
 ///
-///     HADRON_ASSIGN_OR_RETURN(LocalTree tree, cache.FetchTree(store, "digits/1", {}));
-///     LoadOnnxFile(tree.path() + "/model.onnx", limits);
+///     HADRON_RETURN_IF_ERROR(cache.UseTree({store, "digits/1"}, [](const FetchedTree& tree) {
+///       return LoadOnnx(tree.Find("model.onnx"), ExternalData::None(), limits).status();
+///     }));
 class ArtifactCache {
  public:
   struct Options {
@@ -64,22 +65,33 @@ class ArtifactCache {
     std::uint64_t evictions = 0;
   };
 
-  /// Reads what is there and removes what is of no use.
-  ArtifactCache(Options options, const base::Clock& clock);
+  /// What is wanted of a store.
+  struct TreeRequest {
+    ObjectStore& store;
+    std::string directory;
+    FetchOptions fetch{};
+    std::string first{};  ///< the file that comes before the others
+    /// What a listing said not long ago: every file with its path below the directory; null: ask.
+    const std::vector<Entry>* listed = nullptr;
+  };
+  /// May be called several times: what it made of files that then turn out to be wrong is void.
+  using TreeUser = std::function<base::Status(const FetchedTree&)>;
+
+  /// Reads what is there and removes what is of no use. Files come on `fetcher` while they are
+  /// used; null: they come first.
+  ArtifactCache(Options options, const base::Clock& clock, base::Executor* fetcher = nullptr);
   ArtifactCache(const ArtifactCache&) = delete;
   ArtifactCache& operator=(const ArtifactCache&) = delete;
 
-  /// Everything below `directory`, as one listing says: an object that is replaced meanwhile makes
-  /// it start over. A file SHA256SUMS among it must be right about the others. Errors as the
-  /// store's; RESOURCE_EXHAUSTED and PERMISSION_DENIED also name the places on this machine that
-  /// could not take the files.
-  base::StatusOr<LocalTree> FetchTree(ObjectStore& store, const std::string& directory,
-                                      const FetchOptions& options);
+  /// Calls `use` with everything below the directory, as one listing says. OK when `use` says so
+  /// and all files have come and are right. An object that is replaced meanwhile or comes wrong
+  /// makes it start over. A file SHA256SUMS among them must be right about the others. Errors as
+  /// the store's; RESOURCE_EXHAUSTED and PERMISSION_DENIED also name the places on this machine
+  /// that could not take the files.
+  base::Status UseTree(const TreeRequest& request, const TreeUser& use);
   Counts counts() const;
 
  private:
-  friend class LocalTree;
-
   struct Held {
     std::string file;  ///< name in objects/
     std::string sha256;
@@ -96,31 +108,37 @@ class ArtifactCache {
     bool operator==(const Remote&) const = default;
   };
   struct Wanted;
+  struct Arriving;
+  class Delivery;
 
   std::string ObjectPath(const std::string& file) const;
   bool CanWrite() const;
   void ReadDirectory() HADRON_REQUIRES(mutex_);
-  void RemoveStaleTrees() const;
   base::StatusOr<std::vector<Remote>> ListFiles(ObjectStore& store,
                                                 const std::string& directory) const;
-  base::StatusOr<LocalTree> NewTree(bool scratch);
-  base::StatusOr<LocalTree> FillTree(Wanted& wanted, bool keep);
-  /// The content's SHA-256.
-  base::StatusOr<std::string> Provide(const Wanted& wanted, const Remote& remote, bool keep,
-                                      LocalTree& tree);
-  base::StatusOr<std::string> Keep(const Wanted& wanted, const Remote& remote,
-                                   const std::string& identity);
-  /// True: the file is in the tree, `sha256` says what it holds.
-  bool TakeHeld(const std::string& identity, const std::string& target, LocalTree& tree,
-                std::string& sha256);
-  bool Verify(const std::string& identity, const Held& held);
+  static std::vector<Remote> Files(const std::vector<Entry>& entries);
+  base::Status UseOnce(Wanted& wanted, bool keep, const TreeUser& use);
+  base::StatusOr<std::shared_ptr<Delivery>> Order(const Wanted& wanted, bool keep,
+                                                  FetchedTree& tree);
+  base::StatusOr<Arriving> Provide(const Wanted& wanted, const Remote& remote, bool keep);
+  /// The file that will be the object's copy.
+  base::StatusOr<Arriving> Make(const Remote& remote, std::string identity, bool keep);
+  std::optional<Arriving> TakeHeld(const Remote& remote, const std::string& identity);
+  void Deliver(Delivery& delivery);
+  base::Status Bring(Delivery& delivery, Arriving& file);
+  base::Status CheckTree(const Delivery& delivery, Wanted& wanted);
+  base::Status Verify(const Arriving& file);
+  void Publish(Arriving& file, const base::Sha256Digest& digest);
   void Forget(const std::string& identity);
+  void Unpin(const std::string& identity);
   bool MakeRoom(std::uint64_t size);
+  void TakeBackPromise(Arriving& file);
   bool IsOfDisk(base::StatusCode code) const;
-  void Release(LocalTree& tree);
+  std::string ScratchDirectory() const;
 
   const Options options_;
   const base::Clock& clock_;
+  base::Executor* const fetcher_;
   bool writable_ = false;
   mutable base::Mutex mutex_;
   std::uint64_t budget_ HADRON_GUARDED_BY(mutex_) = 0;

@@ -2,13 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <filesystem>
 #include <system_error>
 #include <vector>
 
@@ -65,25 +62,6 @@ base::StatusOr<std::string> HashFile(const std::string& path) {
   close(fd);
   HADRON_RETURN_IF_ERROR(std::move(status));
   return base::ToHex(hash.Finish());
-}
-
-base::Status LinkOrCopy(const std::string& from, const std::string& to) {
-  if (link(from.c_str(), to.c_str()) == 0) return {};
-  std::error_code error(errno, std::generic_category());
-  if (error != std::errc::no_such_file_or_directory) {
-    std::filesystem::copy_file(from, to, error);
-    if (!error) return {};
-  }
-  std::string text = fmt::format("copying '{}' to '{}': {}", from, to, error.message());
-  if (error == std::errc::no_space_on_device) return base::ResourceExhausted(std::move(text));
-  return base::Unavailable(std::move(text));
-}
-
-int LockDirectory(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-  close(fd);
-  return -1;
 }
 
 base::Status CheckSums(std::string_view text, const std::map<std::string, std::string>& sums) {

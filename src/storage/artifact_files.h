@@ -29,12 +29,6 @@ std::string IdentityOf(std::string_view url, std::string_view key, std::uint64_t
 /// Hexadecimal SHA-256 of a file's bytes.
 base::StatusOr<std::string> HashFile(const std::string& path);
 
-/// Gives a file a second name; where the file system cannot, a second copy.
-base::Status LinkOrCopy(const std::string& from, const std::string& to);
-
-/// The locked directory's descriptor; -1 when another process has it or it is none.
-int LockDirectory(const std::string& path);
-
 /// Checks lines "<sha256>  <name>" of a SHA256SUMS file against the sums of the files at hand.
 /// UNAVAILABLE names the first that differs or is missing.
 base::Status CheckSums(std::string_view text, const std::map<std::string, std::string>& sums);

@@ -44,6 +44,14 @@ base::Status SyncDirectoryOf(const std::string& path) {
   return status;
 }
 
+base::Status ResizeFile(int fd, std::uint64_t size, const std::string& path) {
+  const auto length = static_cast<off_t>(size);
+  if (ftruncate(fd, length) != 0) return SystemError("resizing", path);
+  if (size == 0) return {};
+  if (fallocate(fd, 0, 0, length) == 0 || errno == EOPNOTSUPP || errno == ENOSYS) return {};
+  return SystemError(fmt::format("making room for {} bytes in", size), path);
+}
+
 }  // namespace
 
 base::StatusOr<AtomicFile> AtomicFile::Create(std::string path) {
@@ -66,7 +74,7 @@ AtomicFile::AtomicFile(AtomicFile&& other) noexcept
 AtomicFile::~AtomicFile() {
   if (fd_ < 0) return;
   close(fd_);
-  unlink(part_.c_str());
+  if (!part_.empty()) unlink(part_.c_str());
 }
 
 base::Status AtomicFile::Append(std::span<const std::byte> bytes) {
@@ -79,42 +87,57 @@ base::Status AtomicFile::Append(std::span<const std::byte> bytes) {
   return base::OkStatus();
 }
 
-base::Status AtomicFile::Resize(std::uint64_t size) {
-  const auto length = static_cast<off_t>(size);
-  if (ftruncate(fd_, length) != 0) return SystemError("resizing", part_);
-  if (size == 0) return {};
-  if (fallocate(fd_, 0, 0, length) == 0 || errno == EOPNOTSUPP || errno == ENOSYS) return {};
-  return SystemError(fmt::format("making room for {} bytes in", size), part_);
+base::Status AtomicFile::Resize(std::uint64_t size) { return ResizeFile(fd_, size, part_); }
+
+base::Status AtomicFile::Commit() {
+  HADRON_RETURN_IF_ERROR(SyncFile());
+  HADRON_RETURN_IF_ERROR(Publish(path_));
+  close(std::exchange(fd_, -1));
+  return SyncDirectoryOf(path_);
 }
 
-base::Status AtomicFile::WriteAt(std::uint64_t offset, std::span<const std::byte> bytes) {
+base::StatusOr<int> AtomicFile::Duplicate() const {
+  const int fd = fcntl(fd_, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return SystemError("opening", path_);
+  return fd;
+}
+
+base::Status AtomicFile::Publish(std::string path) {
+  if (std::rename(part_.c_str(), path.c_str()) != 0) return SystemError("renaming to", path);
+  path_ = std::move(path);
+  part_.clear();
+  return {};
+}
+
+base::Status AtomicFile::SyncFile() const {
+  return fsync(fd_) == 0 ? base::OkStatus() : SystemError("synchronising", path_);
+}
+
+base::Status AtomicFile::Sync() {
+  HADRON_RETURN_IF_ERROR(SyncFile());
+  return SyncDirectoryOf(path_);
+}
+
+base::Status WriteFileAt(int fd, std::uint64_t offset, std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t written = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError("writing", part_);
+    if (written < 0) return SystemError("writing a copy of", "a model file");
     bytes = bytes.subspan(static_cast<std::size_t>(written));
     offset += static_cast<std::uint64_t>(written);
   }
   return {};
 }
 
-base::Status AtomicFile::ReadAt(std::uint64_t offset, std::span<std::byte> to) const {
-  while (!to.empty()) {
-    const ssize_t got = pread(fd_, to.data(), to.size(), static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return SystemError("reading", part_);
-    if (got == 0) return base::Internal(fmt::format("reading '{}' beyond its end", part_));
-    to = to.subspan(static_cast<std::size_t>(got));
-    offset += static_cast<std::uint64_t>(got);
-  }
-  return {};
-}
-
-base::Status AtomicFile::Commit() {
-  if (fsync(fd_) != 0) return SystemError("synchronising", part_);
-  if (std::rename(part_.c_str(), path_.c_str()) != 0) return SystemError("renaming to", path_);
-  close(std::exchange(fd_, -1));
-  return SyncDirectoryOf(path_);
+base::StatusOr<int> NamelessFile(const std::string& directory, std::uint64_t size) {
+  std::string path = directory + "/hadron.XXXXXX";
+  const int fd = mkostemp(path.data(), O_CLOEXEC);
+  if (fd < 0) return SystemError("creating", path);
+  unlink(path.c_str());
+  base::Status room = ResizeFile(fd, size, path);
+  if (room.ok()) return fd;
+  close(fd);
+  return room;
 }
 
 void RemoveStaleParts(const std::string& directory) {

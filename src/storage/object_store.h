@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/arrival.h"
 #include "base/io_buf.h"
 #include "base/sha256.h"
 #include "base/status.h"
@@ -31,6 +33,21 @@ struct FetchOptions {
   base::Sha256Digest* digest = nullptr;
   /// Called after every chunk of at most a few MiB; returning false ends the fetch with CANCELLED.
   std::function<bool(std::uint64_t done, std::uint64_t total)> progress{};
+};
+
+/// Where an object's bytes go, in any order. One thread at a time.
+class FetchTarget {
+ public:
+  virtual ~FetchTarget() = default;
+  /// Makes room for an object of that size; again when the fetch starts over.
+  virtual base::Status Begin(std::uint64_t size) = 0;
+  virtual base::Status Write(std::uint64_t offset, std::span<const std::byte> bytes) = 0;
+  /// Bytes that were written before.
+  virtual base::Status Read(std::uint64_t offset, std::span<std::byte> to) = 0;
+  /// The bytes that came are wrong. False: they were used already, the fetch has to fail.
+  virtual bool MayStartOver() { return true; }
+  /// A range that somebody waits for and that is worth a request of its own.
+  virtual std::optional<base::Arrival::Range> TakeWanted() { return std::nullopt; }
 };
 
 /// A directory given with more children than this is refused, not read.
@@ -73,9 +90,10 @@ class ObjectStore {
   virtual base::StatusOr<base::IoBuf> Fetch(std::string_view name,
                                             const FetchOptions& options = {}) = 0;
 
-  /// The whole object as the file `path`, which appears complete or not at all.
-  virtual base::Status FetchToFile(std::string_view name, const std::string& path,
-                                   const FetchOptions& options = {}) = 0;
+  /// The whole object, piece by piece. The target may use what it has got at once; the object is
+  /// right only when this returns OK.
+  virtual base::Status FetchInto(std::string_view name, FetchTarget& target,
+                                 const FetchOptions& options = {}) = 0;
 
   /// The directory's path on this machine if its objects are files there already, so that nothing
   /// needs to be fetched; nothing for remote stores.

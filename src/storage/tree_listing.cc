@@ -2,14 +2,19 @@
 
 #include <fmt/format.h>
 
+#include "storage/object_name.h"
+
 namespace hadron::storage {
 
-base::StatusOr<TreeListing> TreeListing::Read(ObjectStore& store) {
-  HADRON_ASSIGN_OR_RETURN(const auto files, store.ListTree(""));
+base::StatusOr<TreeListing> TreeListing::Read(ObjectStore& store, const std::string& directory) {
+  HADRON_ASSIGN_OR_RETURN(auto files, store.ListTree(directory));
   TreeListing tree;
   tree.url_ = store.url();
   tree.directories_[""];
-  for (const Entry& file : files) tree.Add(file);
+  for (Entry& file : files) {
+    file.name = JoinName(directory, file.name);
+    tree.Add(file);
+  }
   return tree;
 }
 

@@ -17,7 +17,8 @@ namespace hadron::storage {
 ///     HADRON_ASSIGN_OR_RETURN(const auto models, tree.List(""));
 class TreeListing {
  public:
-  static base::StatusOr<TreeListing> Read(ObjectStore& store);
+  /// All of it, or what lies below a directory.
+  static base::StatusOr<TreeListing> Read(ObjectStore& store, const std::string& directory = "");
 
   /// As ObjectStore::List.
   base::StatusOr<std::vector<Entry>> List(std::string_view directory) const;

@@ -225,11 +225,14 @@ class Replaced(OverS3):
     def test_serves_the_new_version_whole(self):
         self.put_scale(factor=2)
         self.s3.put("scale/1/a_pad.bin", noise(24 * MIB, 1))
+        # Asked for after all others, when it is another one than the listing says.
+        self.s3.put("scale/1/b_tail.bin", b"old")
 
         def replace():
             with S3Client(self.s3.address, self.s3.bucket, _store.access_key,
                           _store.secret_key) as s3:
                 s3.put("scale/1/a_pad.bin", noise(20 * MIB, 2))
+                s3.put("scale/1/b_tail.bin", b"new")
                 s3.put("scale/1/model.onnx",
                        (TEST_MODELS / "scale" / "3" / "model.onnx").read_bytes())
         self.relay.after(2 * MIB, replace)

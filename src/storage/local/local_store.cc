@@ -13,7 +13,6 @@
 #include <system_error>
 
 #include "base/strings.h"
-#include "storage/atomic_file.h"
 #include "storage/local/factory.h"
 #include "storage/object_name.h"
 
@@ -193,24 +192,24 @@ base::StatusOr<base::IoBuf> LocalStore::Fetch(std::string_view name, const Fetch
   return base::IoBuf::Wrap(all, bytes);
 }
 
-base::Status LocalStore::FetchToFile(std::string_view name, const std::string& path,
-                                     const FetchOptions& options) {
+base::Status LocalStore::FetchInto(std::string_view name, FetchTarget& target,
+                                   const FetchOptions& options) {
   HADRON_ASSIGN_OR_RETURN(const Source source, OpenFile(name, options.max_bytes));
   HADRON_RETURN_IF_ERROR(CheckExpected(source, name, options));
-  HADRON_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+  HADRON_RETURN_IF_ERROR(target.Begin(source.size));
   base::Sha256 hash;
   std::vector<std::byte> chunk(std::min(kChunk, source.size));
   for (std::uint64_t done = 0; done < source.size;) {
     const std::span<std::byte> part(chunk.data(), std::min(kChunk, source.size - done));
     HADRON_RETURN_IF_ERROR(ReadAt(source, name, done, part));
-    HADRON_RETURN_IF_ERROR(file.Append(part));
+    HADRON_RETURN_IF_ERROR(target.Write(done, part));
     if (options.digest != nullptr) hash.Update(part);
     done += part.size();
     HADRON_RETURN_IF_ERROR(ReportProgress(options, name, done, source.size));
   }
   HADRON_RETURN_IF_ERROR(CheckUnchanged(source, name));
   if (options.digest != nullptr) *options.digest = hash.Finish();
-  return file.Commit();
+  return {};
 }
 
 std::optional<std::string> LocalStore::LocalPath(std::string_view directory) {

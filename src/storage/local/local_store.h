@@ -19,8 +19,8 @@ class LocalStore final : public ObjectStore {
   base::StatusOr<std::vector<Entry>> List(std::string_view directory) override;
   base::StatusOr<Entry> Stat(std::string_view name) override;
   base::StatusOr<base::IoBuf> Fetch(std::string_view name, const FetchOptions& options) override;
-  base::Status FetchToFile(std::string_view name, const std::string& path,
-                           const FetchOptions& options) override;
+  base::Status FetchInto(std::string_view name, FetchTarget& target,
+                         const FetchOptions& options) override;
   std::optional<std::string> LocalPath(std::string_view directory) override;
 
  private:

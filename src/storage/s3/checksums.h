@@ -42,6 +42,7 @@ class ContentCheck {
     std::unique_ptr<Sum> sum;
   };
   void Add(std::string name, std::string value);
+  bool Shared(const Expected& one) const { return want_sha256_ && one.name == "sha256"; }
 
   bool want_sha256_ = false;
   base::Sha256 sha256_;

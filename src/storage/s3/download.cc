@@ -16,6 +16,7 @@ namespace {
 
 constexpr int kTries = 3;
 constexpr std::uint64_t kHashBytes = std::uint64_t{4} << 20;
+constexpr std::uint64_t kUrgentBytes = std::uint64_t{256} << 10;
 constexpr std::uint64_t kReportBytes = std::uint64_t{1} << 20;
 
 struct ContentRange {
@@ -45,7 +46,7 @@ class Try final : public JobSource {
  public:
   /// `reported` lives through all tries: progress never goes back.
   Try(const std::string& key, const FetchOptions& fetch, const DownloadOptions& options,
-      DownloadTarget& target, std::uint64_t& reported)
+      FetchTarget& target, std::uint64_t& reported)
       : key_(key),
         fetch_(fetch),
         options_(options),
@@ -56,12 +57,15 @@ class Try final : public JobSource {
   }
 
   Job* Next() override;
+  Job* Urgent() override;
   base::Status Pump() override;
   /// After a run that went well.
   base::Status Finish();
 
   /// The object is another one than at the beginning, or has other bytes than it should.
   bool start_over() const { return start_over_; }
+  /// It is the object that was wanted, and its bytes are wrong.
+  bool wrong_bytes() const { return wrong_bytes_; }
 
  private:
   class Part;
@@ -75,14 +79,18 @@ class Try final : public JobSource {
   const std::string& key_;
   const FetchOptions& fetch_;
   const DownloadOptions& options_;
-  DownloadTarget& target_;
+  FetchTarget& target_;
   std::uint64_t& reported_;
   std::deque<std::unique_ptr<Part>> parts_;
-  std::string etag_;  ///< "" until the first answer
+  std::vector<std::unique_ptr<Part>> urgent_;  ///< come once more with the others
+  std::string etag_;                           ///< "" until the first answer
   std::optional<std::uint64_t> size_;
   std::uint64_t planned_ = 0;  ///< up to where there are parts
   bool without_range_ = false;
+  bool knows_ranges_ = true;
   bool start_over_ = false;
+  bool wrong_bytes_ = false;
+  std::vector<std::byte> chunk_;  ///< of what is hashed
   ContentCheck check_;
   std::uint64_t hashed_ = 0;
   std::uint64_t received_ = 0;
@@ -91,8 +99,8 @@ class Try final : public JobSource {
 /// One range of it.
 class Try::Part final : public Job {
  public:
-  Part(Try& owner, std::uint64_t begin, std::uint64_t end)
-      : owner_(owner), begin_(begin), at_(begin), end_(end) {}
+  Part(Try& owner, std::uint64_t begin, std::uint64_t end, bool urgent = false)
+      : owner_(owner), urgent_(urgent), begin_(begin), at_(begin), end_(end) {}
 
   Operation Request() override {
     Operation operation;
@@ -136,6 +144,7 @@ class Try::Part final : public Job {
   base::Status OnWhole(const std::string& etag, const net::HttpHeaders& headers) {
     const auto size = base::ParseUint64(headers.Find("Content-Length").value_or(""));
     if (!size) return base::Unavailable("the answer does not say how long it is");
+    owner_.knows_ranges_ = false;
     const bool first = !owner_.size_;
     HADRON_RETURN_IF_ERROR(owner_.Learn(*size, etag, headers));
     if (first) owner_.planned_ = end_ = *size;
@@ -151,7 +160,7 @@ class Try::Part final : public Job {
     const auto wanted = bytes.first(std::min<std::uint64_t>(bytes.size(), end_ - at_));
     HADRON_RETURN_IF_ERROR(owner_.target_.Write(at_, wanted));
     at_ += wanted.size();
-    owner_.received_ += wanted.size();
+    if (!urgent_) owner_.received_ += wanted.size();
     if (wanted.size() == bytes.size() && !(surplus_ && at_ == end_)) return {};
     return base::Unavailable("the answer goes on after what was asked for");
   }
@@ -161,6 +170,7 @@ class Try::Part final : public Job {
 
  private:
   Try& owner_;
+  const bool urgent_;
   const std::uint64_t begin_;
   std::uint64_t at_;
   std::uint64_t end_;
@@ -179,6 +189,17 @@ Job* Try::Next() {
   parts_.push_back(std::make_unique<Part>(*this, planned_, end));
   planned_ = end;
   return parts_.back().get();
+}
+
+Job* Try::Urgent() {
+  if (!size_ || !knows_ranges_) return nullptr;
+  const auto wanted = target_.TakeWanted();
+  // What is on its way comes soon; and a request for each small piece would hold up all others.
+  const bool few = urgent_.size() * options_.part_bytes < *size_;
+  if (!wanted || wanted->begin < planned_ || !few) return nullptr;
+  const std::uint64_t end = std::min(wanted->end, wanted->begin + kUrgentBytes);
+  urgent_.push_back(std::make_unique<Part>(*this, wanted->begin, end, true));
+  return urgent_.back().get();
 }
 
 base::Status Try::Changed() {
@@ -214,7 +235,8 @@ base::Status Try::HashSome(std::uint64_t at_most) {
   if (!check_.needed() || !size_) return {};
   const std::uint64_t count = std::min(at_most, whole_prefix() - hashed_);
   if (count == 0) return {};
-  std::vector<std::byte> bytes(count);
+  chunk_.resize(std::max<std::size_t>(chunk_.size(), count));
+  const std::span<std::byte> bytes = std::span(chunk_).first(count);
   HADRON_RETURN_IF_ERROR(target_.Read(hashed_, bytes));
   check_.Update(bytes);
   hashed_ += count;
@@ -237,7 +259,7 @@ base::Status Try::Pump() {
 base::Status Try::Finish() {
   while (check_.needed() && hashed_ < *size_) HADRON_RETURN_IF_ERROR(HashSome(kHashBytes));
   base::Status checked = check_.Finish();
-  start_over_ = !checked.ok();
+  start_over_ = wrong_bytes_ = !checked.ok();
   HADRON_RETURN_IF_ERROR(std::move(checked));
   if (fetch_.digest != nullptr) *fetch_.digest = check_.sha256();
   return Report(true);
@@ -254,7 +276,7 @@ std::string BareEtag(std::string_view etag) {
 }
 
 base::Status Download(Client& client, const std::string& key, const FetchOptions& fetch,
-                      const DownloadOptions& options, DownloadTarget& target) {
+                      const DownloadOptions& options, FetchTarget& target) {
   std::uint64_t reported = 0;
   for (int tried = 1;; ++tried) {
     Try one(key, fetch, options, target, reported);
@@ -262,7 +284,8 @@ base::Status Download(Client& client, const std::string& key, const FetchOptions
     if (status.ok()) status = one.Finish();
     if (!one.start_over()) return status;
     const std::string what = fmt::format("s3://{}/{}", client.location().bucket, key);
-    if (tried == kTries || !fetch.expected_tag.empty()) {
+    const bool other = !fetch.expected_tag.empty() && !one.wrong_bytes();
+    if (tried == kTries || other || !target.MayStartOver()) {
       return base::Unavailable(fmt::format("{}: {}", what, status.message()));
     }
   }

@@ -43,6 +43,8 @@ class JobSource {
   virtual ~JobSource() = default;
   /// Null: none now. The run ends when there is none and all have ended. Jobs live until then.
   virtual Job* Next() = 0;
+  /// One that does not wait for others to end; null: none.
+  virtual Job* Urgent() { return nullptr; }
   /// Called between transfers; a failure ends the run.
   virtual base::Status Pump() = 0;
 };

@@ -95,8 +95,9 @@ base::Status RunLoop::StartDue() {
     if (transfers_.active() >= parallel_) return {};
     if (!attempt->running && attempt->not_before <= now) HADRON_RETURN_IF_ERROR(Start(*attempt));
   }
-  while (attempts_.size() < parallel_) {
-    Job* job = source_.Next();
+  while (attempts_.size() <= parallel_) {
+    Job* job = source_.Urgent();
+    if (job == nullptr && attempts_.size() < parallel_) job = source_.Next();
     if (job == nullptr) break;
     attempts_.push_back(std::make_unique<Attempt>(*job));
     HADRON_RETURN_IF_ERROR(Start(*attempts_.back()));

@@ -9,7 +9,6 @@
 
 #include "base/strings.h"
 #include "net/url.h"
-#include "storage/atomic_file.h"
 #include "storage/object_name.h"
 #include "storage/s3/etag.h"
 #include "storage/s3/xml.h"
@@ -29,7 +28,7 @@ base::StatusOr<std::string> DecodeKey(std::string_view text, bool encoded) {
   return *std::move(decoded);
 }
 
-class MemoryTarget final : public DownloadTarget {
+class MemoryTarget final : public FetchTarget {
  public:
   base::Status Begin(std::uint64_t size) override {
     try {
@@ -56,20 +55,6 @@ class MemoryTarget final : public DownloadTarget {
 };
 
 /// Straight into the file that will be committed.
-class FileTarget final : public DownloadTarget {
- public:
-  explicit FileTarget(AtomicFile& file) : file_(file) {}
-  base::Status Begin(std::uint64_t size) override { return file_.Resize(size); }
-  base::Status Write(std::uint64_t offset, std::span<const std::byte> bytes) override {
-    return file_.WriteAt(offset, bytes);
-  }
-  base::Status Read(std::uint64_t offset, std::span<std::byte> to) override {
-    return file_.ReadAt(offset, to);
-  }
-
- private:
-  AtomicFile& file_;
-};
 
 }  // namespace
 
@@ -229,13 +214,10 @@ base::StatusOr<base::IoBuf> S3Store::Fetch(std::string_view name, const FetchOpt
   return target.Take();
 }
 
-base::Status S3Store::FetchToFile(std::string_view name, const std::string& path,
-                                  const FetchOptions& options) {
+base::Status S3Store::FetchInto(std::string_view name, FetchTarget& target,
+                                const FetchOptions& options) {
   HADRON_RETURN_IF_ERROR(CheckFileName(name));
-  HADRON_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
-  FileTarget target(file);
-  HADRON_RETURN_IF_ERROR(Download(*client_, KeyOf(name), options, options_, target));
-  return file.Commit();
+  return Download(*client_, KeyOf(name), options, options_, target);
 }
 
 }  // namespace hadron::storage::s3

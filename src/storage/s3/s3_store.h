@@ -21,8 +21,8 @@ class S3Store final : public ObjectStore {
   base::StatusOr<std::vector<Entry>> ListTree(std::string_view directory) override;
   base::StatusOr<Entry> Stat(std::string_view name) override;
   base::StatusOr<base::IoBuf> Fetch(std::string_view name, const FetchOptions& options) override;
-  base::Status FetchToFile(std::string_view name, const std::string& path,
-                           const FetchOptions& options) override;
+  base::Status FetchInto(std::string_view name, FetchTarget& target,
+                         const FetchOptions& options) override;
   std::optional<std::string> LocalPath(std::string_view) override { return std::nullopt; }
 
  private:

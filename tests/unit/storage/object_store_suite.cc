@@ -1,6 +1,7 @@
 #include "unit/storage/object_store_suite.h"
 
 #include "storage/tree_listing.h"
+#include "unit/storage/fetch_into_file.h"
 
 namespace hadron::storage::test {
 
@@ -121,9 +122,9 @@ TEST_P(ObjectStoreSuite, FetchesIntoFiles) {
   const std::string text(9'000'001, 'z');
   Put("m/large", text);
   const std::string path = (target.path() / "copy").string();
-  ASSERT_TRUE(store().FetchToFile("m/large", path).ok());
+  ASSERT_TRUE(FetchIntoFile(store(), "m/large", path).ok());
   EXPECT_TRUE(ReadFile(path) == text);
-  EXPECT_EQ(store().FetchToFile("m/q", path + "2").code(), base::StatusCode::kNotFound);
+  EXPECT_EQ(FetchIntoFile(store(), "m/q", path + "2").code(), base::StatusCode::kNotFound);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(target.path()), {}), 1);
 }
 
@@ -150,7 +151,7 @@ TEST_P(ObjectStoreSuite, ReportsProgressAndStopsWhenToldTo) {
   options.progress = [](std::uint64_t, std::uint64_t) { return false; };
   EXPECT_EQ(store().Fetch("m/large", options).code(), base::StatusCode::kCancelled);
   const std::string path = (target.path() / "copy").string();
-  EXPECT_EQ(store().FetchToFile("m/large", path, options).code(), base::StatusCode::kCancelled);
+  EXPECT_EQ(FetchIntoFile(store(), "m/large", path, options).code(), base::StatusCode::kCancelled);
   EXPECT_TRUE(std::filesystem::is_empty(target.path()));
 }
 

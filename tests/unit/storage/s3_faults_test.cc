@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/bytes.h"
+#include "unit/storage/fetch_into_file.h"
 #include "unit/storage/s3_rig.h"
 #include "unit/storage/temp_directory.h"
 
@@ -183,7 +184,7 @@ TEST_F(Faults, NoticeWrongBytesByTheirChecksum) {
   always = true;
   const TempDirectory directory;
   const std::string path = (directory.path() / "copy").string();
-  const base::Status status = rig_.store().FetchToFile("m/weights", path);
+  const base::Status status = FetchIntoFile(rig_.store(), "m/weights", path);
   EXPECT_EQ(status.code(), base::StatusCode::kUnavailable);
   EXPECT_THAT(status.message(), HasSubstr("sha256"));
   EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
