@@ -64,8 +64,6 @@ class Try final : public JobSource {
 
   /// The object is another one than at the beginning, or has other bytes than it should.
   bool start_over() const { return start_over_; }
-  /// It is the object that was wanted, and its bytes are wrong.
-  bool wrong_bytes() const { return wrong_bytes_; }
 
  private:
   class Part;
@@ -89,7 +87,6 @@ class Try final : public JobSource {
   bool without_range_ = false;
   bool knows_ranges_ = true;
   bool start_over_ = false;
-  bool wrong_bytes_ = false;
   std::vector<std::byte> chunk_;  ///< of what is hashed
   ContentCheck check_;
   std::uint64_t hashed_ = 0;
@@ -259,7 +256,7 @@ base::Status Try::Pump() {
 base::Status Try::Finish() {
   while (check_.needed() && hashed_ < *size_) HADRON_RETURN_IF_ERROR(HashSome(kHashBytes));
   base::Status checked = check_.Finish();
-  start_over_ = wrong_bytes_ = !checked.ok();
+  start_over_ = !checked.ok();
   HADRON_RETURN_IF_ERROR(std::move(checked));
   if (fetch_.digest != nullptr) *fetch_.digest = check_.sha256();
   return Report(true);
@@ -284,8 +281,8 @@ base::Status Download(Client& client, const std::string& key, const FetchOptions
     if (status.ok()) status = one.Finish();
     if (!one.start_over()) return status;
     const std::string what = fmt::format("s3://{}/{}", client.location().bucket, key);
-    const bool other = !fetch.expected_tag.empty() && !one.wrong_bytes();
-    if (tried == kTries || other || !target.MayStartOver()) {
+    // With an expected tag, too: one answer that names another one may be wrong itself.
+    if (tried == kTries || !target.MayStartOver()) {
       return base::Unavailable(fmt::format("{}: {}", what, status.message()));
     }
   }

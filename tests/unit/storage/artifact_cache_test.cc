@@ -33,7 +33,30 @@ std::string ShaOf(std::string_view text) {
   return base::ToHex(base::Sha256::Of(base::AsBytes(text)));
 }
 
-class Cache : public testing::Test {
+/// A cache whose files come before they are used, or meanwhile.
+class RunningCache {
+ public:
+  RunningCache(ArtifactCache::Options options, const base::Clock& clock, bool meanwhile)
+      : cache(std::move(options), clock, meanwhile ? &queue_ : nullptr),
+        thread_([this] { queue_.Run(); }) {}
+  ~RunningCache() {
+    queue_.Stop();
+    thread_.join();
+  }
+  RunningCache(const RunningCache&) = delete;
+  RunningCache& operator=(const RunningCache&) = delete;
+
+ private:
+  base::TaskQueue queue_;
+
+ public:
+  ArtifactCache cache;
+
+ private:
+  std::jthread thread_;
+};
+
+class Cache : public testing::TestWithParam<bool> {
  protected:
   Cache() {
     rig_.origin.Put("m/1/model.onnx", "the model");
@@ -91,9 +114,10 @@ class Cache : public testing::Test {
   HandClock clock_;
 };
 
-TEST_F(Cache, FetchesADirectoryOnceAndKeepsItForTheNextStart) {
+TEST_P(Cache, FetchesADirectoryOnceAndKeepsItForTheNextStart) {
   {
-    ArtifactCache cache(Options(), clock_);
+    RunningCache running_cache(Options(), clock_, GetParam());
+    ArtifactCache& cache = running_cache.cache;
     const auto tree = FetchFrom(cache);
     ASSERT_TRUE(tree.ok()) << tree.message();
     EXPECT_EQ(tree->at("model.onnx"), "the model");
@@ -103,15 +127,17 @@ TEST_F(Cache, FetchesADirectoryOnceAndKeepsItForTheNextStart) {
     EXPECT_EQ(cache.counts().bytes, 100'009U);
     EXPECT_EQ(cache.counts().hits, 2U);
   }
-  ArtifactCache again(Options(), clock_);
+  RunningCache running_again(Options(), clock_, GetParam());
+  ArtifactCache& again = running_again.cache;
   EXPECT_EQ(again.counts().entries, 2U);
   EXPECT_EQ(again.counts().bytes, 100'009U);
   EXPECT_TRUE(FetchFrom(again).ok());
   EXPECT_EQ(downloads(), 2U);
 }
 
-TEST_F(Cache, FetchesOnlyWhatHasChanged) {
-  ArtifactCache cache(Options(), clock_);
+TEST_P(Cache, FetchesOnlyWhatHasChanged) {
+  RunningCache running_cache(Options(), clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   ASSERT_TRUE(FetchFrom(cache).ok());
   rig_.origin.Put("m/1/model.onnx", "another model");
   const auto tree = FetchFrom(cache);
@@ -120,11 +146,12 @@ TEST_F(Cache, FetchesOnlyWhatHasChanged) {
   EXPECT_EQ(downloads(), 3U);
 }
 
-TEST_F(Cache, LetsTheLeastRecentlyUsedGo) {
+TEST_P(Cache, LetsTheLeastRecentlyUsedGo) {
   for (const char* name : {"a", "b", "c"}) {
     rig_.origin.Put(std::string(name) + "/1/x", std::string(400, name[0]));
   }
-  ArtifactCache cache(Options(1000), clock_);
+  RunningCache running_cache(Options(1000), clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   ASSERT_TRUE(FetchFrom(cache, "a/1").ok());
   clock_.now += 10;
   ASSERT_TRUE(FetchFrom(cache, "b/1").ok());
@@ -142,11 +169,12 @@ TEST_F(Cache, LetsTheLeastRecentlyUsedGo) {
   EXPECT_EQ(downloads(), 4U);
 }
 
-TEST_F(Cache, KeepsWhatIsInUseAndServesWhatItCannotKeep) {
+TEST_P(Cache, KeepsWhatIsInUseAndServesWhatItCannotKeep) {
   for (const char* name : {"a", "b"}) {
     rig_.origin.Put(std::string(name) + "/1/x", std::string(600, name[0]));
   }
-  ArtifactCache cache(Options(1000), clock_);
+  RunningCache running_cache(Options(1000), clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   const auto status = cache.UseTree({rig_.store(), "a/1"}, [&](const FetchedTree&) {
     const auto other = FetchFrom(cache, "b/1");
     EXPECT_TRUE(other.ok() && other->at("x") == std::string(600, 'b'));
@@ -161,9 +189,10 @@ TEST_F(Cache, KeepsWhatIsInUseAndServesWhatItCannotKeep) {
   EXPECT_GE(cache.counts().evictions, 1U);
 }
 
-TEST_F(Cache, ClearsUpAfterAKilledProcess) {
+TEST_P(Cache, ClearsUpAfterAKilledProcess) {
   {
-    ArtifactCache cache(Options(), clock_);
+    RunningCache running_cache(Options(), clock_, GetParam());
+    ArtifactCache& cache = running_cache.cache;
     ASSERT_TRUE(FetchFrom(cache).ok());
   }
   const std::vector<fs::path> files = ObjectFiles();
@@ -177,7 +206,8 @@ TEST_F(Cache, ClearsUpAfterAKilledProcess) {
   ASSERT_EQ(flock(busy, LOCK_EX), 0);
 
   clock_.now = 4'000'000'000'000;  // the rubbish is old
-  ArtifactCache cache(Options(), clock_);
+  RunningCache running_cache(Options(), clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   EXPECT_EQ(cache.counts().entries, 1U);
   EXPECT_FALSE(fs::exists(objects() / "half.abcdef.part"));
   EXPECT_FALSE(fs::exists(objects() / "rubbish"));
@@ -188,16 +218,18 @@ TEST_F(Cache, ClearsUpAfterAKilledProcess) {
   close(busy);
 }
 
-TEST_F(Cache, DoesNotBelieveBytesThatChangedOnTheDisk) {
+TEST_P(Cache, DoesNotBelieveBytesThatChangedOnTheDisk) {
   {
-    ArtifactCache cache(Options(), clock_);
+    RunningCache running_cache(Options(), clock_, GetParam());
+    ArtifactCache& cache = running_cache.cache;
     ASSERT_TRUE(FetchFrom(cache).ok());
   }
   for (const fs::path& file : ObjectFiles()) {
     std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
     stream.put('!');
   }
-  ArtifactCache cache(Options(), clock_);
+  RunningCache running_cache(Options(), clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   EXPECT_EQ(cache.counts().entries, 2U);
   const auto tree = FetchFrom(cache);
   ASSERT_TRUE(tree.ok()) << tree.message();
@@ -205,10 +237,11 @@ TEST_F(Cache, DoesNotBelieveBytesThatChangedOnTheDisk) {
   EXPECT_EQ(downloads(), 4U);
 }
 
-TEST_F(Cache, ServesWithoutADirectoryOfItsOwn) {
+TEST_P(Cache, ServesWithoutADirectoryOfItsOwn) {
   ArtifactCache::Options options = Options();
   options.directory.clear();
-  ArtifactCache cache(options, clock_);
+  RunningCache running_cache(options, clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   {
     const auto tree = FetchFrom(cache);
     ASSERT_TRUE(tree.ok()) << tree.message();
@@ -218,18 +251,19 @@ TEST_F(Cache, ServesWithoutADirectoryOfItsOwn) {
   EXPECT_EQ(cache.counts().entries, 0U);
 }
 
-TEST_F(Cache, NamesThePlaceThatTakesNoFiles) {
+TEST_P(Cache, NamesThePlaceThatTakesNoFiles) {
   ArtifactCache::Options options = Options();
   options.directory.clear();
   options.scratch = "/nonexistent/scratch";
-  ArtifactCache cache(options, clock_);
+  RunningCache running_cache(options, clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   const auto tree = FetchFrom(cache);
   EXPECT_EQ(tree.code(), base::StatusCode::kPermissionDenied);
   EXPECT_THAT(tree.message(), HasSubstr("/nonexistent/scratch"));
   EXPECT_THAT(tree.message(), HasSubstr("--cache-dir"));
 }
 
-TEST_F(Cache, StartsOverWhenSomethingIsReplacedMeanwhile) {
+TEST_P(Cache, StartsOverWhenSomethingIsReplacedMeanwhile) {
   bool replaced = false;
   rig_.origin.set_fault([&](const ImposterRequest& request, ImposterReply&) {
     // The old weights have been asked for, the model has not.
@@ -238,7 +272,8 @@ TEST_F(Cache, StartsOverWhenSomethingIsReplacedMeanwhile) {
     rig_.origin.Put("m/1/data/weights", "other weights");
     rig_.origin.Put("m/1/model.onnx", "other model");
   });
-  ArtifactCache cache(Options(), clock_);
+  RunningCache running_cache(Options(), clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   const auto tree = FetchFrom(cache);
   ASSERT_TRUE(tree.ok()) << tree.message();
   EXPECT_TRUE(replaced);
@@ -246,8 +281,9 @@ TEST_F(Cache, StartsOverWhenSomethingIsReplacedMeanwhile) {
   EXPECT_EQ(tree->at("data/weights"), "other weights");
 }
 
-TEST_F(Cache, ServesThoughItsDirectoryTakesNoFiles) {
-  ArtifactCache cache(Options(), clock_);
+TEST_P(Cache, ServesThoughItsDirectoryTakesNoFiles) {
+  RunningCache running_cache(Options(), clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   fs::remove_all(objects());
   const auto tree = FetchFrom(cache);
   ASSERT_TRUE(tree.ok()) << tree.message();
@@ -256,11 +292,12 @@ TEST_F(Cache, ServesThoughItsDirectoryTakesNoFiles) {
   EXPECT_TRUE(fs::is_empty(scratch_.path()));
 }
 
-TEST_F(Cache, HoldsFilesToTheirSums) {
+TEST_P(Cache, HoldsFilesToTheirSums) {
   const std::string good = ShaOf("the model") + "  model.onnx\n" + ShaOf("x") + " *./extra\n";
   rig_.origin.Put("m/1/extra", "x");
   rig_.origin.Put("m/1/SHA256SUMS", good);
-  ArtifactCache cache(Options(), clock_);
+  RunningCache running_cache(Options(), clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   EXPECT_TRUE(FetchFrom(cache).ok());
   rig_.origin.Put("m/1/SHA256SUMS", ShaOf("a model") + "  model.onnx\n");
   const auto wrong = FetchFrom(cache);
@@ -272,7 +309,7 @@ TEST_F(Cache, HoldsFilesToTheirSums) {
   EXPECT_EQ(FetchFrom(cache).code(), base::StatusCode::kInvalidArgument);
 }
 
-TEST_F(Cache, FetchesAgainWhatCameWrong) {
+TEST_P(Cache, FetchesAgainWhatCameWrong) {
   rig_.origin.Put("m/1/SHA256SUMS", ShaOf("the model") + "  model.onnx\n");
   bool wrong = true;
   rig_.origin.set_fault([&](const ImposterRequest& request, ImposterReply& reply) {
@@ -280,28 +317,35 @@ TEST_F(Cache, FetchesAgainWhatCameWrong) {
       reply.body[0] ^= 1;
     }
   });
-  ArtifactCache cache(Options(), clock_);
+  RunningCache running_cache(Options(), clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   const auto tree = FetchFrom(cache);
   ASSERT_TRUE(tree.ok()) << tree.message();
   EXPECT_EQ(tree->at("model.onnx"), "the model");
 }
 
-TEST_F(Cache, LeavesOutObjectsThatAreCalledAsDirectories) {
+TEST_P(Cache, LeavesOutObjectsThatAreCalledAsDirectories) {
   rig_.origin.Put("m/1/data", "no file beside the directory");
-  ArtifactCache cache(Options(), clock_);
+  RunningCache running_cache(Options(), clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   const auto tree = FetchFrom(cache);
   ASSERT_TRUE(tree.ok()) << tree.message();
   EXPECT_TRUE(tree->contains("data/weights"));
   EXPECT_FALSE(tree->contains("data"));
 }
 
-TEST_F(Cache, RefusesWhatIsTooLarge) {
-  ArtifactCache cache(Options(), clock_);
+TEST_P(Cache, RefusesWhatIsTooLarge) {
+  RunningCache running_cache(Options(), clock_, GetParam());
+  ArtifactCache& cache = running_cache.cache;
   const auto tree = FetchFrom(cache, {rig_.store(), "m/1", {.max_bytes = 50'000}});
   EXPECT_EQ(tree.code(), base::StatusCode::kInvalidArgument);
   EXPECT_THAT(tree.message(), HasSubstr("data/weights"));
   EXPECT_EQ(FetchFrom(cache, "m/2").code(), base::StatusCode::kNotFound);
 }
+
+INSTANTIATE_TEST_SUITE_P(ArtifactCache, Cache, testing::Bool(), [](const auto& mode) {
+  return mode.param ? "FilesComeMeanwhile" : "FilesComeFirst";
+});
 
 TEST(CopyName, IsReadBackOrRefused) {
   const std::string hex(64, 'a');
