@@ -69,6 +69,25 @@ def noise(size, seed):
     return np.random.default_rng(seed).bytes(size)
 
 
+def _varint(value):
+    text = b""
+    while value >= 0x80:
+        text, value = text + bytes([value & 0x7F | 0x80]), value >> 7
+    return text + bytes([value])
+
+
+def _field(number, content):
+    """A field of a protobuf message that has a length."""
+    return bytes([number << 3 | 2]) + _varint(len(content)) + content
+
+
+def with_ballast(model, size, seed):
+    """An ONNX file with one more initializer of so many bytes, which nothing reads."""
+    tensor = (b"\x08" + _varint(size) + b"\x10\x02" + _field(8, b"ballast") +
+              _field(9, noise(size, seed)))
+    return model + _field(7, _field(5, tensor))
+
+
 class OverS3(unittest.TestCase):
     """Tests with a bucket, a relay before the store, and a cache directory of their own."""
 
@@ -169,7 +188,6 @@ class Serving(OverS3):
         named, held = self.cached()
         self.assertEqual(named, held)
         self.assertIn(hashlib.sha256(noise(24 * MIB, 1)).hexdigest(), held)
-        self.assertEqual(list((self.dir / "cache" / "artifacts" / "trees").glob("*")), [])
 
     def test_lists_more_than_one_page(self):
         threads = []
@@ -241,6 +259,39 @@ class Replaced(OverS3):
         named, held = self.cached()
         self.assertEqual(named, held)
         self.assertIn(hashlib.sha256(noise(20 * MIB, 2)).hexdigest(), held)
+
+    def test_serves_nothing_whose_download_fails_at_its_very_end(self):
+        self.put_scale(factor=2)
+        small = (TEST_MODELS / "scale" / "2" / "model.onnx").read_bytes()
+        model = with_ballast(small, 24 * MIB, 3)
+        right = hashlib.sha256(model).hexdigest()
+        # That the sum is another one is known after the last byte.
+        self.s3.put("scale/1/model.onnx", model, {"x-amz-meta-sha256": "0" * 64})
+        load = "/v2/repository/models/scale/load"
+        with self.server(model_control_mode="explicit") as server:
+            answer = rest.call(server.http, "POST", load)
+            self.assertEqual(answer.status, 503, answer.body)
+            self.assertIn("do not have the sha256", answer.json()["error"])
+            ready = rest.call(server.http, "GET", "/v2/models/scale/ready")
+            self.assertNotEqual(ready.status, 200)
+            self.assertEqual(self.cached(), (set(), set()))
+            self.s3.put("scale/1/model.onnx", model, {"x-amz-meta-sha256": right})
+            answer = rest.call(server.http, "POST", load)
+            self.assertEqual(answer.status, 200, answer.body)
+            self.assertEqual(self.factor(server), 2.0)
+        self.assertEqual(self.cached(), ({right}, {right}))
+
+    def test_serves_external_data_from_a_store(self):
+        self.put_scale(factor=2)
+        weights = noise(9 * MIB, 5)
+        tensor = (b"\x08" + _varint(len(weights)) + b"\x10\x02" + _field(8, b"ballast") +
+                  _field(13, _field(1, b"location") + _field(2, b"sub/weights.bin")) + b"\x70\x01")
+        small = (TEST_MODELS / "scale" / "2" / "model.onnx").read_bytes()
+        self.s3.put("scale/1/model.onnx", small + _field(7, _field(5, tensor)))
+        self.assertIn("no such file", self.refused())
+        self.s3.put("scale/1/sub/weights.bin", weights)
+        with self.server() as server:
+            self.assertEqual(self.factor(server), 2.0)
 
     def test_goes_on_when_the_store_is_restarted(self):
         if isinstance(_store, Elsewhere):

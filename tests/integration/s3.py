@@ -80,9 +80,10 @@ class S3Client:
 
         wait_until(made, START_SECONDS, "the store makes no bucket")
 
-    def put(self, key, body):
+    def put(self, key, body, headers=None):
         """One object by one request."""
-        self.request("PUT", key, body=body, headers={"Content-Type": "application/octet-stream"})
+        self.request("PUT", key, body=body,
+                     headers={"Content-Type": "application/octet-stream", **(headers or {})})
 
     def put_parts(self, key, parts):
         """One object in parts, each but the last of 5 MiB at least; returns its ETag."""
