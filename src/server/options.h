@@ -41,7 +41,9 @@ class Options {
   struct Parsed;
 
   /// INVALID_ARGUMENT for unknown options and values that do not fit, naming the option.
-  static base::StatusOr<Parsed> Parse(const std::vector<std::string>& arguments);
+  /// A program called tritonserver keeps that one's defaults where they say who may do what.
+  static base::StatusOr<Parsed> Parse(const std::vector<std::string>& arguments,
+                                      std::string_view program = "hadron");
 
   bool Bool(std::string_view name) const;
   std::uint64_t Uint(std::string_view name) const;
@@ -65,6 +67,8 @@ class Options {
     std::vector<std::string> texts;
     bool given = false;
   };
+  /// Command lines of tritonserver keep their meaning.
+  void KeepReference();
   base::Status Check() const;
   base::Status CheckModels() const;
   const Value& Get(std::string_view name) const;

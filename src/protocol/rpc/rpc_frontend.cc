@@ -98,7 +98,7 @@ std::chrono::system_clock::time_point WallTime(base::TimePoint when) {
 class RpcFrontend::Impl {
  public:
   Impl(Options options, Services services)
-      : options_(std::move(options)), backend_(services, options_.admin_access) {}
+      : options_(std::move(options)), backend_(services, options_.access) {}
 
   base::Status Bind();
   std::uint16_t port() const { return port_; }

@@ -35,6 +35,9 @@ void StreamCall::OnRequest(bool ok) {
   owed_ = 1;  // OnDone
   Await(worker_);
   strict_ = WantsStrictMode(context_);
+  const base::Status access =
+      Guarded([&] { return worker_.backend().CheckAccess({ApiGroup::kInference}, context_); });
+  if (!access.ok()) return Finish(access);
   worker_.SetCompression(context_);
   Read();
   worker_.AddClosable(*this);

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "protocol/admin_access.h"
-
 namespace hadron::protocol {
 namespace {
 
@@ -47,34 +45,6 @@ TEST(ParseUnloadRequest, TakesABoolean) {
   EXPECT_FALSE(*ParseUnloadRequest(""));
   EXPECT_TRUE(*ParseUnloadRequest(R"({"parameters": {"unload_dependents": true}})"));
   EXPECT_FALSE(ParseUnloadRequest(R"({"parameters": {"unload_dependents": "x"}})").ok());
-}
-
-TEST(AdminAccess, Table) {
-  const struct {
-    AdminAccess access;
-    bool local;
-    bool allowed;
-  } rows[] = {{AdminAccess::kLoopback, true, true}, {AdminAccess::kLoopback, false, false},
-              {AdminAccess::kOpen, true, true},     {AdminAccess::kOpen, false, true},
-              {AdminAccess::kOff, true, false},     {AdminAccess::kOff, false, false}};
-  for (const auto& row : rows) {
-    const base::Status status = CheckAdminAccess(row.access, row.local);
-    EXPECT_EQ(status.ok(), row.allowed);
-    if (row.allowed) continue;
-    EXPECT_EQ(status.code(), base::StatusCode::kPermissionDenied);
-    EXPECT_NE(status.message().find("--admin-access"), std::string::npos);
-  }
-}
-
-TEST(IsLocalPeer, KnowsTheNamesOfGrpc) {
-  for (const char* peer : {"ipv4:127.0.0.1:80", "ipv4:127.9.9.9:1", "ipv6:[::1]:80",
-                           "ipv6:%5B::1%5D:80", "ipv6:[::ffff:127.0.0.1]:80", "unix:/run/x"}) {
-    EXPECT_TRUE(IsLocalPeer(peer)) << peer;
-  }
-  for (const char* peer : {"", "ipv4:128.0.0.1:80", "ipv4:1.127.0.0:80", "ipv6:[::2]:80",
-                           "ipv6:[::11]:80", "ipv6:[::ffff:10.0.0.1]:80", "x"}) {
-    EXPECT_FALSE(IsLocalPeer(peer)) << peer;
-  }
 }
 
 }  // namespace

@@ -17,10 +17,10 @@ using testing::HasSubstr;
 
 /// A started frontend that knows no models yet.
 struct Rest {
-  explicit Rest(AdminAccess access = AdminAccess::kLoopback) {
+  explicit Rest(AccessRules access = AccessRules(AdminAccess::kLoopback)) {
     RestFrontend::Options options;
     options.http.address = "127.0.0.1";
-    options.admin_access = access;
+    options.access = std::move(access);
     auto made = RestFrontend::Create(options, {&state, &clock, nullptr});
     EXPECT_TRUE(made.ok());
     frontend = std::move(made).value();
@@ -139,10 +139,14 @@ TEST(RestFrontend, ReadsAndChangesLogSettings) {
 }
 
 TEST(RestFrontend, ChangesNeedAdminAccess) {
-  Rest off(AdminAccess::kOff);
+  Rest off(AccessRules(AdminAccess::kOff));
   const RawResponse refused = off.Ask("POST", "/v2/logging", "{}");
   EXPECT_EQ(refused.status, 403);
   EXPECT_THAT(refused.body, HasSubstr("--admin-access"));
+  EXPECT_EQ(off.Ask("GET", "/v2/hadron/models/m/explain").status, 403);
+  EXPECT_EQ(off.Ask("POST", "/v2/systemsharedmemory/region/r/register").status, 403);
+  EXPECT_EQ(off.Ask("POST", "/v2/trace/setting").status, 403);
+  EXPECT_EQ(off.Ask("GET", "/v2/trace/setting").status, 501);
   EXPECT_EQ(off.Ask("GET", "/v2/logging").status, 200);
   Rest loopback;
   EXPECT_EQ(loopback.Ask("POST", "/v2/logging", "{}").status, 200);
@@ -150,6 +154,30 @@ TEST(RestFrontend, ChangesNeedAdminAccess) {
   EXPECT_EQ(loopback.Ask("POST", "/v2/logging", "{}", "Origin: http://evil\r\n").status, 403);
   EXPECT_EQ(loopback.Ask("POST", "/v2/logging", "{}", "Sec-Fetch-Site: cross-site\r\n").status,
             403);
+}
+
+TEST(RestFrontend, RestrictedCallsNeedTheirHeader) {
+  auto rules = AccessRules::Make(AccessRules::Door::kRest, AdminAccess::kOff,
+                                 std::vector<std::string>{"logging,health:x-key=open sesame"});
+  ASSERT_TRUE(rules.ok());
+  Rest rest(*std::move(rules));
+  const std::string key = "X-Key: open sesame\r\n";
+  const RawResponse refused = rest.Ask("GET", "/v2/logging");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(refused.body, R"({"error":"This API is restricted, expecting header 'x-key'"})");
+  EXPECT_EQ(rest.Ask("GET", "/v2/logging", "", "X-Key: open\r\n").status, 403);
+  EXPECT_EQ(rest.Ask("GET", "/v2/logging", "", key).status, 200);
+  EXPECT_EQ(rest.Ask("POST", "/v2/logging", "{}", key).status, 200);  // whatever --admin-access is
+  EXPECT_EQ(rest.Ask("POST", "/v2/logging", "{}", key + "Origin: http://evil\r\n").status, 403);
+  EXPECT_EQ(rest.Ask("GET", "/v2/health/live").status, 403);
+  EXPECT_EQ(rest.Ask("GET", "/v2").status, 200);
+  EXPECT_THAT(rest.Ask("POST", "/v2/repository/models/m/load", "", key).body,
+              HasSubstr("--admin-access"));
+  // Refused before the body is read where the client asks for that.
+  RawClient client(rest.frontend->port());
+  client.Send("POST /v2/logging HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n");
+  EXPECT_EQ(client.Read().status, 403);
+  EXPECT_EQ(client.interim(), 0);
 }
 
 TEST(RestFrontend, SaysHowTheServerIsBeforeItKnowsModels) {
