@@ -61,8 +61,8 @@ struct ModelRecord {
   /// Told once nothing runs and nothing is to come.
   std::vector<base::UniqueFunction<void(const base::Status&)>> when_idle;
 
-  double load_factor = 2;  ///< host memory that a load takes, over its files: text and image
-  int failures = 0;        ///< loads failed in a row
+  double load_factor = 1.5;  ///< host memory that a load takes, over its files
+  int failures = 0;          ///< loads failed in a row
   std::string failure;
   base::TimePoint retry_at{};
 

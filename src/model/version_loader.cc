@@ -50,6 +50,26 @@ Status CheckNotCancelled(const std::atomic<bool>& cancelled) {
   return base::Cancelled("the load was given up for a newer operation");
 }
 
+telemetry::LoadFailure CauseOf(const Status& status) {
+  using base::StatusCode;
+  using telemetry::LoadFailure;
+  if (status.cause() == base::RefusalCause::kMemory) return LoadFailure::kMemory;
+  switch (status.code()) {
+    case StatusCode::kInvalidArgument:
+    case StatusCode::kUnimplemented:
+      return LoadFailure::kModel;
+    case StatusCode::kResourceExhausted:
+      return LoadFailure::kMemory;
+    case StatusCode::kNotFound:
+    case StatusCode::kUnavailable:
+    case StatusCode::kPermissionDenied:
+    case StatusCode::kUnauthenticated:
+      return LoadFailure::kRepository;
+    default:
+      return LoadFailure::kInternal;
+  }
+}
+
 }  // namespace
 
 StatusOr<VersionLoader::Source> VersionLoader::Identify(const ScannedModel& model) const {
@@ -145,6 +165,8 @@ Status VersionLoader::BuildFromStore(const std::string& file, Build& build) cons
       return base::Unavailable(
           fmt::format("'{}/{}' was removed while the version was fetched", model.location, file));
     }
+    build.from =
+        tree.fetched() ? telemetry::LoadSource::kObjectStore : telemetry::LoadSource::kDisk;
     const std::string place = request.first.substr(0, request.first.rfind('/') + 1);
     const auto external = onnx::ExternalData::FromFinder(
         [&tree, &place](const std::string& location) { return tree.Find(place + location); });
@@ -285,21 +307,37 @@ Status VersionLoader::CheckRows(const ResidencyPin& version, const std::string& 
 
 StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t number,
                                           const std::atomic<bool>& cancelled) const {
+  const auto counts = deps_.metrics->Loads(source.model.name);
+  Build build{source, cancelled, number,
+              fmt::format("model '{}' version {}", source.model.name, number)};
+  auto version = Make(build);
+  if (version.ok()) {
+    counts->CountLoad(build.from);
+    if (counts->Remember(number)) {
+      (*version)->metrics().ObserveRestore(build.from, (*version)->load_seconds());
+    }
+  } else if (version.code() != base::StatusCode::kCancelled) {
+    counts->CountFailure(CauseOf(version.CloneStatus()));
+  }
+  return version;
+}
+
+StatusOr<ModelHandle> VersionLoader::Make(Build& build) const {
   const base::TimePoint began = deps_.clock->Now();
-  const ScannedModel& model = source.model;
-  const std::string owner = fmt::format("model '{}' version {}", model.name, number);
-  const ScannedVersion* scanned = model.FindVersion(number);
+  const ScannedModel& model = build.source.model;
+  const std::string& owner = build.owner;
+  const std::atomic<bool>& cancelled = build.cancelled;
+  const ScannedVersion* scanned = model.FindVersion(build.number);
   HADRON_CHECK(scanned != nullptr);
   HADRON_ASSIGN_OR_RETURN(const std::string file,
-                          FindModelFile(model, *scanned, source.config->model_filename()));
-  Build build{source, cancelled, number, owner};
+                          FindModelFile(model, *scanned, build.source.config->model_filename()));
   HADRON_RETURN_IF_ERROR(BuildFromStore(file, build));
   ModelVersion::Parts& parts = build.parts;
   parts.name = model.name;
-  parts.version = number;
+  parts.version = build.number;
   parts.batch_invariant = options_.batch_invariant;
-  parts.metrics = deps_.metrics->AddModel(model.name, number);
-  parts.history = source.HistoryOf(number);
+  parts.metrics = deps_.metrics->AddModel(model.name, build.number);
+  parts.history = build.source.HistoryOf(build.number);
   HADRON_ASSIGN_OR_RETURN(
       parts.residence, deps_.residency->Admit({model.name, parts.compiled->weights(), parts.metrics,
                                                parts.history, parts.config->idle_evict()}));

@@ -68,8 +68,12 @@ class VersionLoader final : public Loader {
     const std::atomic<bool>& cancelled;
     std::int64_t number = 0;
     std::string owner;
+    telemetry::LoadSource from = telemetry::LoadSource::kLocal;
     ModelVersion::Parts parts{};
   };
+
+  /// Load without the counting.
+  base::StatusOr<ModelHandle> Make(Build& build) const;
 
   /// The files may still be on their way; when this is OK, they have come and are right.
   base::Status BuildFrom(std::shared_ptr<const base::ByteSource> file,

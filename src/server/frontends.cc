@@ -5,6 +5,13 @@
 
 #include "base/log.h"
 #include "server/server.h"
+#include "server/version.h"
+
+#ifdef HADRON_HAVE_OPENCL
+constexpr const char* kHasOpenCl = "true";
+#else
+constexpr const char* kHasOpenCl = "false";
+#endif
 
 namespace hadron::server {
 namespace {
@@ -108,6 +115,13 @@ void Server::SampleGauges() {
     metrics_.AddSampled("hadron_connections", {{"protocol", "rest"}},
                         [this] { return static_cast<double>(rest_->connections()); });
   }
+  metrics_.AddSampled("hadron_build_info",
+                      {{"version", std::string(kVersion)},
+                       {"commit", std::string(kCommit)},
+                       {"opencl", kHasOpenCl}},
+                      [] { return 1.0; });
+  metrics_.AddSampled("hadron_max_inflight", {},
+                      [most = static_cast<double>(options_.Uint("max-inflight"))] { return most; });
   metrics_.AddSampled("hadron_request_memory_bytes", {},
                       [this] { return static_cast<double>(request_memory_.used_bytes()); });
   metrics_.AddSampled("hadron_log_dropped_total", {},
@@ -118,6 +132,14 @@ void Server::SampleGauges() {
                       [&device] { return static_cast<double>(device.memory().budget()); });
   metrics_.AddSampled("hadron_device_memory_reserved_bytes", {{"device", id}},
                       [&device] { return static_cast<double>(device.memory().reserved()); });
+  metrics_.AddSampled("hadron_device_busy_seconds_total", {{"device", id}},
+                      [this] { return scheduler_->busy_seconds(); });
+  if (artifacts_) {
+    metrics_.AddSampled("hadron_cache_bytes", {},
+                        [this] { return static_cast<double>(artifacts_->counts().bytes); });
+    metrics_.AddSampled("hadron_cache_budget_bytes", {},
+                        [this] { return static_cast<double>(artifacts_->counts().budget); });
+  }
   if (programs_ == nullptr) return;
   metrics_.AddSampled("hadron_device_programs_total", {{"device", id}, {"origin", "source"}},
                       [this] { return static_cast<double>(programs_->counts().compiled); });

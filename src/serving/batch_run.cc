@@ -128,6 +128,7 @@ void CountSuccess(const Pending& pending, const RequestTimes& times, const model
   metrics.inference_count.Add(rows);
   metrics.request_ns.Add(total);
   metrics.queue_ns.Add(times.queue_ns);
+  metrics.ObserveWait(telemetry::Wait::kQueue, static_cast<double>(times.queue_ns) * 1e-9);
   metrics.compute_input_ns.Add(times.input_ns);
   metrics.compute_infer_ns.Add(times.infer_ns);
   metrics.compute_output_ns.Add(times.output_ns);

@@ -208,9 +208,11 @@ std::optional<Batch> DeviceScheduler::BatchOf(Queue& queue, Search& search) {
     AwaitResidency(queue, search);
     return std::nullopt;
   }
+  if (!queue.absent_until) queue.absent_until = search.now;
   Decision decision = queue.scheduler->Next(search.now);
   Expire(queue, decision, search);
   if (decision.requests.empty()) return std::nullopt;
+  for (const Pending& pending : decision.requests) NoteAbsence(queue, pending);
   Batch batch{model::ResidencyPin(decision.requests.front().request.model, std::move(*weights)),
               std::move(decision.requests), 0};
   for (const Pending& pending : batch.requests) batch.rows += pending.request.rows;
@@ -220,12 +222,24 @@ std::optional<Batch> DeviceScheduler::BatchOf(Queue& queue, Search& search) {
   return batch;
 }
 
+void DeviceScheduler::NoteAbsence(const Queue& queue, const Pending& pending) {
+  if (!queue.absent_since || pending.enqueued >= *queue.absent_until) return;
+  const base::TimePoint since = std::max(*queue.absent_since, pending.enqueued);
+  queue.version->metrics().ObserveWait(telemetry::Wait::kResidency,
+                                       Seconds(*queue.absent_until - since));
+}
+
 void DeviceScheduler::AwaitResidency(Queue& queue, Search& search) {
+  if (!queue.absent_since || queue.absent_until) queue.absent_since = search.now;
+  queue.absent_until.reset();
   const base::Duration limit = deps_.residency->restore_timeout();
   Decision decision = queue.scheduler->Expire(search.now);
   for (Pending& pending : queue.scheduler->TakeOlder(search.now - limit)) {
     decision.expired.emplace_back(std::move(pending), NotResident(*queue.version));
   }
+  queue.absent_until = search.now;  // those who give up here have waited until now
+  for (const auto& item : decision.expired) NoteAbsence(queue, item.first);
+  queue.absent_until.reset();
   Expire(queue, decision, search);
   const bool waits = queue.scheduler->queued() > 0;
   const base::TimePoint oldest = queue.scheduler->oldest();
@@ -336,6 +350,7 @@ void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
 }
 
 void DeviceScheduler::Complete(Batch batch, plan::RunResult result, base::TimePoint started) {
+  busy_ns_.fetch_add(result.input_ns + result.infer_ns + result.output_ns);
   NoteTime(*batch.pin.version(), result);
   const bool somebodys_fault = result.status.code() == base::StatusCode::kInvalidArgument;
   if (somebodys_fault && batch.requests.size() > 1) return RunAlone(std::move(batch));

@@ -61,6 +61,9 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   /// Refuses what waits and ends Run. Idempotent.
   void Stop();
 
+  /// How long runs have kept the device, all lanes together. Any thread.
+  double busy_seconds() const { return static_cast<double>(busy_ns_.load()) * 1e-9; }
+
  private:
   struct Prepared {
     Batch batch;
@@ -78,6 +81,9 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     const model::ModelVersion* version = nullptr;
     std::unique_ptr<Scheduler> scheduler;
     double exec_seconds = 0;  ///< of a batch, measured
+    // Requests found no weights from then until then (none: they still do not).
+    std::optional<base::TimePoint> absent_since;
+    std::optional<base::TimePoint> absent_until;
   };
   /// What looking for a batch came to besides the batch.
   struct Search {
@@ -110,6 +116,8 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   void AwaitResidency(Queue& queue, Search& search) HADRON_REQUIRES(mutex_);
   std::vector<Queue*> InOrder(base::TimePoint now) HADRON_REQUIRES(mutex_);
   static void Expire(Queue& queue, Decision& decision, Search& search);
+  /// Tells the metrics how long a request waited for the weights, if it did.
+  static void NoteAbsence(const Queue& queue, const Pending& pending);
   std::optional<Batch> TakeAlone() HADRON_REQUIRES(mutex_);
   void Prepare(Batch batch);
   void OrderPlan(Batch batch, std::vector<tensor::Shape> shapes);
@@ -131,6 +139,7 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
 
   const Dependencies deps_;
   std::set<const model::ModelVersion*> have_run_;  ///< dev thread only
+  std::atomic<std::uint64_t> busy_ns_{0};
   base::Mutex mutex_;
   base::CondVar wake_;
   std::map<const model::ModelVersion*, Queue> queues_ HADRON_GUARDED_BY(mutex_);

@@ -59,8 +59,12 @@ void InferenceEngine::Await(model::ModelManager& models, Wanted wanted, OnModel 
   auto place = Admit();
   if (!place.ok()) return done(std::move(place).status(), {});
   Fetch(models, std::move(wanted),
-        [done = std::move(done),
+        [this, began = clock_.Now(), done = std::move(done),
          place = std::move(*place)](base::StatusOr<model::ModelHandle> found) mutable {
+          if (found.ok()) {
+            const std::chrono::duration<double> waited = clock_.Now() - began;
+            (*found)->metrics().ObserveWait(telemetry::Wait::kResidency, waited.count());
+          }
           done(std::move(found), std::move(place));
         });
 }

@@ -144,6 +144,7 @@ ArtifactCache::Counts ArtifactCache::counts() const {
   const base::MutexLock lock(mutex_);
   Counts counts = counts_;
   counts.entries = held_.size();
+  counts.budget = budget_;
   return counts;
 }
 
@@ -340,6 +341,7 @@ base::StatusOr<std::shared_ptr<ArtifactCache::Delivery>> ArtifactCache::Order(co
   const auto add = [&](const Remote& remote) -> base::Status {
     HADRON_ASSIGN_OR_RETURN(Arriving file, Provide(wanted, remote, keep));
     tree.files_[remote.name] = file.artifact;
+    tree.fetched_ = tree.fetched_ || !file.pinned;
     delivery->files.push_back(std::move(file));
     return {};
   };

@@ -28,11 +28,14 @@ class FetchedTree {
   std::shared_ptr<const base::ByteSource> Find(const std::string& name) const;
   /// All of them by name.
   const std::map<std::string, std::shared_ptr<const Artifact>>& files() const { return files_; }
+  /// Something of it was not held and comes from the store.
+  bool fetched() const { return fetched_; }
 
  private:
   friend class ArtifactCache;
 
   std::map<std::string, std::shared_ptr<const Artifact>> files_;
+  bool fetched_ = false;
 };
 
 /// Verified copies of remote objects on disk, kept from one start to the next, the least recently
@@ -63,6 +66,7 @@ class ArtifactCache {
     std::uint64_t hits = 0;
     std::uint64_t misses = 0;
     std::uint64_t evictions = 0;
+    std::uint64_t budget = 0;  ///< what `bytes` may come to
   };
 
   /// What is wanted of a store.

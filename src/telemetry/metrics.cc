@@ -157,24 +157,32 @@ void CollectPlace(const WeightPlace& place, const Labels& labels, Collector& out
 struct Moves {
   std::array<std::uint64_t, kEvictionCauses.size()> evictions{};
   std::map<LoadSource, Histogram::Reading> restores;
+  std::map<Wait, Histogram::Reading> waits;
 
   void Add(const ModelMetrics& version) {
     for (std::size_t i = 0; i < evictions.size(); ++i) {
       evictions[i] += version.evictions(static_cast<EvictionCause>(i));
     }
-    for (const auto& [source, reading] : version.ReadRestores()) {
-      Histogram::Reading& sum = restores[source];
-      sum.buckets.resize(reading.buckets.size());
-      for (std::size_t i = 0; i < reading.buckets.size(); ++i) sum.buckets[i] += reading.buckets[i];
-      sum.count += reading.count;
-      sum.sum += reading.sum;
-    }
+    for (const auto& [source, reading] : version.ReadRestores()) Sum(reading, restores[source]);
+    for (const auto& [what, reading] : version.ReadWaits()) Sum(reading, waits[what]);
+  }
+
+  static void Sum(const Histogram::Reading& reading, Histogram::Reading& sum) {
+    sum.buckets.resize(reading.buckets.size());
+    for (std::size_t i = 0; i < reading.buckets.size(); ++i) sum.buckets[i] += reading.buckets[i];
+    sum.count += reading.count;
+    sum.sum += reading.sum;
   }
 };
 
 /// Nothing for models that have never moved: a thousand idle ones must not cost histograms.
 template <typename Collector>
 void CollectMoves(const Moves& moves, const Labels& labels, Collector& out) {
+  constexpr std::array<std::string_view, 2> kWaits = {"hadron_queue_duration_seconds",
+                                                      "hadron_residency_wait_seconds"};
+  for (const auto& [what, reading] : moves.waits) {
+    out.Add(kWaits[static_cast<std::size_t>(what)], labels, ModelMetrics::LatencyBounds(), reading);
+  }
   const bool left = std::ranges::any_of(moves.evictions, [](std::uint64_t n) { return n > 0; });
   if (moves.restores.empty() && !left) return;
   for (std::size_t i = 0; i < kEvictionCauses.size(); ++i) {
@@ -182,9 +190,27 @@ void CollectMoves(const Moves& moves, const Labels& labels, Collector& out) {
             static_cast<double>(moves.evictions[i]));
   }
   for (const auto& [source, reading] : moves.restores) {
+    if (source == LoadSource::kHost) {
+      out.Add("hadron_model_loads_total", With(labels, "source", "host"),
+              static_cast<double>(reading.count));
+    }
     const Labels from = With(labels, "source", kLoadSources[static_cast<std::size_t>(source)]);
     out.Add("hadron_model_restores_total", from, static_cast<double>(reading.count));
     out.Add("hadron_model_restore_duration_seconds", from, ModelMetrics::LatencyBounds(), reading);
+  }
+}
+
+template <typename Collector>
+void CollectLoads(const LoadCounts& loads, const Labels& labels, Collector& out) {
+  for (std::size_t i = 0; i < kLoadSources.size(); ++i) {
+    const std::uint64_t count = loads.loads(static_cast<LoadSource>(i));
+    if (count == 0) continue;
+    out.Add("hadron_model_loads_total", With(labels, "source", kLoadSources[i]),
+            static_cast<double>(count));
+  }
+  for (std::size_t i = 0; i < kLoadFailures.size(); ++i) {
+    out.Add("hadron_load_failures_total", With(labels, "cause", kLoadFailures[i]),
+            static_cast<double>(loads.failures(static_cast<LoadFailure>(i))));
   }
 }
 
@@ -233,6 +259,13 @@ void Metrics::RemoveModel(const std::string& model, std::int64_t version) {
   if (at->second.versions.empty()) models_.erase(at);
 }
 
+std::shared_ptr<LoadCounts> Metrics::Loads(const std::string& model) {
+  base::MutexLock lock(mutex_);
+  std::shared_ptr<LoadCounts>& counts = loads_[model];
+  if (counts == nullptr) counts = std::make_shared<LoadCounts>();
+  return counts;
+}
+
 void Metrics::AddSampled(std::string_view name, Labels labels, Sample sample) {
   const MetricDefinition* definition = FindMetric(name);
   HADRON_CHECK(definition != nullptr && definition->type != MetricType::kHistogram);
@@ -253,10 +286,12 @@ std::string Metrics::Serialize() {
   Collector out(options_.triton_names);
   std::map<std::string, Model> models;
   std::vector<SampledSeries> sampled;
+  std::map<std::string, std::shared_ptr<LoadCounts>> loads;
   System system;
   {
     base::MutexLock lock(mutex_);
     models = models_;
+    loads = loads_;
     sampled = sampled_;
     system = system_;
   }
@@ -274,6 +309,7 @@ std::string Metrics::Serialize() {
     if (reading.count > 0)
       out.Add("hadron_batch_size", {{"model", name}}, batches.bounds(), reading);
   }
+  for (const auto& [name, counts] : loads) CollectLoads(*counts, {{"model", name}}, out);
   CollectServer(server_, clock_.Now(), out);
   out.Add("process_start_time_seconds", {}, start_seconds_);
   if (options_.cpu && system.cpu_busy) out.Add("nv_cpu_utilization", {}, *system.cpu_busy);

@@ -67,6 +67,9 @@ class Metrics {
   /// The version's series vanish; counting into them goes on to be harmless.
   void RemoveModel(const std::string& model, std::int64_t version);
 
+  /// Loads of a model, whether it is in service or not.
+  std::shared_ptr<LoadCounts> Loads(const std::string& model);
+
   ServerMetrics& server() { return server_; }
 
   /// A series whose value is asked for at every scrape: connections, memory in use, ... `name` must
@@ -103,6 +106,7 @@ class Metrics {
   ServerMetrics server_;
   mutable base::Mutex mutex_;
   std::map<std::string, Model> models_ HADRON_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<LoadCounts>> loads_ HADRON_GUARDED_BY(mutex_);
   std::vector<SampledSeries> sampled_ HADRON_GUARDED_BY(mutex_);
   System system_ HADRON_GUARDED_BY(mutex_);
 };

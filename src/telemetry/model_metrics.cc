@@ -28,33 +28,56 @@ void ModelMetrics::ObserveBatch(std::size_t rows) {
   batch_sizes_->histogram.Observe(static_cast<double>(rows));
 }
 
+template <typename Key>
+Histogram& ModelMetrics::Of(Histograms<Key>& histograms, const Key& key) {
+  std::unique_ptr<Histogram>& slot = histograms[key];
+  if (slot == nullptr) slot = std::make_unique<Histogram>(kLatencyBounds);
+  return *slot;
+}
+
+template <typename Key>
+std::map<Key, Histogram::Reading> ModelMetrics::ReadAll(const Histograms<Key>& histograms) {
+  std::map<Key, Histogram::Reading> readings;
+  for (const auto& [key, histogram] : histograms) readings.emplace(key, histogram->Read());
+  return readings;
+}
+
 void ModelMetrics::ObserveRequest(Protocol protocol, base::StatusCode code, double seconds) {
   Histogram* histogram = nullptr;
   {
     base::MutexLock lock(mutex_);
-    std::unique_ptr<Histogram>& slot = latencies_[{protocol, code}];
-    if (slot == nullptr) slot = std::make_unique<Histogram>(kLatencyBounds);
-    histogram = slot.get();
+    histogram = &Of(latencies_, {protocol, code});
   }
   histogram->Observe(seconds);
 }
 
 void ModelMetrics::ObserveRestore(LoadSource source, double seconds) {
-  Histogram* histogram = nullptr;
-  {
-    base::MutexLock lock(mutex_);
-    std::unique_ptr<Histogram>& slot = restores_[source];
-    if (slot == nullptr) slot = std::make_unique<Histogram>(kLatencyBounds);
-    histogram = slot.get();
-  }
-  histogram->Observe(seconds);
+  base::MutexLock lock(mutex_);
+  Of(restores_, source).Observe(seconds);
 }
 
 std::map<LoadSource, Histogram::Reading> ModelMetrics::ReadRestores() const {
   base::MutexLock lock(mutex_);
-  std::map<LoadSource, Histogram::Reading> readings;
-  for (const auto& [source, histogram] : restores_) readings.emplace(source, histogram->Read());
-  return readings;
+  return ReadAll(restores_);
+}
+
+void ModelMetrics::ObserveWait(Wait what, double seconds) {
+  Histogram* histogram = nullptr;
+  {
+    base::MutexLock lock(mutex_);
+    histogram = &Of(waits_, what);
+  }
+  histogram->Observe(seconds);
+}
+
+std::map<Wait, Histogram::Reading> ModelMetrics::ReadWaits() const {
+  base::MutexLock lock(mutex_);
+  return ReadAll(waits_);
+}
+
+std::map<ModelMetrics::LatencyKey, Histogram::Reading> ModelMetrics::ReadLatencies() const {
+  base::MutexLock lock(mutex_);
+  return ReadAll(latencies_);
 }
 
 void ModelMetrics::SetPlace(WeightPlace place) {
@@ -67,11 +90,9 @@ WeightPlace ModelMetrics::place() const {
   return place_;
 }
 
-std::map<ModelMetrics::LatencyKey, Histogram::Reading> ModelMetrics::ReadLatencies() const {
+bool LoadCounts::Remember(std::int64_t version) {
   base::MutexLock lock(mutex_);
-  std::map<LatencyKey, Histogram::Reading> readings;
-  for (const auto& [key, histogram] : latencies_) readings.emplace(key, histogram->Read());
-  return readings;
+  return !versions_.insert(version).second;
 }
 
 }  // namespace hadron::telemetry

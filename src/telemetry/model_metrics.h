@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,6 +41,39 @@ inline constexpr std::array<std::string_view, 4> kEvictionCauses = {"pressure", 
 enum class LoadSource : std::uint8_t { kHost, kDisk, kObjectStore, kLocal };
 inline constexpr std::array<std::string_view, 4> kLoadSources = {"host", "disk", "object_store",
                                                                  "local"};
+
+/// Why a load failed: the model itself, memory, the repository it came from, or us.
+enum class LoadFailure : std::uint8_t { kModel, kMemory, kRepository, kInternal };
+inline constexpr std::array<std::string_view, 4> kLoadFailures = {"model", "memory", "repository",
+                                                                  "internal"};
+
+/// What a request waited for.
+enum class Wait : std::uint8_t {
+  kQueue,      ///< from acceptance until it ran
+  kResidency,  ///< of that, for its model to be loaded or brought onto the device
+};
+
+/// Loads of one model, from its repository to ready. Not of a version: they outlive an unload.
+/// Thread-safe.
+class LoadCounts {
+ public:
+  void CountLoad(LoadSource source) { loads_[static_cast<std::size_t>(source)].Add(); }
+  void CountFailure(LoadFailure cause) { failures_[static_cast<std::size_t>(cause)].Add(); }
+  std::uint64_t loads(LoadSource source) const {
+    return loads_[static_cast<std::size_t>(source)].value();
+  }
+  std::uint64_t failures(LoadFailure cause) const {
+    return failures_[static_cast<std::size_t>(cause)].value();
+  }
+  /// Whether this version was loaded before; from now on it was.
+  bool Remember(std::int64_t version);
+
+ private:
+  std::array<Counter, kLoadSources.size()> loads_;
+  std::array<Counter, kLoadFailures.size()> failures_;
+  base::Mutex mutex_;
+  std::set<std::int64_t> versions_ HADRON_GUARDED_BY(mutex_);
+};
 
 /// Where the weights of a version are.
 struct WeightPlace {
@@ -88,6 +122,9 @@ class ModelMetrics {
   /// Weights have come onto the device. The histogram appears with the first call.
   void ObserveRestore(LoadSource source, double seconds);
   std::map<LoadSource, Histogram::Reading> ReadRestores() const;
+  /// How long a request waited. The histogram appears with the first call.
+  void ObserveWait(Wait what, double seconds);
+  std::map<Wait, Histogram::Reading> ReadWaits() const;
   void SetPlace(WeightPlace place);
   WeightPlace place() const;
   /// `state` is one of kModelStates; anything else counts as UNKNOWN.
@@ -111,9 +148,17 @@ class ModelMetrics {
   std::shared_ptr<BatchSizes> batch_sizes_;
   mutable base::Mutex mutex_;
   /// Histograms are never removed, so one may be counted into after the lock.
-  std::map<LatencyKey, std::unique_ptr<Histogram>> latencies_ HADRON_GUARDED_BY(mutex_);
+  template <typename Key>
+  using Histograms = std::map<Key, std::unique_ptr<Histogram>>;
+  template <typename Key>
+  static Histogram& Of(Histograms<Key>& histograms, const Key& key);
+  template <typename Key>
+  static std::map<Key, Histogram::Reading> ReadAll(const Histograms<Key>& histograms);
+
+  Histograms<LatencyKey> latencies_ HADRON_GUARDED_BY(mutex_);
   WeightPlace place_ HADRON_GUARDED_BY(mutex_);
-  std::map<LoadSource, std::unique_ptr<Histogram>> restores_ HADRON_GUARDED_BY(mutex_);
+  Histograms<LoadSource> restores_ HADRON_GUARDED_BY(mutex_);
+  Histograms<Wait> waits_ HADRON_GUARDED_BY(mutex_);
 };
 
 }  // namespace hadron::telemetry

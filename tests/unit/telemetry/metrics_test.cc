@@ -96,6 +96,47 @@ TEST(Metrics, HistogramsAppearWithTheFirstRequest) {
   EXPECT_THAT(text, HasSubstr("hadron_batch_size_bucket{model=\"m\",le=\"4\"} 0\n"));
 }
 
+TEST(Metrics, WaitsOfAllVersionsAreOneHistogram) {
+  Fixture f;
+  f.metrics.AddModel("idle", 1);
+  auto one = f.metrics.AddModel("m", 1);
+  auto two = f.metrics.AddModel("m", 2);
+  one->ObserveWait(Wait::kResidency, 0.5);
+  two->ObserveWait(Wait::kResidency, 2);
+  two->ObserveWait(Wait::kQueue, 0.25);
+  const std::string text = f.metrics.Serialize();
+  EXPECT_THAT(text, HasSubstr("hadron_residency_wait_seconds_count{model=\"m\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("hadron_residency_wait_seconds_sum{model=\"m\"} 2.5\n"));
+  EXPECT_THAT(text, HasSubstr("hadron_residency_wait_seconds_bucket{model=\"m\",le=\"1\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("hadron_queue_duration_seconds_count{model=\"m\"} 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("_seconds_count{model=\"idle\"}")));
+}
+
+TEST(Metrics, CountsOfLoadsOutliveTheVersion) {
+  Fixture f;
+  const auto loads = f.metrics.Loads("m");
+  EXPECT_EQ(f.metrics.Loads("m"), loads);
+  EXPECT_FALSE(loads->Remember(1));
+  EXPECT_TRUE(loads->Remember(1));
+  EXPECT_FALSE(loads->Remember(2));
+  auto model = f.metrics.AddModel("m", 1);
+  loads->CountLoad(LoadSource::kObjectStore);
+  loads->CountLoad(LoadSource::kDisk);
+  loads->CountLoad(LoadSource::kDisk);
+  loads->CountFailure(LoadFailure::kRepository);
+  model->ObserveRestore(LoadSource::kHost, 0.01);
+  const std::string loads_total = R"(hadron_model_loads_total{model="m",source=)";
+  EXPECT_THAT(f.metrics.Serialize(), HasSubstr(loads_total + "\"host\"} 1\n"));
+  f.metrics.RemoveModel("m", 1);
+  const std::string text = f.metrics.Serialize();
+  EXPECT_THAT(text, HasSubstr(loads_total + "\"disk\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr(loads_total + "\"object_store\"} 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("\"local\"")));
+  const std::string failures = R"(hadron_load_failures_total{model="m",cause=)";
+  EXPECT_THAT(text, HasSubstr(failures + "\"repository\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr(failures + "\"memory\"} 0\n"));
+}
+
 TEST(Metrics, ShowsOneStateOfAVersion) {
   Fixture f;
   f.metrics.AddModel("m", 1)->SetState("READY");
