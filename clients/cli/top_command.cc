@@ -62,6 +62,7 @@ std::vector<std::string> Row(const Value& model) {
           bytes == nullptr ? "" : Bytes(NumberAt(*bytes, "host")),
           loaded ? fmt::format("{:.1f}", NumberAt(model, "requests_per_s")) : "",
           loaded ? fmt::format("{:.0f}", NumberAt(model, "queue")) : "",
+          loaded ? fmt::format("{:.0f}", NumberAt(model, "inflight")) : "",
           loaded ? fmt::format("{:.0f}%", NumberAt(model, "device_share") * 100) : "",
           Milliseconds(model, "p50_us"),
           Milliseconds(model, "p99_us"),
@@ -76,9 +77,13 @@ std::string Head(const Value& status) {
       BoolAt(status, "draining") ? "draining" : (BoolAt(status, "ready") ? "ready" : "not ready"),
       Printable(status.StringAt("control_mode")), NumberAt(status, "inflight"));
   for (const Value& device : ArrayAt(status, "devices")) {
-    text += fmt::format("{} ({}): {} of {} reserved\n", Printable(device.StringAt("id")),
+    text += fmt::format("{} ({}): {} of {} reserved", Printable(device.StringAt("id")),
                         Printable(device.StringAt("name")), Bytes(NumberAt(device, "reserved")),
                         Bytes(NumberAt(device, "budget")));
+    if (Has(device, "busy_ratio")) {
+      text += fmt::format(", {:.0f}% busy", NumberAt(device, "busy_ratio") * 100);
+    }
+    text += '\n';
   }
   return text + "\n";
 }
@@ -129,6 +134,7 @@ std::string TopTable(const Value& status, std::size_t rows) {
                            {"host", report::Align::kRight},
                            {"req/s", report::Align::kRight},
                            {"queue", report::Align::kRight},
+                           {"flight", report::Align::kRight},
                            {"share", report::Align::kRight},
                            {"p50 ms", report::Align::kRight},
                            {"p99 ms", report::Align::kRight},

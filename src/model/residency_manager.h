@@ -136,6 +136,18 @@ class ResidencyManager {
   using Picture = std::map<const Residence*, View>;
   /// All admitted versions at one moment. The keys are for comparing, never for following.
   Picture Look() const;
+  /// A part of a slab that weights hold, once for each version that shares it.
+  struct HeldRange {
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+    const Residence* holder = nullptr;  ///< for comparing with the keys of a Picture
+  };
+  struct Slab {
+    std::uint64_t bytes = 0;
+    std::vector<HeldRange> ranges;  ///< ascending
+  };
+  /// Who is where. What an evicted version still occupies is nobody's.
+  std::vector<Slab> LookAtSlabs() const;
   /// What bringing a version onto the device would take now. Changes nothing.
   struct Forecast {
     std::uint64_t missing_bytes = 0;

@@ -77,6 +77,29 @@ ResidencyManager::Picture ResidencyManager::Look() const {
   return picture;
 }
 
+std::vector<ResidencyManager::Slab> ResidencyManager::LookAtSlabs() const {
+  std::vector<std::pair<const Residence*, BindingRef>> bound;
+  {
+    base::MutexLock lock(mutex_);
+    for (const Residence* residence : residences_) {
+      if (residence->binding_ != nullptr) bound.emplace_back(residence, residence->binding_);
+    }
+  }
+  std::map<std::uint32_t, Slab> slabs;
+  for (const auto& [number, bytes] : store_.SlabSizes()) slabs[number].bytes = bytes;
+  for (const auto& [residence, binding] : bound) {
+    for (const WeightStore::Share& share : store_.Shares(binding->places())) {
+      slabs[share.where.slab].ranges.push_back({share.where.offset, share.bytes, residence});
+    }
+  }
+  std::vector<Slab> list;
+  for (auto& [number, slab] : slabs) {
+    std::ranges::sort(slab.ranges, {}, &HeldRange::offset);
+    list.push_back(std::move(slab));
+  }
+  return list;
+}
+
 ResidencyManager::Forecast ResidencyManager::Foresee(const ModelVersion& version) const {
   Forecast forecast;
   Residence& residence = version.residence();

@@ -313,6 +313,7 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
   auto version = Make(build);
   if (version.ok()) {
     counts->CountLoad(build.from);
+    (*version)->metrics().SetLoadTime(build.from, (*version)->load_seconds());
     if (counts->Remember(number)) {
       (*version)->metrics().ObserveRestore(build.from, (*version)->load_seconds());
     }

@@ -177,11 +177,18 @@ std::vector<WeightStore::Share> WeightStore::Shares(const std::vector<SegmentPla
     if (place.hold == nullptr) continue;
     const auto range = std::static_pointer_cast<const Range>(place.hold);
     Share& share = shares[range.get()];
-    share = {range.get(), range->where.bytes};
+    share = {range.get(), range->where.bytes, range->where};
   }
   std::vector<Share> list;
   for (const auto& [range, share] : shares) list.push_back(share);
   return list;
+}
+
+std::map<std::uint32_t, std::uint64_t> WeightStore::SlabSizes() const {
+  base::MutexLock lock(mutex_);
+  std::map<std::uint32_t, std::uint64_t> sizes;
+  for (const auto& [number, slab] : slabs_) sizes[number] = heap_.Size(number);
+  return sizes;
 }
 
 std::uint64_t WeightStore::MissingBytes(const WeightImage& image) const {

@@ -64,6 +64,7 @@ class WeightStore {
   struct Share {
     const void* range = nullptr;
     std::uint64_t bytes = 0;
+    device::SlabRange where;
   };
   /// What these places hold in slabs, each range once.
   std::vector<Share> Shares(const std::vector<plan::SegmentPlace>& places) const;
@@ -76,6 +77,8 @@ class WeightStore {
   std::uint64_t used_bytes() const;   ///< arenas included
   std::uint64_t arena_bytes() const;  ///< of these, of lanes
   std::uint64_t slab_bytes() const;
+  /// Sizes of the slabs there are, by their numbers.
+  std::map<std::uint32_t, std::uint64_t> SlabSizes() const;
   /// Bytes that Place may find without anything being given back, holes not counted as too small.
   std::uint64_t free_bytes() const;
 

@@ -67,7 +67,8 @@ VersionActivity ActivityMeter::Compare(const Counts* before, const Counts& now, 
   return activity;
 }
 
-void ActivityMeter::Sample(const model::Catalogue& catalogue, base::TimePoint now) {
+void ActivityMeter::Sample(const model::Catalogue& catalogue, base::TimePoint now,
+                           double busy_seconds) {
   const double seconds = std::chrono::duration<double>(now - sampled_).count();
   const std::shared_ptr<const Activity> last = published_.Load();
   auto next = std::make_shared<Activity>();
@@ -88,6 +89,10 @@ void ActivityMeter::Sample(const model::Catalogue& catalogue, base::TimePoint no
                              known == last->end() ? nullptr : &known->second);
     }
   }
+  if (seconds > 0) {
+    busy_ratio_.store(std::clamp((busy_seconds - busy_seconds_) / seconds, 0.0, 1.0));
+  }
+  busy_seconds_ = busy_seconds;
   counts_ = std::move(counts);
   sampled_ = now;
   published_.Store(std::move(next));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -38,9 +39,12 @@ class ActivityMeter {
   ActivityMeter() : published_(std::make_shared<const Activity>()) {}
 
   /// Takes the difference to the sample before. Costs nothing for versions that are not loaded.
-  void Sample(const model::Catalogue& catalogue, base::TimePoint now);
+  /// `busy_seconds`: how long the device has been busy, all in all.
+  void Sample(const model::Catalogue& catalogue, base::TimePoint now, double busy_seconds = 0);
   /// Never null.
   std::shared_ptr<const Activity> Read() const { return published_.Load(); }
+  /// The device's busy share of the time between the last two samples, 0..1.
+  double busy_ratio() const { return busy_ratio_.load(); }
 
  private:
   struct Counts {
@@ -55,6 +59,8 @@ class ActivityMeter {
 
   std::map<std::pair<std::string, std::int64_t>, Counts> counts_;
   base::TimePoint sampled_{};
+  double busy_seconds_ = 0;
+  std::atomic<double> busy_ratio_{0};
   base::Snapshot<Activity> published_;
 };
 

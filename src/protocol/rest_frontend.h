@@ -28,6 +28,7 @@ struct DeviceStatus {
   std::uint64_t memory_total = 0;
   std::uint64_t budget = 0;
   std::uint64_t reserved = 0;
+  double busy_ratio = 0;
 };
 
 /// The V2 protocol over HTTP: a server with its threads, codecs and handlers. Live and not ready

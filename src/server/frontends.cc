@@ -107,7 +107,7 @@ std::vector<protocol::DeviceStatus> Server::DevicesNow() const {
   device::Device& device = accelerator_ ? *accelerator_ : *host_;
   const device::DeviceInfo& info = device.info();
   return {{info.id, info.name, info.device_class, info.memory_bytes, device.memory().budget(),
-           device.memory().reserved()}};
+           device.memory().reserved(), activity_.busy_ratio()}};
 }
 
 void Server::SampleGauges() {

@@ -162,7 +162,7 @@ void Server::MakeModels() {
 
 void Server::RefreshMetrics() {
   metrics_.RefreshSystem();
-  activity_.Sample(*models_->catalogue(), clock_.Now());
+  activity_.Sample(*models_->catalogue(), clock_.Now(), scheduler_->busy_seconds());
   control_.PostAt(clock_.Now() + milliseconds(options_.Uint("metrics-interval-ms")),
                   [this] { RefreshMetrics(); });
 }

@@ -198,11 +198,13 @@ void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
                       result.output_ns};
     CountSuccess(pending, response.times, times, clock);
     first += pending.request.rows;
+    version.metrics().running.Add(-1);
     pending.done(std::move(response));
   }
 }
 
 void FailBatch(Batch batch, const Status& status, const base::Clock&) {
+  batch.pin->metrics().running.Add(-static_cast<std::int64_t>(batch.requests.size()));
   for (Pending& pending : batch.requests) Refuse(std::move(pending), status.Clone());
 }
 

@@ -218,6 +218,7 @@ std::optional<Batch> DeviceScheduler::BatchOf(Queue& queue, Search& search) {
   for (const Pending& pending : batch.requests) batch.rows += pending.request.rows;
   const auto requests = static_cast<std::int64_t>(batch.requests.size());
   queue.version->metrics().pending.Add(-requests);
+  queue.version->metrics().running.Add(requests);
   deps_.residency->CountUse(*queue.version, requests);
   return batch;
 }

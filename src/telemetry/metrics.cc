@@ -208,9 +208,14 @@ void CollectLoads(const LoadCounts& loads, const Labels& labels, Collector& out)
     out.Add("hadron_model_loads_total", With(labels, "source", kLoadSources[i]),
             static_cast<double>(count));
   }
-  for (std::size_t i = 0; i < kLoadFailures.size(); ++i) {
+  std::array<std::uint64_t, kLoadFailures.size()> failures{};
+  for (std::size_t i = 0; i < failures.size(); ++i) {
+    failures[i] = loads.failures(static_cast<LoadFailure>(i));
+  }
+  if (std::ranges::count(failures, 0U) == std::ssize(failures)) return;
+  for (std::size_t i = 0; i < failures.size(); ++i) {
     out.Add("hadron_load_failures_total", With(labels, "cause", kLoadFailures[i]),
-            static_cast<double>(loads.failures(static_cast<LoadFailure>(i))));
+            static_cast<double>(failures[i]));
   }
 }
 

@@ -80,6 +80,16 @@ std::map<ModelMetrics::LatencyKey, Histogram::Reading> ModelMetrics::ReadLatenci
   return ReadAll(latencies_);
 }
 
+void ModelMetrics::SetLoadTime(LoadSource source, double seconds) {
+  load_times_[static_cast<std::size_t>(source)].store(seconds, std::memory_order_relaxed);
+}
+
+std::optional<double> ModelMetrics::load_time(LoadSource source) const {
+  const double seconds =
+      load_times_[static_cast<std::size_t>(source)].load(std::memory_order_relaxed);
+  return seconds > 0 ? std::optional(seconds) : std::nullopt;
+}
+
 void ModelMetrics::SetPlace(WeightPlace place) {
   base::MutexLock lock(mutex_);
   place_ = std::move(place);

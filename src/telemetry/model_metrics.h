@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -109,6 +110,7 @@ class ModelMetrics {
   Counter compute_infer_ns;
   Counter compute_output_ns;
   Gauge pending;  ///< accepted, not yet executing
+  Gauge running;  ///< executing, not yet answered
   std::atomic<double> load_seconds{0};
 
   void CountFailure(FailureReason reason) { failures_[static_cast<std::size_t>(reason)].Add(); }
@@ -125,6 +127,9 @@ class ModelMetrics {
   /// How long a request waited. The histogram appears with the first call.
   void ObserveWait(Wait what, double seconds);
   std::map<Wait, Histogram::Reading> ReadWaits() const;
+  /// How long the last load from there took, if there was one.
+  void SetLoadTime(LoadSource source, double seconds);
+  std::optional<double> load_time(LoadSource source) const;
   void SetPlace(WeightPlace place);
   WeightPlace place() const;
   /// `state` is one of kModelStates; anything else counts as UNKNOWN.
@@ -144,6 +149,7 @@ class ModelMetrics {
  private:
   std::array<Counter, kFailureReasons.size()> failures_;
   std::array<Counter, kEvictionCauses.size()> evictions_;
+  std::array<std::atomic<double>, kLoadSources.size()> load_times_{};  ///< 0: never
   std::atomic<std::size_t> state_{0};
   std::shared_ptr<BatchSizes> batch_sizes_;
   mutable base::Mutex mutex_;

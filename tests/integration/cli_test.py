@@ -141,6 +141,37 @@ class Residency(WithDirectory):
             text = rest.call(server.metrics, "GET", "/metrics").body.decode()
             self.assertIn(f'hadron_model_evictions_total{{model="{there}",cause="manual"}} 1', text)
 
+    def test_status_shows_bytes_and_slabs(self):
+        """Bytes on each rung, what coming back costs, and with detail=memory who lies where."""
+        for i in range(2):
+            Mlp.random(512, 4, i).write(self.dir, f"m{i}")
+        env = {"HADRON_TEST_HOOKS": "1", "HADRON_TEST_COPY_RATE": str(400 << 20)}
+        with Server([self.dir], env=env, device_memory_budget=16 << 20) as server:
+            def status(query=""):
+                return rest.call(server.http, "GET", "/v2/hadron/status" + query).json()
+            plain = status()
+            self.assertNotIn("slabs", plain["devices"][0])
+            self.assertGreaterEqual(plain["devices"][0]["busy_ratio"], 0)
+            for model in plain["models"]:
+                file = self.dir / model["name"] / "1" / "model.onnx"
+                self.assertEqual(file.stat().st_size, model["bytes"]["disk"])
+                self.assertEqual(4 << 20, model["bytes"]["resident"])
+                self.assertEqual(4 << 20, model["bytes"]["host"])
+                self.assertGreater(model["restore_ms"]["host"], 9)
+                self.assertGreater(model["restore_ms"]["disk"], model["restore_ms"]["host"])
+                self.assertNotIn("store", model["restore_ms"])
+                self.assertEqual(0, model["inflight"])
+            detailed = status("?x=1&detail=memory")
+            held = {0: 0, 1: 0}
+            for slab in detailed["devices"][0]["slabs"]:
+                end = 0
+                for offset, size, index in slab["ranges"]:
+                    self.assertGreaterEqual(offset, end)
+                    end = offset + size
+                    held[index] += size
+                self.assertLessEqual(end, slab["bytes"])
+            self.assertEqual({0: 4 << 20, 1: 4 << 20}, held)
+
 
 class Pushing(WithDirectory):
     """push to directories."""

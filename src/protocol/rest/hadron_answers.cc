@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <optional>
 
 #include "base/bytes.h"
 #include "base/sha256.h"
@@ -21,12 +23,47 @@ constexpr std::size_t kEtagDigits = 16;
 
 std::int64_t Microseconds(double seconds) { return std::llround(seconds * 1e6); }
 
-void WriteDevices(JsonWriter& json, const std::vector<DeviceStatus>& devices) {
+/// Numbers of versions in the list of models, by what holds their weights.
+using ModelIndices = std::map<const model::Residence*, std::size_t>;
+
+ModelIndices IndexModels(const model::Catalogue& catalogue) {
+  ModelIndices indices;
+  std::size_t next = 0;
+  for (const auto& [name, entry] : catalogue.models) {
+    if (entry.versions.empty()) ++next;
+    for (const auto& [number, version] : entry.versions) {
+      if (version.handle != nullptr) indices[&version.handle->residence()] = next;
+      ++next;
+    }
+  }
+  return indices;
+}
+
+void WriteSlabs(JsonWriter& json, const StatusFacts& facts) {
+  if (facts.slabs == nullptr || facts.catalogue == nullptr) return;
+  const ModelIndices indices = IndexModels(*facts.catalogue);
+  json.Key("slabs").BeginArray();
+  for (const auto& slab : *facts.slabs) {
+    json.BeginObject().Key("bytes").Int(slab.bytes).Key("ranges").BeginArray();
+    for (const auto& range : slab.ranges) {
+      const auto at = indices.find(range.holder);
+      if (at == indices.end()) continue;  // on its way in or out of the list
+      json.BeginArray().Int(range.offset).Int(range.bytes).Int(at->second).EndArray();
+    }
+    json.EndArray().EndObject();
+  }
+  json.EndArray();
+}
+
+void WriteDevices(JsonWriter& json, const StatusFacts& facts) {
   json.Key("devices").BeginArray();
-  for (const DeviceStatus& device : devices) {
+  for (const DeviceStatus& device : facts.devices) {
     json.BeginObject().Key("id").String(device.id).Key("name").String(device.name);
     json.Key("kind").String(device.kind).Key("memory_total").Int(device.memory_total);
-    json.Key("budget").Int(device.budget).Key("reserved").Int(device.reserved).EndObject();
+    json.Key("budget").Int(device.budget).Key("reserved").Int(device.reserved);
+    json.Key("busy_ratio").Raw(fmt::format("{:.4f}", device.busy_ratio));
+    WriteSlabs(json, facts);
+    json.EndObject();
   }
   json.EndArray();
 }
@@ -44,18 +81,34 @@ std::string_view Rung(const model::ResidencyManager::View* view) {
   return view->resident ? "resident" : "compiled";
 }
 
+void WriteMilliseconds(JsonWriter& json, std::string_view key, std::optional<double> seconds) {
+  if (seconds) json.Key(key).Raw(fmt::format("{:.2f}", *seconds * 1e3));
+}
+
+/// Bytes on each rung, and what coming back from there takes, as far as either is known.
+void WriteRungs(JsonWriter& json, const model::ResidencyManager::View& view,
+                const telemetry::ModelMetrics& metrics, const model::RepositoryVersion* files) {
+  using telemetry::LoadSource;
+  json.Key("bytes").BeginObject().Key("resident").Int(view.resident_bytes);
+  json.Key("host").Int(view.host_bytes);
+  const auto local = metrics.load_time(LoadSource::kLocal);
+  if (local && files != nullptr) json.Key("disk").Int(files->bytes);
+  json.EndObject().Key("shared_bytes").Int(view.shared_bytes);
+  json.Key("restore_ms").BeginObject();
+  if (!view.in_host_memory) WriteMilliseconds(json, "host", view.restore_seconds);
+  WriteMilliseconds(json, "disk", local ? local : metrics.load_time(LoadSource::kDisk));
+  WriteMilliseconds(json, "store", metrics.load_time(LoadSource::kObjectStore));
+  json.EndObject();
+}
+
 void WriteResidency(JsonWriter& json, const model::ResidencyManager::View& view) {
   json.Key("pinned").Bool(view.pinned).Key("restoring").Bool(view.restoring);
   json.Key("waiting").Bool(view.waiting);
-  json.Key("bytes").BeginObject().Key("resident").Int(view.resident_bytes);
-  json.Key("host").Int(view.host_bytes).EndObject();
-  json.Key("shared_bytes").Int(view.shared_bytes);
-  if (view.in_host_memory) return;
-  json.Key("restore_ms")
-      .BeginObject()
-      .Key("host")
-      .Raw(fmt::format("{:.2f}", view.restore_seconds * 1e3));
-  json.EndObject();
+}
+
+const model::RepositoryVersion* FilesOf(const ModelEntry& model, std::int64_t number) {
+  const auto at = std::ranges::find(model.repository, number, &model::RepositoryVersion::number);
+  return at == model.repository.end() ? nullptr : &*at;
 }
 
 const model::ResidencyManager::View* ViewOf(const model::ResidencyManager::Picture* picture,
@@ -76,8 +129,14 @@ void WriteVersion(JsonWriter& json, const ModelEntry& model, std::int64_t number
   const auto* const view = ViewOf(facts.residency, version);
   if (facts.residency != nullptr) json.Key("residency").String(Rung(view));
   if (view != nullptr) WriteResidency(json, *view);
+  if (view != nullptr) {
+    WriteRungs(json, *view, version.handle->metrics(), FilesOf(model, number));
+  }
   if (version.handle != nullptr) {
-    json.Key("queue").Int(version.handle->metrics().pending.value());
+    const telemetry::ModelMetrics& metrics = version.handle->metrics();
+    json.Key("queue").Int(metrics.pending.value());
+    json.Key("inflight")
+        .Int(std::max<std::int64_t>(0, metrics.pending.value() + metrics.running.value()));
     json.Key("last_used_ms").Int(version.handle->statistics().Snapshot().last_inference_ms);
     const auto at = activity == nullptr ? Activity::const_iterator()
                                         : activity->find(std::pair(model.name, number));
@@ -164,7 +223,7 @@ StatusBody StatusJson(const StatusFacts& facts) {
   json.Key("ready").Bool(facts.catalogue != nullptr && facts.state->Ready(*facts.catalogue));
   json.Key("control_mode").String(facts.control_mode);
   json.Key("inflight").Int(facts.inflight);
-  WriteDevices(json, facts.devices);
+  WriteDevices(json, facts);
   if (facts.catalogue != nullptr) WriteModels(json, facts);
   json.EndObject();
   const std::string rest = json.Take();

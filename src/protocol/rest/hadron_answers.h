@@ -25,6 +25,7 @@ struct StatusFacts {
   std::string_view control_mode{};
   std::uint64_t inflight = 0;
   std::vector<DeviceStatus> devices{};
+  const std::vector<model::ResidencyManager::Slab>* slabs = nullptr;  ///< null: not asked for
 };
 
 struct StatusBody {

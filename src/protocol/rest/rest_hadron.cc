@@ -1,6 +1,8 @@
 // What RestFrontend::Handler answers below /v2/hadron: the endpoints that are Hadron's own.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/strings.h"
 #include "protocol/rest/hadron_answers.h"
 #include "protocol/rest/infer_codec.h"
@@ -26,6 +28,12 @@ HttpResponse RestFrontend::Handler::ServerStatus(const HttpRequest& request) con
   if (services_.residency != nullptr) {
     residency = services_.residency->Look();
     facts.residency = &residency;
+  }
+  std::vector<model::ResidencyManager::Slab> slabs;
+  const auto wanted = base::Split(request.query, '&');
+  if (services_.residency != nullptr && std::ranges::count(wanted, "detail=memory") > 0) {
+    slabs = services_.residency->LookAtSlabs();
+    facts.slabs = &slabs;
   }
   if (models != nullptr) {
     facts.control_mode = model::ControlModeName(models->control_mode());

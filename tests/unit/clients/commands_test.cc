@@ -126,7 +126,7 @@ TEST_F(CommandsTest, TopShowsTheBusiestFirst) {
   imposter_.answers["/v2/hadron/status"] = {
       200,
       R"({"name":"s","version":"1","ready":true,"uptime_s":7,"devices":[{"id":"cpu","name":"x",)"
-      R"("budget":2097152,"reserved":1048576}],"models":[)"
+      R"("budget":2097152,"reserved":1048576,"busy_ratio":0.374}],"models":[)"
       R"({"name":"idle\u001b","version":"1","state":"READY","loaded":false},)"
       R"({"name":"busy","version":"2","state":"READY","loaded":true,"residency":"resident",)"
       R"("pinned":true,"bytes":{"resident":1048576,"host":0},"requests_per_s":12.5,"queue":3,)"
@@ -134,7 +134,7 @@ TEST_F(CommandsTest, TopShowsTheBusiestFirst) {
   EXPECT_EQ(RunTop(Make(), {.once = true}), ExitCode::kOk) << err_.str();
   const std::string text = out_.str();
   EXPECT_THAT(text, HasSubstr("s 1, up 7 s, ready"));
-  EXPECT_THAT(text, HasSubstr("cpu (x): 1.0 MiB of 2.0 MiB reserved"));
+  EXPECT_THAT(text, HasSubstr("cpu (x): 1.0 MiB of 2.0 MiB reserved, 37% busy\n"));
   EXPECT_THAT(text, HasSubstr("resident pinned"));
   EXPECT_THAT(text, HasSubstr("idle\\x1b"));
   EXPECT_LT(text.find("busy"), text.find("idle"));
