@@ -54,6 +54,8 @@ struct TopOptions {
 ExitCode RunTop(const Context& context, const TopOptions& options);
 /// Why a model is not ready, and what getting it ready would take.
 ExitCode RunExplainModel(const Context& context, const std::string& model);
+/// A dry run: what loading these models together would come to.
+ExitCode RunPlan(const Context& context, const std::vector<std::string>& models);
 /// Keeps a model's weights on the device, no longer does so, or takes them off it.
 ExitCode RunPin(const Context& context, const std::string& model);
 ExitCode RunUnpin(const Context& context, const std::string& model);

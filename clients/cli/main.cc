@@ -37,6 +37,7 @@ struct Arguments {
   double timeout_s = 60;
   bool json = false;
   std::string model;
+  std::vector<std::string> models;
   hadron::cli::TopOptions top;
   InferOptions infer;
 };
@@ -95,6 +96,7 @@ ExitCode RunCommand(const CLI::App& app, const Context& context, const Arguments
   if (app.got_subcommand("status")) return RunStatus(context);
   if (app.got_subcommand("models")) return RunModels(context);
   if (app.got_subcommand("top")) return RunTop(context, arguments.top);
+  if (app.got_subcommand("plan")) return RunPlan(context, arguments.models);
   for (const ModelCommand& command : kModelCommands) {
     if (app.got_subcommand(command.name)) return command.run(context, arguments.model);
   }
@@ -142,6 +144,10 @@ int Main(int argc, char** argv) {
   AddBeside(app, "explain",
             "MODEL: why it is not ready on the server, what loading it costs; --plan MODEL: how it "
             "is run");
+  app.add_subcommand("plan",
+                     "What loading models together would come to: a dry run, nothing is changed")
+      ->add_option("MODELS", arguments.models, "Names of the models")
+      ->required();
   CLI::App* top = app.add_subcommand("top", "What the server does, model by model; q ends it");
   top->add_flag("--once", arguments.top.once, "Print it once");
   top->add_option("--interval", arguments.top.interval_s, "Seconds between two looks")

@@ -59,6 +59,9 @@ Result<std::string> Client::GetServerStatus() { return transport_->GetServerStat
 Result<std::string> Client::ExplainModel(const std::string& model) {
   return transport_->ExplainModel(model);
 }
+Result<std::string> Client::PlanModels(const std::vector<std::string>& models) {
+  return transport_->PlanModels(models);
+}
 Result<Done> Client::ChangeResidency(const std::string& model, ResidencyChange change) {
   return transport_->ChangeResidency(model, change);
 }

@@ -80,6 +80,15 @@ class RestTransport final : public Transport {
   Result<std::string> ExplainModel(const std::string& model) override {
     return Text(HadronPath(model) + "/explain");
   }
+  Result<std::string> PlanModels(const std::vector<std::string>& models) override {
+    std::vector<std::string> quoted;
+    for (const std::string& model : models) quoted.push_back(base::JsonQuote(model));
+    auto post = Request("POST", "/v2/hadron/plan");
+    post.body = base::IoBuf::FromString("{\"models\":[" + base::Join(quoted, ",") + "]}");
+    auto answer = Send(std::move(post));
+    if (!answer) return answer.error();
+    return std::move(answer->body);
+  }
   Result<Done> ChangeResidency(const std::string& model, ResidencyChange change) override {
     static constexpr std::array<const char*, 3> kVerbs = {"/pin", "/unpin", "/evict"};
     return Change(Request("POST", HadronPath(model) + kVerbs[static_cast<std::size_t>(change)]));

@@ -330,13 +330,14 @@ bool ResidencyManager::Evictable(const Residence& residence) const {
   return residence.owed_ <= 0 || residence.metrics_->pending.value() <= 0;
 }
 
-std::vector<Residence*> ResidencyManager::ChooseVictims(std::uint64_t needed) const {
+std::vector<Residence*> ResidencyManager::ChooseVictims(
+    std::uint64_t needed, const std::set<const Residence*>& keep) const {
   std::vector<Residence*> owners;
   std::vector<EvictionCandidate> candidates;
   EvictionSnapshot snapshot;
   for (Residence* residence : residences_) {
     for (const auto& part : residence->parts_) ++snapshot.holders[part.range];
-    if (!Evictable(*residence)) continue;
+    if (!Evictable(*residence) || keep.contains(residence)) continue;
     owners.push_back(residence);
     candidates.push_back({residence->parts_,
                           std::max<std::int64_t>(0, residence->metrics_->pending.value()),

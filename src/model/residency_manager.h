@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -158,6 +159,35 @@ class ResidencyManager {
   };
   Forecast Foresee(const ModelVersion& version) const;
 
+  /// A model of a dry run.
+  struct Wish {
+    const ModelVersion* version = nullptr;  ///< null: not loaded
+    std::uint64_t file_bytes = 0;           ///< of a version that is not
+    std::optional<double> load_seconds{};   ///< of a version that is not, if that can be told
+  };
+  struct PlannedStep {
+    enum class From : std::uint8_t { kDevice, kHost, kRepository };
+    std::size_t wish = 0;
+    From from = From::kDevice;
+    std::uint64_t bytes = 0;          ///< of its weights; of a version that is not loaded: a guess
+    std::uint64_t added_bytes = 0;    ///< on the device, beyond what those before it need
+    std::uint64_t missing_bytes = 0;  ///< of these, not there now
+    std::optional<double> seconds{};  ///< until it is there, alone
+    bool fits = true;                 ///< beside those before it, and what is pinned
+  };
+  struct Outlook {
+    std::uint64_t budget = 0;
+    std::uint64_t capacity = 0;      ///< of that, for weights on the device
+    std::uint64_t free_bytes = 0;    ///< of that, now
+    std::vector<PlannedStep> steps;  ///< in the order in which they would come
+    std::vector<std::string> victims;
+    bool blocked = false;  ///< there is no room now, and nobody may leave
+  };
+  /// What bringing all of these onto the device would come to, who is wished for staying where it
+  /// is: first who is there, then from host memory, the cheapest first, then the rest in the order
+  /// given. Changes nothing.
+  Outlook Foresee(std::span<const Wish> wishes) const;
+
   /// No version of the model is evicted any more, later ones included, until Unpin or restart.
   void Pin(const std::string& model) { SetPinned(model, true); }
   /// UNAVAILABLE for a model that the configuration pins.
@@ -217,7 +247,10 @@ class ResidencyManager {
   bool IsPinned(const std::string& model) const HADRON_REQUIRES(mutex_);
   std::uint64_t PinnedBytes() const HADRON_REQUIRES(mutex_);
   base::Status WhyNotEvictable(const Residence& residence) const HADRON_REQUIRES(mutex_);
-  std::vector<Residence*> ChooseVictims(std::uint64_t needed) const HADRON_REQUIRES(mutex_);
+  std::vector<Residence*> ChooseVictims(std::uint64_t needed,
+                                        const std::set<const Residence*>& keep = {}) const
+      HADRON_REQUIRES(mutex_);
+  std::vector<PlannedStep> InOrder(std::span<const Wish> wishes) const HADRON_REQUIRES(mutex_);
   /// Has others leave, so that so many bytes are free; false when they may not.
   bool EvictFor(std::uint64_t missing, telemetry::EvictionCause cause, News& news)
       HADRON_REQUIRES(mutex_);

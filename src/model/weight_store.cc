@@ -204,6 +204,28 @@ std::uint64_t WeightStore::MissingBytes(const WeightImage& image) const {
   return bytes;
 }
 
+std::vector<WeightStore::Need> WeightStore::Needs(
+    std::span<const WeightImage* const> images) const {
+  base::MutexLock lock(mutex_);
+  std::vector<Need> needs;
+  std::set<base::Sha256Digest> together;
+  for (const WeightImage* image : images) {
+    Need& need = needs.emplace_back();
+    std::set<base::Sha256Digest> alone;
+    for (const WeightImage::Segment& segment : image->segments()) {
+      if (!Places(segment.home, device_.info())) continue;
+      const std::uint64_t bytes = heap_.Rounded(segment.bytes);
+      const bool shares = options_.share && segment.bytes >= kSharedBytes;
+      if (shares && !alone.insert(segment.hash).second) continue;
+      need.bytes += bytes;
+      if (shares && !together.insert(segment.hash).second) continue;
+      need.added_bytes += bytes;
+      if (Shared(segment) == nullptr) need.missing_bytes += bytes;
+    }
+  }
+  return needs;
+}
+
 std::uint64_t WeightStore::FreeBudget() const {
   return ledger_.budget() - std::min(ledger_.budget(), ledger_.reserved());
 }

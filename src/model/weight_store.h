@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,14 @@ class WeightStore {
   std::uint64_t ArenaBytes(std::uint64_t bytes) const;
   /// Bytes that Place would have to find for the image now, rounded as it does.
   std::uint64_t MissingBytes(const plan::WeightImage& image) const;
+  /// What an image needs, rounded as Place does.
+  struct Need {
+    std::uint64_t bytes = 0;          ///< if it were alone
+    std::uint64_t added_bytes = 0;    ///< beyond what the images before it need
+    std::uint64_t missing_bytes = 0;  ///< of these, not there now
+  };
+  /// For each image, one after the other.
+  std::vector<Need> Needs(std::span<const plan::WeightImage* const> images) const;
   /// What the store could hold at most: the budget less what others have reserved.
   std::uint64_t capacity() const;
   std::uint64_t used_bytes() const;   ///< arenas included

@@ -48,6 +48,12 @@ def factor(server, model="scale"):
         return float(client.infer_binary(model, VALUES)["OUTPUT0"][0, 0])
 
 
+def load(server, model):
+    """Loads a model over REST."""
+    answer = rest.call(server.http, "POST", f"/v2/repository/models/{model}/load", b"{}")
+    assert answer.status == 200, answer.body
+
+
 class WithDirectory(unittest.TestCase):
     """Tests with a directory of their own."""
 
@@ -171,6 +177,97 @@ class Residency(WithDirectory):
                     held[index] += size
                 self.assertLessEqual(end, slab["bytes"])
             self.assertEqual({0: 4 << 20, 1: 4 << 20}, held)
+
+
+class Planning(WithDirectory):
+    """plan on a card for four models, played by the CPU."""
+
+    def setUp(self):
+        super().setUp()
+        layers = {i: Mlp.random(512, 1, i).weights[0] for i in range(12)}
+        # Each is 4 MiB; "half" shares two of its four layers with m0.
+        for name, own in {"m0": (0, 1, 2, 3), "m1": (4, 5, 6, 7), "half": (0, 1, 8, 9)}.items():
+            Mlp([layers[i] for i in own]).write(self.dir, name)
+        (self.dir / "empty").mkdir()
+
+    def start(self, mebibytes, **options):
+        """A server whose card has so much memory."""
+        env = {"HADRON_TEST_HOOKS": "1", "HADRON_TEST_COPY_RATE": str(400 << 20)}
+        return Server([self.dir], env=env, device_memory_budget=mebibytes << 20,
+                      strict_readiness="false", exit_on_error="false",
+                      model_control_mode="demand", **options)
+
+    def plan(self, server, *models):
+        """The plan as JSON, which both doors to it agree on."""
+        body = json.dumps({"models": models}).encode()
+        answer = rest.call(server.http, "POST", "/v2/hadron/plan", body)
+        self.assertEqual(200, answer.status, answer.body)
+        plan = answer.json()
+        if plan["fits"]:
+            printed = cli("--url", f"http://{server.http}", "--json", "plan", *models)
+            self.assertEqual(plan["steps"], json.loads(printed)["steps"])
+        return plan
+
+    def test_what_is_not_loaded_is_estimated(self):
+        """Sizes of files stand for weights; nothing is loaded by asking."""
+        with self.start(16) as server:
+            plan = self.plan(server, "m0", "m1")
+            size = (self.dir / "m0" / "1" / "model.onnx").stat().st_size
+            self.assertEqual([("repository", size, True)] * 2,
+                             [(s["from"], s["bytes"], s["estimated"]) for s in plan["steps"]])
+            self.assertNotIn("estimated_ms", plan)  # nothing was loaded to measure by
+            self.assertIn("2 not loaded: estimated", plan["text"])
+            status = rest.call(server.http, "GET", "/v2/hadron/status").json()
+            self.assertFalse(any(model["loaded"] for model in status["models"]))
+            load(server, "m0")
+            plan = self.plan(server, "m1", "m0")
+            self.assertEqual(["m0", "m1"], [step["model"] for step in plan["steps"]])
+            self.assertGreater(plan["estimated_ms"], 5)
+
+    def test_shared_weights_count_once(self):
+        """A model adds what those before it do not have."""
+        with self.start(16) as server:
+            for name in ("m0", "half"):
+                load(server, name)
+            plan = self.plan(server, "m0", "half")
+            self.assertEqual(6 << 20, plan["bytes"])
+            self.assertEqual(0, plan["missing_bytes"])
+            self.assertEqual({4 << 20, 2 << 20}, {s["added_bytes"] for s in plan["steps"]})
+
+    def test_who_would_leave_and_what_does_not_fit(self):
+        """Victims are others than those asked for; what does not fit is said, and is exit code 1."""
+        with self.start(9) as server:
+            for name in ("m0", "m1", "half"):
+                load(server, name)
+            there = [model["name"] for model in
+                     rest.call(server.http, "GET", "/v2/hadron/status").json()["models"]
+                     if model.get("residency") == "resident"]
+            plan = self.plan(server, "m1", "m0")
+            self.assertTrue(plan["fits"], plan)
+            foreseen = sorted(plan["victims"])
+            self.assertEqual(sorted(set(there) - {"m0", "m1"}), foreseen, plan)
+            everybody = self.plan(server, "m0", "m1", "half")
+            self.assertFalse(everybody["fits"])
+            self.assertEqual(1, sum(not step["fits"] for step in everybody["steps"]))
+            self.assertIn("2 of 3 models fit together", everybody["text"])
+            self.assertIn("do not all fit together",
+                          cli("--url", f"http://{server.http}", "plan", "m0", "m1", "half", code=1))
+            self.assertIn("nobody", cli("--url", f"http://{server.http}", "plan", "nobody", code=1))
+            unusable = self.plan(server, "empty", "m0")
+            self.assertEqual(["empty"], [model["model"] for model in unusable["unusable"]])
+
+    def test_bad_questions(self):
+        """What is no list of names is refused."""
+        with self.start(9, admin_access="off") as server:
+            answer = rest.call(server.http, "POST", "/v2/hadron/plan", b'{"models":["m0"]}')
+            self.assertEqual(403, answer.status)
+        with self.start(9) as server:
+            for body in (b"", b"[]", b"{}", b'{"models":[]}', b'{"models":"m0"}',
+                         b'{"models":[1]}', b'{"models":["m0"]} x', b'{"models":["m0"'):
+                with self.subTest(body=body):
+                    answer = rest.call(server.http, "POST", "/v2/hadron/plan", body)
+                    self.assertEqual(400, answer.status, answer.body)
+            self.assertEqual(405, rest.call(server.http, "GET", "/v2/hadron/plan").status)
 
 
 class Pushing(WithDirectory):

@@ -41,6 +41,7 @@ constexpr Row kRows[] = {
     // What restricts the statistics and the repository restricts our views of the same.
     {Endpoint::kServerStatus, ApiGroup::kStatistics, Guard::kNever},
     {Endpoint::kExplain, ApiGroup::kModelRepository, Guard::kAlways},
+    {Endpoint::kPlan, ApiGroup::kModelRepository, Guard::kAlways},
     {Endpoint::kPin, ApiGroup::kModelRepository, Guard::kAlways},
     {Endpoint::kUnpin, ApiGroup::kModelRepository, Guard::kAlways},
     {Endpoint::kEvict, ApiGroup::kModelRepository, Guard::kAlways},

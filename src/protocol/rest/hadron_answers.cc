@@ -160,16 +160,6 @@ void WriteModels(JsonWriter& json, const StatusFacts& facts) {
   json.EndArray();
 }
 
-/// The version that a request without one gets, or would get.
-const std::pair<const std::int64_t, VersionEntry>* Newest(const ModelEntry& model) {
-  const std::pair<const std::int64_t, VersionEntry>* newest = nullptr;
-  for (const auto& item : model.versions) {
-    const bool ready = item.second.state == VersionState::kReady;
-    if (newest == nullptr || ready || newest->second.state != VersionState::kReady) newest = &item;
-  }
-  return newest;
-}
-
 std::string Sentence(const ModelEntry& model, VersionState state, const std::string& reason,
                      bool loaded) {
   if (!reason.empty()) return fmt::format("'{}' is not ready: {}", model.name, reason);
@@ -215,6 +205,20 @@ std::string WriteForecast(JsonWriter& json, const model::ResidencyManager::Forec
 
 }  // namespace
 
+const std::pair<const std::int64_t, VersionEntry>* NewestVersion(const ModelEntry& model) {
+  const std::pair<const std::int64_t, VersionEntry>* newest = nullptr;
+  for (const auto& item : model.versions) {
+    const bool ready = item.second.state == VersionState::kReady;
+    if (newest == nullptr || ready || newest->second.state != VersionState::kReady) newest = &item;
+  }
+  return newest;
+}
+
+base::Status UnknownModel(std::string_view name) {
+  return base::NotFound(
+      fmt::format("Request for unknown model: '{}' is not found", base::EscapeControl(name)));
+}
+
 StatusBody StatusJson(const StatusFacts& facts) {
   JsonWriter json;
   json.BeginObject().Key("version").String(facts.state->info().version);
@@ -237,7 +241,7 @@ StatusBody StatusJson(const StatusFacts& facts) {
 }
 
 std::string ExplainJson(const ModelEntry& model, const model::ResidencyManager* residency) {
-  const auto* newest = Newest(model);
+  const auto* newest = NewestVersion(model);
   const VersionState state = newest == nullptr ? VersionState::kUnknown : newest->second.state;
   const bool loaded = newest != nullptr && newest->second.handle != nullptr;
   std::string reason = model.reason;

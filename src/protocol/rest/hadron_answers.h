@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/status.h"
 #include "model/catalogue.h"
 #include "model/residency_manager.h"
 #include "protocol/activity.h"
@@ -34,6 +36,13 @@ struct StatusBody {
 };
 
 StatusBody StatusJson(const StatusFacts& facts);
+
+/// The version that a request without one gets, or would get; null when there is none.
+const std::pair<const std::int64_t, model::VersionEntry>* NewestVersion(
+    const model::ModelEntry& model);
+
+/// NOT_FOUND "Request for unknown model: '<m>' is not found".
+base::Status UnknownModel(std::string_view name);
 
 /// Why a model is not ready and what getting it ready would take. `residency` may be null.
 std::string ExplainJson(const model::ModelEntry& model, const model::ResidencyManager* residency);

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/strings.h"
 #include "protocol/rest/hadron_answers.h"
+#include "protocol/rest/hadron_plan.h"
 #include "protocol/rest/infer_codec.h"
 #include "protocol/rest/rest_handler.h"
 
@@ -55,8 +57,7 @@ HttpResponse RestFrontend::Handler::ServerStatus(const HttpRequest& request) con
 base::Status RestFrontend::Handler::CheckKnown(const Route& route,
                                                const model::Catalogue& catalogue) {
   if (catalogue.models.contains(route.model)) return {};
-  return base::NotFound(fmt::format("Request for unknown model: '{}' is not found",
-                                    base::EscapeControl(route.model)));
+  return UnknownModel(route.model);
 }
 
 HttpResponse RestFrontend::Handler::Explain(const Route& route,
@@ -66,6 +67,19 @@ HttpResponse RestFrontend::Handler::Explain(const Route& route,
   if (!status.ok()) return FailureResponse(status);
   const auto entry = catalogue->models.find(route.model);
   return net::JsonResponse(ExplainJson(entry->second, services_.residency));
+}
+
+HttpResponse RestFrontend::Handler::Plan(const HttpRequest& request,
+                                         const model::ModelManager& models) const {
+  if (services_.residency == nullptr) {
+    return FailureResponse(base::Unimplemented("this server does not manage residency"));
+  }
+  auto body = PlainBody(request, options_.max_input_bytes);
+  if (!body.ok()) return FailureResponse(std::move(body).status());
+  const base::IoBuf flat = body->Flatten();
+  auto plan = PlanJson(base::AsText(flat.bytes()), *models.catalogue(), *services_.residency);
+  if (!plan.ok()) return FailureResponse(std::move(plan).status());
+  return net::JsonResponse(std::move(*plan));
 }
 
 void RestFrontend::Handler::ChangeResidency(const Route& route,

@@ -131,6 +131,8 @@ HttpResponse RestFrontend::Handler::AnswerWithModels(const Route& route, const H
       return Index(request, models);
     case Endpoint::kExplain:
       return Explain(route, models);
+    case Endpoint::kPlan:
+      return Plan(request, models);
     default:
       return net::ErrorResponse(404, "Not Found");
   }

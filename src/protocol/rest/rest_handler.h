@@ -45,6 +45,8 @@ class RestFrontend::Handler final : public net::HttpHandler {
   // Hadron's own (rest_hadron.cc).
   net::HttpResponse ServerStatus(const net::HttpRequest& request) const;
   net::HttpResponse Explain(const Route& route, const model::ModelManager& models) const;
+  /// A dry run of loads.
+  net::HttpResponse Plan(const net::HttpRequest& request, const model::ModelManager& models) const;
   void ChangeResidency(const Route& route, net::HttpResponder responder) const;
   /// NOT_FOUND for a model that no repository has.
   static base::Status CheckKnown(const Route& route, const model::Catalogue& catalogue);

@@ -31,6 +31,7 @@ enum class Endpoint : std::uint8_t {
   kCudaMemoryChange,
   kServerStatus,
   kExplain,
+  kPlan,
   kPin,
   kUnpin,
   kEvict,

@@ -142,6 +142,28 @@ TEST_F(CommandsTest, TopShowsTheBusiestFirst) {
   EXPECT_EQ(RunTop(Make(), {.once = true}), ExitCode::kServer);
 }
 
+TEST_F(CommandsTest, PlanSaysWhatFitsTogether) {
+  imposter_.answers["/v2/hadron/plan"] = {
+      200, R"({"steps":[{"model":"a\u001b","version":"1","from":"host","bytes":4194304,)"
+           R"("added_bytes":2097152,"missing_bytes":1048576,"estimated":false,"fits":true,)"
+           R"("estimated_ms":2.5},{"model":"b","version":"2","from":"repository","bytes":1024,)"
+           R"("estimated":true,"fits":true}],"unusable":[{"model":"c","reason":"bad"}],)"
+           R"("fits":false,"text":"the end"})"};
+  EXPECT_EQ(RunPlan(Make(), {"a\"", "b"}), ExitCode::kServer);
+  EXPECT_EQ(imposter_.last_body, R"({"models":["a\"","b"]})");
+  EXPECT_THAT(out_.str(), HasSubstr("a\\x1b"));
+  EXPECT_THAT(out_.str(), HasSubstr("4.0 MiB  2.0 MiB  1.0 MiB  2.5"));
+  EXPECT_THAT(out_.str(), HasSubstr("~1.0 KiB"));
+  EXPECT_THAT(out_.str(), HasSubstr("~?"));
+  EXPECT_THAT(out_.str(), HasSubstr("c cannot be loaded: bad\nthe end\n"));
+  EXPECT_EQ(err_.str(), "hadron-cli: these models do not all fit together\n");
+  EXPECT_EQ(RunPlan(Make(true), {"a"}), ExitCode::kServer);
+  imposter_.answers["/v2/hadron/plan"] = {404, R"({"error":"no 'x'"})"};
+  EXPECT_EQ(RunPlan(Make(), {"x"}), ExitCode::kServer);
+  imposter_.answers["/v2/hadron/plan"] = {200, "["};
+  EXPECT_EQ(RunPlan(Make(), {"x"}), ExitCode::kServer);
+}
+
 TEST_F(CommandsTest, ResidencyIsChangedAndExplained) {
   imposter_.answers["/v2/hadron/models/m/pin"] = {200, "{}"};
   imposter_.answers["/v2/hadron/models/m/unpin"] = {200, "{}"};

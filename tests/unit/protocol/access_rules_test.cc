@@ -187,6 +187,7 @@ TEST(KindOf, GuardsWhatChangesThings) {
                                      Endpoint::kSystemMemoryChange,
                                      Endpoint::kCudaMemoryChange,
                                      Endpoint::kExplain,
+                                     Endpoint::kPlan,
                                      Endpoint::kPin,
                                      Endpoint::kUnpin,
                                      Endpoint::kEvict};

@@ -183,6 +183,7 @@ class HADRON_CLIENT_API Client {
   // it.
   Result<std::string> GetServerStatus();
   Result<std::string> ExplainModel(const std::string& model);
+  Result<std::string> PlanModels(const std::vector<std::string>& models);
   Result<Done> ChangeResidency(const std::string& model, ResidencyChange change);
 
  private:
