@@ -77,6 +77,7 @@ PollAction DecidePoll(const PolledModel& model) {
     return PollAction::kNothing;
   }
   if (!follows) return PollAction::kCatalogue;
+  if (!model.whole) return PollAction::kWait;
   if (model.previous == nullptr || !SameListing(*model.previous, *model.current)) {
     return PollAction::kWait;
   }

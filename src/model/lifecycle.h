@@ -80,6 +80,7 @@ struct PolledModel {
   bool busy = false;        ///< an operation runs
   bool overridden = false;  ///< made of something else than the directory
   bool unloaded = false;    ///< by call
+  bool whole = true;        ///< every version has its file; else somebody may be copying it
 };
 
 enum class PollAction : std::uint8_t {

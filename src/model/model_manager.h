@@ -122,6 +122,7 @@ class ModelManager {
   // Start (startup.cc).
   void OnListed(const std::shared_ptr<Startup>& startup,
                 base::StatusOr<RepositoryWatch::Listing> listing);
+  bool IsBeingCopied(const ScannedModel& model) const;
   std::vector<std::string> NamesAtStart() const;
   void LoadAtStart(const std::shared_ptr<Startup>& startup, const std::string& name);
   void FinishStart(const std::shared_ptr<Startup>& startup);
@@ -129,6 +130,7 @@ class ModelManager {
   // Changes on disk (polling.cc).
   void PollLater();
   void OnPoll(base::StatusOr<RepositoryWatch::Listing> listing);
+  void SayWhatIsMissing(const std::string& name, const ScanResult& scan) const;
   PollAction DecideFor(const std::string& name, const ScanResult& scan) const;
   void Follow(const std::string& name, PollAction action,
               std::shared_ptr<const ScannedModel> current);

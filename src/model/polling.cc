@@ -46,6 +46,7 @@ void ModelManager::OnPoll(StatusOr<RepositoryWatch::Listing> listing) {
   std::map<std::string, std::shared_ptr<const ScannedModel>> to_identify;
   for (const std::string& name : names) {
     const PollAction action = DecideFor(name, *listing->scan);
+    if (action == PollAction::kWait) SayWhatIsMissing(name, *listing->scan);
     auto current = ListingOf(listing->scan, name);
     const bool demand = options_.control_mode == ControlMode::kDemand;
     if (action == PollAction::kCatalogue && demand) {
@@ -64,6 +65,14 @@ void ModelManager::OnPoll(StatusOr<RepositoryWatch::Listing> listing) {
                   });
 }
 
+/// Once for each change of the directory.
+void ModelManager::SayWhatIsMissing(const std::string& name, const ScanResult& scan) const {
+  const ScannedModel& model = scan.models.at(name);
+  const auto before = ListingOf(scan_, name);
+  if (LooksWhole(model) || (before != nullptr && SameListing(*before, model))) return;
+  base::LogInfo("model is not whole yet: a version needs a model.onnx", {{"model", name}});
+}
+
 PollAction ModelManager::DecideFor(const std::string& name, const ScanResult& scan) const {
   const auto record = table_.records().find(name);
   const bool known = record != table_.records().end();
@@ -79,6 +88,7 @@ PollAction ModelManager::DecideFor(const std::string& name, const ScanResult& sc
   model.previous = previous.get();
   model.current = current == scan.models.end() ? nullptr : &current->second;
   model.live = &live;
+  model.whole = model.current == nullptr || LooksWhole(*model.current);
   if (known) {
     model.applied = record->second.listing.get();
     model.busy = record->second.running != nullptr;

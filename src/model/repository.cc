@@ -277,6 +277,14 @@ base::StatusOr<std::string> FindModelFile(const ScannedModel& model, const Scann
           : base::EscapeControl(base::Join(std::span(version.entries).first(listed), ", "))));
 }
 
+bool LooksWhole(const ScannedModel& model) {
+  if (!model.reason.empty()) return true;  // it is what it is
+  if (model.config_text.find("default_model_filename") != std::string::npos) return true;
+  return std::ranges::all_of(model.versions, [&model](const ScannedVersion& version) {
+    return FindModelFile(model, version, "model.onnx").ok();
+  });
+}
+
 base::StatusOr<VersionSelection> SelectVersions(const config::VersionPolicy& policy,
                                                 std::span<const std::int64_t> available,
                                                 std::string_view model) {

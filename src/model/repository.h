@@ -89,6 +89,10 @@ std::optional<std::int64_t> ParseVersion(std::string_view directory);
 base::StatusOr<std::string> FindModelFile(const ScannedModel& model, const ScannedVersion& version,
                                           std::string_view filename);
 
+/// Whether every version directory has its model's file: before that somebody may be copying it.
+/// Where the configuration names the file itself nobody knows better. Pure.
+bool LooksWhole(const ScannedModel& model);
+
 struct VersionSelection {
   std::vector<std::int64_t> versions;  ///< to serve, ascending
   std::vector<std::int64_t> absent;    ///< asked for by number, but not there; worth an error log

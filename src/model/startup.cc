@@ -37,6 +37,7 @@ void ModelManager::OnListed(const std::shared_ptr<Startup>& startup,
   const bool everything =
       options_.control_mode == ControlMode::kNone || options_.control_mode == ControlMode::kPoll;
   for (const auto& [name, model] : scan_->models) {
+    if (IsBeingCopied(model)) continue;  // the poll goes on with it
     ModelRecord& record = table_.At(name);
     record.listing = std::shared_ptr<const ScannedModel>(scan_, &model);
     record.asked = record.asked || everything;  // a call may have been quicker
@@ -55,12 +56,21 @@ void ModelManager::OnListed(const std::shared_ptr<Startup>& startup,
   FinishStart(startup);
 }
 
+/// Where changes are followed a model that is not whole is none yet; elsewhere it is a failure.
+bool ModelManager::IsBeingCopied(const ScannedModel& model) const {
+  const bool follows =
+      options_.control_mode == ControlMode::kPoll || options_.control_mode == ControlMode::kDemand;
+  return follows && options_.poll_interval.count() > 0 && !LooksWhole(model);
+}
+
 std::vector<std::string> ModelManager::NamesAtStart() const {
   const bool calls = options_.control_mode == ControlMode::kExplicit ||
                      options_.control_mode == ControlMode::kDemand;
   if (calls && options_.load_models != std::vector<std::string>{"*"}) return options_.load_models;
   std::vector<std::string> names;
-  for (const auto& [name, model] : scan_->models) names.push_back(name);
+  for (const auto& [name, model] : scan_->models) {
+    if (!IsBeingCopied(model)) names.push_back(name);
+  }
   return names;
 }
 

@@ -5,9 +5,11 @@ HADRON_TEST_S3_ADDRESS, HADRON_TEST_S3_ACCESS_KEY and HADRON_TEST_S3_SECRET_KEY 
 """
 
 import hashlib
+import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 import threading
 import unittest
@@ -16,11 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from integration import rest, swift
-from integration.harness import MODEL_REPO, START_SECONDS, TEST_MODELS, Server
+from integration.cli_test import program, scale_directory
+from integration.harness import (MODEL_REPO, SLOWDOWN, START_SECONDS, TEST_MODELS, Server,
+                                 wait_until)
 from integration.relay import Relay
 from integration.s3 import S3Client
 
 MIB = 1 << 20
+PUSH_SECONDS = 60 * SLOWDOWN
 VALUES = {"INPUT0": np.array([[1, 2, 3, 4]], np.float32)}
 SIMPLE = {"INPUT0": np.arange(16, dtype=np.int32).reshape(1, 16),
           "INPUT1": np.ones((1, 16), np.int32)}
@@ -332,6 +337,138 @@ class Replaced(OverS3):
         self.assertIn("scale/1/pad.bin", text)
         with self.server() as server:
             self.assertEqual(self.factor(server), 2.0)
+
+
+class Pushed(OverS3):
+    """hadron-cli push to a real store, with servers that look on."""
+
+    def setUp(self):
+        super().setUp()
+        self.push_relay = Relay(_store.address)  # not the one that servers go through
+        self.addCleanup(self.push_relay.close)
+
+    def command(self, model, *words):
+        """Arguments and environment of a push."""
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.dir),
+                       "AWS_ACCESS_KEY_ID": _store.access_key,
+                       "AWS_SECRET_ACCESS_KEY": _store.secret_key}
+        destination = self.url(address=self.push_relay.address)
+        return {"args": [program(), "--json", "push", str(model), destination, *words],
+                "env": environment, "stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE}
+
+    def push(self, model, *words, code=0):
+        """What a push says in JSON, or on standard error when it fails as it should."""
+        done = subprocess.run(**self.command(model, *words), timeout=PUSH_SECONDS, check=False)
+        self.assertEqual(code, done.returncode, done.stderr)
+        return json.loads(done.stdout) if code == 0 else done.stderr.decode()
+
+    def begin(self, model, *words):
+        """A push that runs."""
+        process = subprocess.Popen(**self.command(model, *words))
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def hold(self, text):
+        """Makes the push stop before a request; two events: it has, and it may go on."""
+        held, released = threading.Event(), threading.Event()
+
+        def wait():
+            held.set()
+            released.wait(PUSH_SECONDS)
+
+        self.push_relay.before(text, wait)
+        self.addCleanup(released.set)
+        return held, released
+
+    def listings(self):
+        """How often the servers have listed the bucket."""
+        return sum("list-type=2" in line for line in self.relay.requests())
+
+    def await_listings(self, count):
+        """Returns when the servers have listed so often from now on."""
+        wanted = self.listings() + count
+        wait_until(lambda: self.listings() >= wanted, PUSH_SECONDS, "nobody lists the bucket")
+
+    def look_on(self, mode, ask):
+        """A server that looks on sees nothing of a push until all of it is there."""
+        model = scale_directory(self.dir, [2])
+        (model / "1" / "notes.txt").write_text("beside the model")
+        self.put_scale("other", factor=3)
+        with self.server(model_control_mode=mode, repository_poll_secs=1) as server:
+            held, released = self.hold("/scale/1/model.onnx")
+            push = self.begin(model)
+            self.assertTrue(held.wait(PUSH_SECONDS), "the model is not sent")
+            sent = [line for line in self.push_relay.requests() if line.startswith("PUT")]
+            self.assertTrue(any("config.pbtxt" in line for line in sent), sent)
+            self.await_listings(4)
+            ask(server)
+            index = rest.call(server.http, "POST", "/v2/repository/index").json()
+            states = {row["name"]: (row.get("state"), row.get("reason")) for row in index}
+            self.assertEqual(("READY", None), states.pop("other"))
+            self.assertNotIn("UNAVAILABLE", [state for state, _ in states.values()])
+            released.set()
+            self.assertEqual(0, push.wait(PUSH_SECONDS))
+            wait_until(lambda: self.serves(server), PUSH_SECONDS, "the model is not served")
+            self.assertEqual(2, self.factor(server))
+            self.assertEqual(3, self.factor(server, "other"))
+            self.assertNotIn("scale/1: ", server.stderr())
+            return server.stderr()
+
+    def serves(self, server):
+        """Whether the pushed model answers."""
+        body, headers = rest.binary_body(VALUES)
+        return rest.call(server.http, "POST", "/v2/models/scale/infer", body, headers).status == 200
+
+    def test_a_polling_server_never_sees_half_a_model(self):
+        errors = self.look_on("poll", lambda server: None)
+        self.assertNotIn("failed", errors)
+
+    def test_mode_demand_never_sees_half_a_model(self):
+        def ask(server):
+            self.assertFalse(self.serves(server))
+
+        self.look_on("demand", ask)
+
+    def test_a_killed_push_goes_on(self):
+        model = scale_directory(self.dir, [3])
+        (model / "1" / "a.bin").write_bytes(b"comes first")
+        (model / "1" / "weights.bin").write_bytes(noise(40 * MIB, 1))
+        held, _ = self.hold("partNumber=3")
+        push = self.begin(model)
+        self.assertTrue(held.wait(PUSH_SECONDS), "the file does not go in parts")
+        push.kill()
+        push.wait()
+        _, listing = self.s3.request("GET", query=[("list-type", "2")])
+        keys = re.findall(r"<Key>(.*?)</Key>", listing.decode())
+        self.assertEqual(["scale/1/a.bin"], keys)
+        with self.server(model_control_mode="poll", repository_poll_secs=1) as server:
+            self.await_listings(3)
+            self.assertFalse(self.serves(server))
+            again = self.push(model)
+            self.assertEqual((4, 1), (again["sent"], again["kept"]))  # and the sums
+            wait_until(lambda: self.serves(server), PUSH_SECONDS, "the model is not served")
+            self.assertEqual(3, self.factor(server))
+        self.assertEqual(0, self.push(model)["sent"])
+
+    def test_a_bad_model_is_refused_before_anything_is_sent(self):
+        model = scale_directory(self.dir, [1])
+        (model / "1" / "model.onnx").write_bytes(b"rubbish")
+        self.assertIn("model.onnx", self.push(model, code=2))
+        self.assertEqual([], self.push_relay.requests())
+
+    def test_another_content_needs_another_number(self):
+        self.push(scale_directory(self.dir, [2]))
+        shutil.rmtree(self.dir / "scale")
+        model = scale_directory(self.dir, [3])
+        before = len(self.push_relay.requests())
+        self.assertIn("--as-version next", self.push(model, code=2))
+        late = self.push_relay.requests()[before:]
+        self.assertFalse([line for line in late if line.startswith(("PUT", "POST"))], late)
+        self.assertEqual([2], self.push(model, "--as-version", "next")["versions"])
+        with self.server() as server:
+            self.assertEqual(3, self.factor(server))
 
 
 class Refusals(OverS3):

@@ -9,7 +9,8 @@ _REQUEST_LINE = re.compile(rb"(?:^|\r\n\r\n)([A-Z]+ \S+) HTTP/1\.1\r\n")
 
 class Relay:
     """Stands on a port of its own before another address. `after(bytes, action)` runs `action`
-    once, on a thread of the relay, when so many bytes of answers have passed."""
+    once, on a thread of the relay, when so many bytes of answers have passed; `before(text, action)`
+    before the first request whose line has that text goes on, which waits for the action."""
 
     def __init__(self, address):
         host, port = address.split(":")
@@ -20,6 +21,7 @@ class Relay:
         self._requests = []
         self._passed = 0
         self._triggers = []
+        self._barriers = []
         self._sockets = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -27,6 +29,11 @@ class Relay:
         """Runs `action` when `count` more bytes of answers have passed."""
         with self._lock:
             self._triggers.append((self._passed + count, action))
+
+    def before(self, text, action):
+        """Runs `action` before the next request with `text` in its line is passed on."""
+        with self._lock:
+            self._barriers.append((text, action))
 
     def requests(self):
         """Request lines without version, in the order of their coming."""
@@ -55,6 +62,10 @@ class Relay:
         lines = [line.decode() for line in _REQUEST_LINE.findall(data)]
         with self._lock:
             self._requests += lines
+            due = [b for b in self._barriers if any(b[0] in line for line in lines)]
+            self._barriers = [b for b in self._barriers if b not in due]
+        for _, action in due:
+            action()
 
     def _see_answer(self, data):
         with self._lock:

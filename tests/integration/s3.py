@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import html
 import http.client
 import re
 import time
@@ -98,7 +99,8 @@ class S3Client:
                          for n, e in enumerate(etags, 1))
         body = f"<CompleteMultipartUpload>{listed}</CompleteMultipartUpload>".encode()
         _, text = self.request("POST", key, [("uploadId", upload)], body)
-        return re.search(r"<ETag>(?:&quot;|\")?(.*?)(?:&quot;|\")?</ETag>", text.decode()).group(1)
+        etag = re.search(r"<ETag>(.*?)</ETag>", text.decode()).group(1)
+        return html.unescape(etag).strip('"')
 
     def put_tree(self, prefix, directory):
         """Every file below a directory."""

@@ -123,7 +123,9 @@ class Swift:
             common.format(port=self._ports["proxy"]) +
             f"[pipeline:main]\npipeline = {_PIPELINE}\n[app:proxy-server]\n"
             f"use = egg:swift#proxy\nallow_account_management = true\n"
-            f"account_autocreate = true\n{filters}", encoding="utf-8")
+            f"account_autocreate = true\n"
+            # Who asks before the inner servers are up must not have to wait a minute for them.
+            f"error_suppression_interval = 1\n{filters}", encoding="utf-8")
 
     def _spawn(self, name, command):
         with open(self.dir / f"{name}.log", "ab") as log:

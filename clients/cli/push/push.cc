@@ -139,13 +139,14 @@ class Pusher {
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       HADRON_RETURN_IF_ERROR(CheckUnchanged(source_.versions[i], numbers[i]));
     }
-    for (const SourceFile& file : source_.files) {
-      HADRON_RETURN_IF_ERROR(Add({source_.name + "/" + file.name, &file}, file.sha256));
-    }
+    // First what makes a version directory that has no model yet: servers wait for such ones.
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       for (const SourceFile& file : source_.versions[i].files) {
         HADRON_RETURN_IF_ERROR(Add({NameOf(numbers[i], file.name), &file}, file.sha256));
       }
+    }
+    for (const SourceFile& file : source_.files) {
+      HADRON_RETURN_IF_ERROR(Add({source_.name + "/" + file.name, &file}, file.sha256));
     }
     for (const SourceFile& file : source_.config) {
       HADRON_RETURN_IF_ERROR(Add({source_.name + "/" + file.name, &file}, file.sha256));

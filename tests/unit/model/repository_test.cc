@@ -192,6 +192,26 @@ TEST(FindModelFile, LooksIntoADirectoryOfThatName) {
   EXPECT_NE(missing.message().find("the version directory has: net.bin"), std::string::npos);
 }
 
+TEST(LooksWhole, WantsTheFileOfEveryVersion) {
+  const Repository repository;
+  repository.directory.Write("whole/1/model.onnx", "x");
+  repository.directory.Write("whole/2/model.onnx/model.onnx", "x");
+  repository.directory.Write("whole/2/model.onnx/weights.bin", "x");
+  repository.directory.Write("begun/1/model.onnx", "x");
+  repository.directory.Write("begun/2/weights.bin", "x");
+  repository.directory.Write("empty/config.pbtxt", "name: 'empty'");
+  repository.directory.Write("named/config.pbtxt", "default_model_filename: 'net.bin'");
+  repository.directory.Write("named/1/net.bin", "x");
+  const ScanResult scan = ScanAll({repository.store.get()});
+  EXPECT_TRUE(LooksWhole(scan.models.at("whole")));
+  EXPECT_FALSE(LooksWhole(scan.models.at("begun")));
+  EXPECT_TRUE(LooksWhole(scan.models.at("empty")));  // and of no use, which is said
+  EXPECT_TRUE(LooksWhole(scan.models.at("named")));
+  ScannedModel unusable;
+  unusable.reason = "appears in two repositories";
+  EXPECT_TRUE(LooksWhole(unusable));
+}
+
 TEST(ParseVersion, TakesCanonicalDecimals) {
   EXPECT_EQ(ParseVersion("0"), 0);
   EXPECT_EQ(ParseVersion("10"), 10);

@@ -72,7 +72,7 @@ TEST_F(PushTest, TheFileThatMakesAVersionComesAfterAllElse) {
   const auto done = Run(Read(directory), ToBucket());
   ASSERT_TRUE(done.ok()) << done.message();
   EXPECT_THAT(Written(),
-              ElementsAre("scale/labels.txt", "scale/1/weights.bin", "scale/config.pbtxt",
+              ElementsAre("scale/1/weights.bin", "scale/labels.txt", "scale/config.pbtxt",
                           "scale/1/model.onnx", "scale/1/SHA256SUMS", "scale/2/model.onnx",
                           "scale/2/SHA256SUMS"));
   EXPECT_THAT(done->versions, ElementsAre(1, 2));
