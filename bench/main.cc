@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
+#include <sstream>
 
 #include "bench/churn_case.h"
 #include "bench/cold_case.h"
+#include "bench/compare.h"
 #include "bench/density_case.h"
 #include "bench/engine_case.h"
 #include "bench/family_case.h"
@@ -30,6 +33,7 @@ namespace hadron::bench {
 namespace {
 
 constexpr int kWrongAnswer = 1;
+constexpr int kWorse = 1;
 constexpr int kNotStarted = 2;
 
 struct Arguments {
@@ -194,8 +198,35 @@ int RunCases(const Arguments& arguments) {
     if (!result->ratios.empty()) PrintCase(*result);
     results.push_back(std::move(result).value());
   }
-  if (!arguments.out.empty()) WriteJson(results, arguments.out);
+  if (!arguments.out.empty()) {
+    const RunFacts facts{arguments.profile, arguments.served.seed,
+                         static_cast<double>(arguments.served.scale)};
+    WriteJson(results, facts, arguments.out);
+  }
   return code;
+}
+
+base::StatusOr<std::string> ReadText(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (file.good()) return text.str();
+  return base::NotFound(fmt::format("{}: cannot be read", path));
+}
+
+/// 0: nothing is worse, 1: something is, 2: they cannot be compared.
+int RunCompare(const std::vector<std::string>& paths) {
+  const auto compared = [&]() -> base::StatusOr<Comparison> {
+    HADRON_ASSIGN_OR_RETURN(const std::string a, ReadText(paths[0]));
+    HADRON_ASSIGN_OR_RETURN(const std::string b, ReadText(paths[1]));
+    return Compare(a, b);
+  }();
+  if (!compared.ok()) {
+    fmt::print(stderr, "hadron-bench: compare: {}\n", compared.message());
+    return kNotStarted;
+  }
+  fmt::print("{}{} worse, {} better\n", compared->text, compared->worse, compared->better);
+  return compared->worse > 0 ? kWorse : 0;
 }
 
 int Main(int argc, char** argv) {
@@ -207,7 +238,12 @@ int Main(int argc, char** argv) {
   const CLI::App* gen = AddGenModels(app, arguments);
   const CLI::App* tune = AddTune(app, arguments.tune);
   AddFloor(app, arguments);
+  std::vector<std::string> files;
+  const CLI::App* compare =
+      app.add_subcommand("compare", "Compare the ratios of two results.json, A and B");
+  app.get_subcommand("compare")->add_option("FILES", files, "A B")->required()->expected(2);
   CLI11_PARSE(app, argc, argv);
+  if (compare->parsed()) return RunCompare(files);
   if (run->parsed()) return RunCases(arguments);
   const base::Status status = gen->parsed()    ? GenerateModels(arguments)
                               : tune->parsed() ? RunTune(arguments.tune)

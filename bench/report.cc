@@ -37,7 +37,8 @@ void PrintCase(const CaseResult& result) {
   for (const std::string& note : result.notes) fmt::print("note: {}\n", note);
 }
 
-void WriteJson(const std::vector<CaseResult>& results, const std::string& directory) {
+void WriteJson(const std::vector<CaseResult>& results, const RunFacts& facts,
+               const std::string& directory) {
   nlohmann::json all = nlohmann::json::array();
   nlohmann::json notes = nlohmann::json::array();
   for (const CaseResult& result : results) {
@@ -57,7 +58,9 @@ void WriteJson(const std::vector<CaseResult>& results, const std::string& direct
     for (const std::string& note : result.notes) notes.push_back(note);
   }
   std::filesystem::create_directories(directory);
-  const nlohmann::json file = {{"version", 1}, {"results", all}, {"notes", notes}};
+  const nlohmann::json file = {
+      {"version", kResultsVersion}, {"profile", facts.profile}, {"seed", facts.seed},
+      {"scale", facts.scale},       {"results", all},           {"notes", notes}};
   std::ofstream(directory + "/results.json") << file.dump(2) << "\n";
 }
 
