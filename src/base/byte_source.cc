@@ -84,7 +84,8 @@ Status FileSource::Settle() const {
       now.st_mtim.tv_sec == info_.st_mtim.tv_sec && now.st_mtim.tv_nsec == info_.st_mtim.tv_nsec) {
     return {};
   }
-  return Unavailable("a file of the model changed while it was read");
+  return Unavailable(
+      "a file of the model changed while it was read; replace files by renaming new ones to them");
 }
 
 }  // namespace hadron::base

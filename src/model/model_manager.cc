@@ -120,7 +120,7 @@ void ModelManager::Load(LoadRequest request, Done done) {
     ModelRecord& record = table_.At(request.name);
     PendingLoad pending;
     pending.rebuild = request.overrides();
-    pending.find = watch_.FindRequested(std::move(request));
+    pending.find = watch_.FindRequested(std::move(request), scan_);
     pending.done = std::move(done);
     Submit(record, std::move(pending));
   });

@@ -245,7 +245,10 @@ base::StatusOr<ScannedModel> ScanOne(std::span<storage::ObjectStore* const> stor
     auto place = OpenModel(*store, name);
     if (place.code() == base::StatusCode::kNotFound) continue;
     if (!place.ok()) return std::move(place).status();
-    ScanModel(*place, name, options, result);
+    // An ETag follows from the content; the time of a file may be that of the one before.
+    ScanOptions anew = options;
+    if (!place->tree) anew.previous = nullptr;
+    ScanModel(*place, name, anew, result);
   }
   const auto at = result.models.find(name);
   if (at != result.models.end()) return std::move(at->second);

@@ -62,15 +62,19 @@ LoadOperation::Finder RepositoryWatch::FindListed(
   return [this, listing = std::move(listing)] { return Find(*listing, nullptr); };
 }
 
-LoadOperation::Finder RepositoryWatch::FindRequested(LoadRequest request) const {
-  return [this, request = std::move(request)]() mutable -> StatusOr<Found> {
+LoadOperation::Finder RepositoryWatch::FindRequested(
+    LoadRequest request, std::shared_ptr<const ScanResult> previous) const {
+  return [this, request = std::move(request),
+          previous = std::move(previous)]() mutable -> StatusOr<Found> {
     const std::string name = request.name;
     std::shared_ptr<const LoadOverride> override_;
     if (request.overrides()) {
       HADRON_ASSIGN_OR_RETURN(override_,
                               LoadOverride::Create(std::move(request), deps_.open_directory));
     }
-    auto listing = override_ == nullptr ? ScanOne(deps_.stores, name, options_)
+    ScanOptions options = options_;
+    options.previous = previous.get();
+    auto listing = override_ == nullptr ? ScanOne(deps_.stores, name, options)
                                         : override_->Listing(deps_.stores, options_);
     if (listing.code() == base::StatusCode::kNotFound) {
       return base::NotFound(

@@ -46,8 +46,10 @@ class RepositoryWatch {
   /// A load from a listing that is known.
   LoadOperation::Finder FindListed(std::shared_ptr<const ScannedModel> listing) const;
   /// A load by call: looks at the repositories anew, or takes what the call brings. NOT_FOUND for a
-  /// model that no repository has.
-  LoadOperation::Finder FindRequested(LoadRequest request) const;
+  /// model that no repository has. Configurations of object stores that have not changed since
+  /// `previous` (may be null) are not read again.
+  LoadOperation::Finder FindRequested(LoadRequest request,
+                                      std::shared_ptr<const ScanResult> previous = nullptr) const;
 
  private:
   base::StatusOr<LoadOperation::Found> Find(const ScannedModel& listing,

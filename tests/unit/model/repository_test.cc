@@ -74,6 +74,16 @@ TEST(Scan, AsksARemoteStoreOnceForAllItsDirectories) {
   EXPECT_EQ(second.models.at("b").config_text, "name: 'b'");
   EXPECT_EQ(second.models.at("c").config_text, "name: 'other'");
   EXPECT_EQ(origin.requests().size(), 6U);  // one listing, the configuration that has changed
+
+  storage::ObjectStore* stores[] = {store->get()};
+  const auto one = ScanOne(stores, "b", {});
+  ASSERT_TRUE(one.ok()) << one.message();
+  EXPECT_EQ(*one->FindVersion(2), *second.models.at("b").FindVersion(2));
+  EXPECT_EQ(origin.requests().size(), 8U);  // one listing, the configuration
+  EXPECT_EQ(ScanOne(stores, "b", {.previous = &second})->config_text, "name: 'b'");
+  EXPECT_EQ(origin.requests().size(), 9U);  // one listing
+  EXPECT_EQ(ScanOne(stores, "bb", {}).code(), base::StatusCode::kNotFound);
+  EXPECT_EQ(ScanOne(stores, "", {}).code(), base::StatusCode::kNotFound);
 }
 
 TEST(Scan, TakesOnlyDecimalDirectoriesForVersions) {
