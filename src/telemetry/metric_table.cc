@@ -59,7 +59,8 @@ constexpr MetricDefinition kTable[] = {
     {"hadron_load_failures_total", kCounter, "model,cause",
      "Loads that failed: for the model, memory, its repository, or internally"},
     {"hadron_model_evictions_total", kCounter, "model,cause",
-     "How often weights left the device: for others, idle, by call"},
+     "How often weights left the device or the host's memory: for others' weights (`pressure`), "
+     "unused (`idle`), by call (`manual`), for the tensors between the layers (`arena`)"},
     {"hadron_model_restores_total", kCounter, "model,source",
      "How often weights came onto the device: copied from the host's memory, or loaded again from "
      "elsewhere"},

@@ -1,6 +1,6 @@
 // ModelManager where host memory does not hold all models: who leaves, what clients see of it, and
-// what comes back. A version takes as many bytes as its file has; a load is thought to take twice
-// as many.
+// what comes back. A version takes as many bytes as its file has; a load is thought to take half
+// as many more.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ using testing::IsEmpty;
 
 std::string Text(char letter, std::size_t bytes) { return std::string(bytes, letter); }
 
-/// Four models of 10 bytes where 45 are to be had: three stay.
+/// Four models of 10 bytes where 42 are to be had: three stay.
 class HostEviction : public testing::TestWithParam<ControlMode> {
  protected:
   HostEviction() {
@@ -32,7 +32,7 @@ class HostEviction : public testing::TestWithParam<ControlMode> {
     return *asking.answer;
   }
 
-  ManagerRig rig{InMode(GetParam(), {"*"}), 45};
+  ManagerRig rig{InMode(GetParam(), {"*"}), 42};
 };
 
 TEST_P(HostEviction, ModelsLeaveForOthersAndComeBackOnUse) {
@@ -133,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, HostEviction,
                          [](const auto& mode) { return std::string(ControlModeName(mode.param)); });
 
 TEST(HostEvictionExplicit, AnUnloadedModelStaysUnloaded) {
-  ManagerRig rig(InMode(ControlMode::kExplicit), 25);
+  ManagerRig rig(InMode(ControlMode::kExplicit), 24);
   rig.Write("a", 1, Text('a', 10));
   rig.Write("b", 1, Text('b', 10));
   ASSERT_EQ(rig.Start(), "OK");
@@ -151,7 +151,7 @@ TEST(HostEvictionExplicit, AnUnloadedModelStaysUnloaded) {
 }
 
 TEST(HostEvictionExplicit, OverriddenModelsStay) {
-  ManagerRig rig(InMode(ControlMode::kExplicit), 25);
+  ManagerRig rig(InMode(ControlMode::kExplicit), 24);
   rig.Write("a", 1, Text('a', 10));
   rig.Write("b", 1, Text('b', 10));
   ASSERT_EQ(rig.Start(), "OK");
