@@ -400,34 +400,39 @@ bool DeviceScheduler::Rest(std::optional<base::TimePoint> wake_at) {
   return true;
 }
 
-bool DeviceScheduler::Step() {
-  Search search{deps_.clock->Now(), std::nullopt, {}};
-  std::optional<Prepared> start;
-  std::optional<Batch> batch;
-  Leaving leaving = std::exchange(leaving_, {});
-  plan::Lane* lane = nullptr;
+DeviceScheduler::Turn DeviceScheduler::ChooseTurn() {
+  Turn turn;
+  turn.search.now = deps_.clock->Now();
+  turn.leaving = std::exchange(leaving_, {});
   // Runs are in them: when the last has ended.
-  const bool release = running_ == 0 && std::exchange(arenas_wanted_back_, false);
-  std::optional<Awaiting> answered = TakeAnswered();
-  if (answered) {
-    // Before anything else uses the lane.
-  } else if (!prepared_.empty()) {
-    start = TakePrepared(lane);
+  turn.release = running_ == 0 && std::exchange(arenas_wanted_back_, false);
+  turn.answered = TakeAnswered();
+  if (turn.answered) return turn;  // before anything else uses the lane
+  if (!prepared_.empty()) {
+    turn.start = TakePrepared(turn.lane);
   } else if (!awaiting_ && AnyLaneFree()) {
-    batch = alone_.empty() ? NextBatch(search) : TakeAlone();
+    turn.batch = alone_.empty() ? NextBatch(turn.search) : TakeAlone();
   }
-  const bool nothing = !release && !answered && !start && !batch;
-  if (nothing && search.expired.empty() && leaving.empty()) {
-    return Rest(search.wake_at);
+  return turn;
+}
+
+void DeviceScheduler::Do(Turn turn) {
+  for (auto& [pending, status] : turn.search.expired) {
+    Refuse(std::move(pending), std::move(status));
   }
-  // Everything below may call back into this object or take its time: not under the lock.
+  LetGo(std::move(turn.leaving));
+  if (turn.release) ReleaseArenas();
+  if (turn.batch) Prepare(std::move(*turn.batch));
+  if (turn.start) Begin(std::move(*turn.start), *turn.lane);
+  if (turn.answered) Resume(std::move(*turn.answered));
+}
+
+bool DeviceScheduler::Step() {
+  Turn turn = ChooseTurn();
+  if (turn.empty()) return Rest(turn.search.wake_at);
+  // All of it may call back into this object or take its time: not under the lock.
   mutex_.Unlock();
-  for (auto& [pending, status] : search.expired) Refuse(std::move(pending), std::move(status));
-  LetGo(std::move(leaving));
-  if (release) ReleaseArenas();
-  if (batch) Prepare(std::move(*batch));
-  if (start) Begin(std::move(*start), *lane);
-  if (answered) Resume(std::move(*answered));
+  Do(std::move(turn));
   mutex_.Lock();
   return true;
 }

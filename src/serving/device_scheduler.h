@@ -105,6 +105,23 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     bool empty() const { return departures.empty() && evicted.empty(); }
   };
 
+  /// What is to be done next.
+  struct Turn {
+    Search search;
+    Leaving leaving;
+    bool release = false;  ///< the arenas
+    std::optional<Batch> batch;
+    std::optional<Prepared> start;
+    plan::Lane* lane = nullptr;  ///< for `start`
+    std::optional<Awaiting> answered;
+
+    bool empty() const {
+      return search.expired.empty() && leaving.empty() && !release && !batch && !start && !answered;
+    }
+  };
+
+  Turn ChooseTurn() HADRON_REQUIRES(mutex_);
+  void Do(Turn turn);
   bool Step() HADRON_REQUIRES(mutex_);
   void ReleaseArenas();
   /// There is nothing to do just now: sleeps, or says that this is the end.
