@@ -125,14 +125,14 @@ std::size_t Lane::FreeSlot() const {
   return static_cast<std::size_t>(free - state_->busy.begin());
 }
 
-StatusOr<BoundPlan*> Lane::Bound(const RunRequest& request, std::size_t slot) {
+StatusOr<std::shared_ptr<BoundPlan>> Lane::Bound(const RunRequest& request, std::size_t slot) {
   const auto it = std::ranges::find_if(entries_, [&](const Entry& entry) {
     return entry.slot == slot && &entry.bound->plan() == request.plan.get() &&
            entry.bound->weights() == request.weights.get();
   });
   if (it != entries_.end()) {
     entries_.splice(entries_.begin(), entries_, it);
-    return entries_.front().bound.get();
+    return entries_.front().bound;
   }
   const LaneMemory memory{io_[slot].get(), host_arena_.buffer.get(), device_arena_.buffer.get(),
                           host_arena_.offset, device_arena_.offset};
@@ -140,19 +140,19 @@ StatusOr<BoundPlan*> Lane::Bound(const RunRequest& request, std::size_t slot) {
   entries_.push_front({slot, std::move(bound)});
   // The oldest are idle: at most kMaxRuns, and those are among the newest, are in use.
   if (entries_.size() > kMaxEntries) entries_.pop_back();
-  return entries_.front().bound.get();
+  return entries_.front().bound;
 }
 
 Status Lane::Submit(RunRequest& request) {
   HADRON_RETURN_IF_ERROR(EnsureMemory(*request.plan));
   const std::size_t slot = FreeSlot();
-  HADRON_ASSIGN_OR_RETURN(BoundPlan* const bound, Bound(request, slot));
+  HADRON_ASSIGN_OR_RETURN(std::shared_ptr<BoundPlan> bound, Bound(request, slot));
   state_->busy[slot].store(true);
   state_->in_flight.fetch_add(1);
 
   auto marks = std::make_shared<Marks>();
   auto result = std::make_shared<RunResult>();
-  stream_->Host([bound, marks, inputs = std::move(request.inputs)] {
+  stream_->Host([bound = bound.get(), marks, inputs = std::move(request.inputs)] {
     marks->begin = std::chrono::steady_clock::now();
     Status status = bound->Gather(inputs);
     marks->gathered = std::chrono::steady_clock::now();
@@ -160,7 +160,7 @@ Status Lane::Submit(RunRequest& request) {
   });
   if (request.rows > 0)
     bound->Enqueue(*stream_, request.rows);  // of no rows there is nothing to compute
-  stream_->Host([bound, marks, result, rows = request.rows]() -> Status {
+  stream_->Host([bound = bound.get(), marks, result, rows = request.rows]() -> Status {
     marks->computed = std::chrono::steady_clock::now();
     if (bound->weights()->failed()) return base::Internal("the weights did not reach the device");
     HADRON_ASSIGN_OR_RETURN(result->outputs, bound->Collect(rows));
@@ -170,12 +170,14 @@ Status Lane::Submit(RunRequest& request) {
     return {};
   });
   stream_->Record([state = state_, slot, result, plan = request.plan, weights = request.weights,
+                   bound = std::move(bound),
                    done = std::move(request.done)](Status status) mutable {
     result->status = std::move(status);
     state->busy[slot].store(false);
     state->in_flight.fetch_sub(1);
     // Whoever is told may tear everything down, device included: what this task holds of it goes
     // first, because the task itself ends some time after its answer, on a thread of the driver.
+    bound.reset();
     plan.reset();
     weights.reset();
     std::exchange(done, {})(std::move(*result));

@@ -77,13 +77,14 @@ class Lane {
   std::uint64_t memory_bytes() const;
   /// Gives all of that back, until the next run needs some. Nothing is in flight.
   void ReleaseMemory();
-  /// Forgets the launch state of these weights: the model is going.
+  /// Forgets the launch state of these weights: the model is going, or they are elsewhere now. A
+  /// run that uses it keeps it until it has ended.
   void Forget(const WeightBinding* weights);
 
  private:
   struct Entry {
     std::size_t slot;
-    std::unique_ptr<BoundPlan> bound;
+    std::shared_ptr<BoundPlan> bound;  ///< a run holds its own, too
   };
   /// What finished runs touch; outlives the lane if they do.
   struct State {
@@ -97,7 +98,7 @@ class Lane {
   device::Device& host_arena_home() const;
   base::Status EnsureMemory(const ExecutionPlan& plan);
   bool Fits(const ExecutionPlan& plan) const;
-  base::StatusOr<BoundPlan*> Bound(const RunRequest& request, std::size_t slot);
+  base::StatusOr<std::shared_ptr<BoundPlan>> Bound(const RunRequest& request, std::size_t slot);
   std::size_t FreeSlot() const;
 
   device::Device& device_;

@@ -282,13 +282,12 @@ void DeviceScheduler::OrderPlan(Batch batch, std::vector<tensor::Shape> shapes) 
   });
 }
 
-/// In order, but for those that need no arena while one waits for its own.
+/// In order; while one waits for an arena, whatever the lane can take.
 std::optional<DeviceScheduler::Prepared> DeviceScheduler::TakePrepared(plan::Lane*& lane) {
   for (auto it = prepared_.begin(); it != prepared_.end(); ++it) {
     lane = LaneFor(*it->plan);
-    const bool ready = lane != nullptr && (!awaiting_ || lane->MissingArena(*it->plan) == 0);
-    if (!ready && !awaiting_) return std::nullopt;
-    if (!ready) continue;
+    if (lane == nullptr && awaiting_.empty()) return std::nullopt;
+    if (lane == nullptr) continue;
     std::optional<Prepared> taken(std::move(*it));
     prepared_.erase(it);
     return taken;
@@ -297,25 +296,33 @@ std::optional<DeviceScheduler::Prepared> DeviceScheduler::TakePrepared(plan::Lan
 }
 
 std::optional<DeviceScheduler::Awaiting> DeviceScheduler::TakeAnswered() {
-  if (!awaiting_ || !awaiting_->arena) return std::nullopt;
-  // The old arena is in use until the lane is idle.
-  if (awaiting_->arena->ok() && awaiting_->lane->in_flight() > 0) return std::nullopt;
-  return std::exchange(awaiting_, std::nullopt);
+  const auto it = std::ranges::find_if(awaiting_, [](const Awaiting& awaiting) {
+    if (!awaiting.arena) return false;
+    // The old arena is in use until the lane is idle.
+    return !awaiting.arena->ok() || awaiting.lane->in_flight() == 0;
+  });
+  if (it == awaiting_.end()) return std::nullopt;
+  std::optional<Awaiting> answered(std::move(*it));
+  awaiting_.erase(it);
+  return answered;
 }
 
 void DeviceScheduler::Begin(Prepared prepared, plan::Lane& lane) {
   const std::uint64_t missing = lane.MissingArena(*prepared.plan);
   if (missing == 0) return Start(std::move(prepared), lane);
   const model::ModelHandle version = prepared.batch.pin.version();
+  std::uint64_t number = 0;
   {
     base::MutexLock lock(mutex_);
-    awaiting_ = Awaiting{std::move(prepared), &lane, std::nullopt};
+    number = ++asked_;
+    awaiting_.push_back({std::move(prepared), &lane, number, std::nullopt});
   }
-  deps_.residency->WantArena(*version, missing, [this](base::StatusOr<plan::ArenaPlace> arena) {
-    base::MutexLock lock(mutex_);
-    awaiting_->arena = std::move(arena);
-    Notify();
-  });
+  deps_.residency->WantArena(
+      *version, missing, [this, number](base::StatusOr<plan::ArenaPlace> arena) {
+        base::MutexLock lock(mutex_);
+        std::ranges::find(awaiting_, number, &Awaiting::number)->arena = std::move(arena);
+        Notify();
+      });
 }
 
 void DeviceScheduler::Resume(Awaiting awaiting) {
@@ -323,7 +330,10 @@ void DeviceScheduler::Resume(Awaiting awaiting) {
     return FailBatch(std::move(awaiting.prepared.batch), std::move(*awaiting.arena).status(),
                      *deps_.clock);
   }
-  awaiting.lane->GiveArena(std::move(*awaiting.arena).value());
+  // Another one's may be large enough by now.
+  if (awaiting.lane->MissingArena(*awaiting.prepared.plan) > 0) {
+    awaiting.lane->GiveArena(std::move(*awaiting.arena).value());
+  }
   Start(std::move(awaiting.prepared), *awaiting.lane);
 }
 
@@ -384,7 +394,7 @@ void DeviceScheduler::Finished() {
 }
 
 bool DeviceScheduler::Idle() const {
-  return prepared_.empty() && !awaiting_ && alone_.empty() && ordered_ == 0 && running_ == 0;
+  return prepared_.empty() && awaiting_.empty() && alone_.empty() && ordered_ == 0 && running_ == 0;
 }
 
 bool DeviceScheduler::Rest(std::optional<base::TimePoint> wake_at) {
@@ -410,7 +420,7 @@ DeviceScheduler::Turn DeviceScheduler::ChooseTurn() {
   if (turn.answered) return turn;  // before anything else uses the lane
   if (!prepared_.empty()) {
     turn.start = TakePrepared(turn.lane);
-  } else if (!awaiting_ && AnyLaneFree()) {
+  } else if (awaiting_.empty() && AnyLaneFree()) {
     turn.batch = alone_.empty() ? NextBatch(turn.search) : TakeAlone();
   }
   return turn;

@@ -70,10 +70,12 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     std::shared_ptr<const plan::ExecutionPlan> plan;
   };
   /// A batch whose plan needs a larger arena than the lane has: what may take weights off the
-  /// device. No new batch is formed meanwhile, so that those may leave whose models are busy.
+  /// device. No new batch is formed meanwhile, so that those may leave whose models are busy; those
+  /// that were formed before run or ask, too, so that nobody is waited for who waits himself.
   struct Awaiting {
     Prepared prepared;
     plan::Lane* lane = nullptr;
+    std::uint64_t number = 0;
     std::optional<base::StatusOr<plan::ArenaPlace>> arena;  ///< the answer
   };
   /// The queue of a version; no handle, which the requests in it have.
@@ -164,7 +166,8 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   const model::ModelVersion* current_ HADRON_GUARDED_BY(mutex_) = nullptr;
   int served_ HADRON_GUARDED_BY(mutex_) = 0;  ///< requests of the current model, in a row
   std::deque<Prepared> prepared_ HADRON_GUARDED_BY(mutex_);
-  std::optional<Awaiting> awaiting_ HADRON_GUARDED_BY(mutex_);
+  std::deque<Awaiting> awaiting_ HADRON_GUARDED_BY(mutex_);
+  std::uint64_t asked_ HADRON_GUARDED_BY(mutex_) = 0;  ///< for arenas
   std::deque<Batch> alone_ HADRON_GUARDED_BY(mutex_);  ///< single requests of failed batches
   Leaving leaving_ HADRON_GUARDED_BY(mutex_);
   bool arenas_wanted_back_ HADRON_GUARDED_BY(mutex_) = false;
