@@ -114,10 +114,10 @@ class HostTier(unittest.TestCase):
 
     def test_what_cannot_fit_says_so(self):
         """A model larger than all memory is refused with both numbers, and evicts nobody."""
-        with self.server(7, arguments=("--exit-on-error=false",)) as server:
+        with self.server(3, arguments=("--exit-on-error=false",)) as server:
             states = rest.call(server.http, "POST", "/v2/repository/index", b"{}").json()
             self.assertEqual({"UNAVAILABLE"}, {model["state"] for model in states})
-            self.assertIn("of the budget of 7.0 MiB", states[0]["reason"])
+            self.assertIn("of the budget of 3.0 MiB", states[0]["reason"])
 
 
 if __name__ == "__main__":

@@ -38,8 +38,9 @@ MANY_ROWS = 500
 REFUSALS = {
     "infer": [(400, "has no available versions"), (404, "has no available versions"),
               (400, "unknown model"), (404, "unknown model"), (503, "is not ready"),
-              (400, "is not ready"), (503, "newer"), (503, "for a request of this shape")],
-    "load": [(503, "newer")],
+              (400, "is not ready"), (503, "newer"), (503, "for a request of this shape"),
+              (503, "changed while it was read")],
+    "load": [(503, "newer"), (503, "changed while it was read")],
     "unload": [],
     "pin": [(404, "unknown model"), (400, "unknown model"), (404, "not loaded")],
     "unpin": [(404, "unknown model"), (400, "unknown model"), (404, "not loaded")],
