@@ -21,6 +21,7 @@ using base::Status;
 using base::StatusOr;
 using config::ModelConfig;
 
+constexpr int kTries = 3;  ///< at a file that is written meanwhile
 constexpr std::uint64_t kMaxLabelBytes = std::uint64_t{16} << 20U;
 
 /// Graph outputs that the configuration does not list are not computed.
@@ -105,9 +106,12 @@ Status VersionLoader::BuildFrom(std::shared_ptr<const base::ByteSource> file,
   HADRON_ASSIGN_OR_RETURN(onnx::LoadedModel loaded,
                           onnx::LoadOnnx(std::move(file), external, limits));
   // The messages are gone; of the constants one is in memory at a time, and what is made of it.
-  parsing = {};
-  HADRON_ASSIGN_OR_RETURN(
-      parsing, deps_.host->memory().Reserve("loading " + build.owner, 2 * loaded.largest_stored));
+  parsing.Release();
+  device::Reservation packing;
+  if (loaded.largest_stored > 0) {
+    HADRON_ASSIGN_OR_RETURN(
+        packing, deps_.host->memory().Reserve("loading " + build.owner, 2 * loaded.largest_stored));
+  }
   for (const std::string& warning : loaded.warnings) {
     base::LogWarning("model file",
                      {{"model", model.name}, {"version", build.number}, {"what", warning}});
@@ -129,7 +133,8 @@ Status VersionLoader::BuildFrom(std::shared_ptr<const base::ByteSource> file,
   HADRON_ASSIGN_OR_RETURN(parts.compiled,
                           Compile(std::move(loaded.graph), *parts.config, build.owner));
   HADRON_RETURN_IF_ERROR(CheckNotCancelled(build.cancelled));
-  HADRON_RETURN_IF_ERROR(loaded.Settle());
+  // What was read at once is as whole as a file can be; the rest may have been written meanwhile.
+  if (loaded.largest_stored > 0) HADRON_RETURN_IF_ERROR(loaded.Settle());
   build.parts = std::move(parts);
   return {};
 }
@@ -138,11 +143,14 @@ Status VersionLoader::BuildFromStore(const std::string& file, Build& build) cons
   const ScannedModel& model = build.source.model;
   if (const auto directory = model.store->LocalPath(model.name)) {
     const std::string path = *directory + "/" + file;
-    HADRON_ASSIGN_OR_RETURN(auto opened, base::FileSource::Open(path));
     HADRON_ASSIGN_OR_RETURN(
         const auto external,
         onnx::ExternalData::FromDirectory(std::filesystem::path(path).parent_path().string()));
-    return BuildFrom(std::move(opened), external, build);
+    for (int tried = 1;; ++tried) {
+      HADRON_ASSIGN_OR_RETURN(const auto opened, base::FileSource::Open(path));
+      Status status = BuildFrom(opened, external, build);
+      if (status.ok() || tried == kTries || opened->Settle().ok()) return status;
+    }
   }
   if (deps_.artifacts == nullptr) {
     return base::Unimplemented(fmt::format("'{}' is not a local directory", model.store->url()));
