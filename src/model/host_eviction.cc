@@ -1,4 +1,5 @@
 // Which models leave host memory when a load needs room, and how.
+#include <algorithm>
 #include <limits>
 
 #include "base/log.h"
@@ -9,8 +10,10 @@ namespace hadron::model {
 
 HostRoom::Hooks ModelManager::RoomHooks() {
   HostRoom::Hooks hooks;
-  hooks.free = [pool = deps_.host.pool] {
-    return pool == nullptr ? std::numeric_limits<std::uint64_t>::max() : pool->free();
+  hooks.free = [&host = deps_.host] {
+    if (host.pool == nullptr) return std::numeric_limits<std::uint64_t>::max();
+    const std::uint64_t free = host.pool->free();
+    return free - std::min(free, host.margin);
   };
   hooks.leaving = [this] { return table_.AnybodyLeaves(); };
   hooks.evict = [this](std::uint64_t bytes) { return EvictFor(bytes); };

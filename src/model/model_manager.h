@@ -57,6 +57,7 @@ class ModelManager {
   /// Host memory, and who leaves it when a load needs room.
   struct HostMemory {
     const device::MemoryPool* pool = nullptr;  ///< null: without bound
+    std::uint64_t margin = 0;                  ///< bytes that loads leave to the lanes' activations
     const EvictionPolicy* policy = nullptr;
     /// Adds a version to what would leave together with others; false: it must not leave.
     std::function<bool(const ModelVersion&, EvictionCandidate&)> add_part;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 
@@ -21,6 +22,8 @@ constexpr milliseconds kPoll{5};
 /// At the end of a drain: how long nobody must have asked, and how long to wait for that at most.
 constexpr milliseconds kQuiet{100};
 constexpr seconds kRefusing{2};
+/// Of host memory that would hold models otherwise.
+constexpr std::uint64_t kMostForActivations = std::uint64_t{256} << 20U;
 
 /// Waits until `done` says so, the time has come, or `hurry` is set.
 template <typename Done>
@@ -152,7 +155,8 @@ void Server::MakeModels() {
     control_.PostAt(when, std::move(task));
   };
   dependencies.open_directory = OpenDirectory;
-  dependencies.host = {&host_->memory(), &residency_->policy(),
+  const std::uint64_t margin = std::min(host_->memory().budget() / 16, kMostForActivations);
+  dependencies.host = {&host_->memory(), margin, &residency_->policy(),
                        [this](const model::ModelVersion& version, model::EvictionCandidate& with) {
                          return residency_->AddHostPart(version, with);
                        }};

@@ -124,7 +124,7 @@ class ManagerRig final : public ModelManager::Observer {
     if (host_budget) {
       host = std::make_unique<device::MemoryPool>(*host_budget);
       loader.pool = host.get();
-      dependencies.host = {host.get(), FindEvictionPolicy("lru"),
+      dependencies.host = {host.get(), 0, FindEvictionPolicy("lru"),
                            [this](const ModelVersion& version, EvictionCandidate& with) {
                              with.parts.push_back({&version, version.config().name().size()});
                              with.last_used = std::max(with.last_used, used[version.name()]);
