@@ -24,15 +24,15 @@ struct Measured {
 /// By case, peer and metric.
 using Results = std::map<std::string, Measured>;
 
-struct File {
+struct ResultsFile {
   json facts;  ///< what two runs must have in common
   Results results;
 };
 
-StatusOr<File> Read(std::string_view text, const char* which) {
+StatusOr<ResultsFile> Read(std::string_view text, const char* which) {
   try {
     const json file = json::parse(text);
-    File read;
+    ResultsFile read;
     read.facts["version"] = file.at("version");
     if (read.facts["version"] != kResultsVersion) {
       return base::InvalidArgument(fmt::format("{} is of version {}; this program compares {}",
@@ -70,8 +70,8 @@ int Change(const Measured& a, const Measured& b) {
 }  // namespace
 
 StatusOr<Comparison> Compare(std::string_view a, std::string_view b) {
-  HADRON_ASSIGN_OR_RETURN(const File first, Read(a, "a"));
-  HADRON_ASSIGN_OR_RETURN(const File second, Read(b, "b"));
+  HADRON_ASSIGN_OR_RETURN(const ResultsFile first, Read(a, "a"));
+  HADRON_ASSIGN_OR_RETURN(const ResultsFile second, Read(b, "b"));
   if (first.facts != second.facts) {
     return base::InvalidArgument(fmt::format("a and b are not comparable: a has {}, b has {}",
                                              first.facts.dump(), second.facts.dump()));
