@@ -1,8 +1,11 @@
 // Which models leave host memory when a load needs room, and how.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "device/memory_pool.h"
 #include "model/model_manager.h"
 
@@ -39,6 +42,26 @@ std::optional<EvictionCandidate> ModelManager::CandidateOf(const ModelRecord& re
     if (!deps_.host.add_part(*version.handle, candidate)) return std::nullopt;
   }
   return candidate;
+}
+
+void ModelManager::Evict(std::string name, Done done) {
+  deps_.control->Post([this, name = std::move(name), done = std::move(done)]() mutable {
+    ModelRecord* record = table_.Find(name);
+    if (record == nullptr || !record->AnyLive()) return done({});
+    const auto candidate = CandidateOf(*record);
+    const std::string shown = base::EscapeControl(name);
+    if (!candidate) {
+      return done(base::Unavailable(fmt::format(
+          "model '{}' has to stay in host memory: it is pinned, being loaded, was loaded with an "
+          "override, or its files have changed since",
+          shown)));
+    }
+    if (candidate->waiting > 0) {
+      return done(base::Unavailable(fmt::format("model '{}' is busy: requests wait", shown)));
+    }
+    EvictNow(*record, telemetry::EvictionCause::kManual);
+    done({});
+  });
 }
 
 bool ModelManager::EvictFor(std::uint64_t bytes) {

@@ -93,6 +93,11 @@ class ModelManager {
   /// Takes the model out of service. `done`: no new request reaches it; what it has accepted it
   /// answers, then it goes. A model that is not loaded is none the worse.
   void Unload(std::string name, Done done);
+  /// Has the model leave host memory for its files, as others do when a load needs room. `done`:
+  /// it takes no requests any more and gives its memory back when it has answered what it has
+  /// accepted. UNAVAILABLE for one that is busy, pinned, or could not come back as it is. One that
+  /// is not loaded is none the worse.
+  void Evict(std::string name, Done done);
   /// UNAVAILABLE in the modes that do not take load and unload calls.
   base::Status CheckChangesAllowed() const;
 

@@ -117,6 +117,8 @@ class ResidencyManager {
   /// Coming back is a load.
   bool AddHostPart(const ModelVersion& version, EvictionCandidate& candidate) const;
   const EvictionPolicy& policy() const { return *options_.policy; }
+  /// Weights are in the host's memory alone: there is nothing here to evict.
+  bool shares_host_memory() const { return deps_.device->info().host_unified; }
   base::Duration restore_timeout() const { return options_.restore_timeout; }
 
   /// What others may see of a version's weights.

@@ -150,7 +150,7 @@ Status ResidencyManager::WhyNotEvictable(const Residence& residence) const {
   if (residence.parts_.empty()) {
     return base::Unimplemented(fmt::format(
         "model '{}' has its weights in host memory, where they are once: nothing is won "
-        "by evicting it; unload it",
+        "by taking them off the device",
         name));
   }
   if (residence.pinned_) {

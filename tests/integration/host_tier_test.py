@@ -112,6 +112,20 @@ class HostTier(unittest.TestCase):
             self.assertNotIn('hadron_model_evictions_total{model="m0",cause="pressure"} 1', text)
             self.assertGreater(self.metric(server, "hadron_model_evictions_total"), 0)
 
+    def test_evict_by_call(self):
+        """A call sends a model to its files; a pinned one stays."""
+        with self.server(64) as server:
+            before = self.infer(server, "m0")
+            answer = rest.call(server.http, "POST", "/v2/hadron/models/m0/evict", b"{}")
+            self.assertEqual(200, answer.status, answer.body)
+            status = rest.call(server.http, "GET", "/v2/hadron/status").json()
+            self.assertEqual([False], [m["loaded"] for m in status["models"] if m["name"] == "m0"])
+            self.assertEqual(before, self.infer(server, "m0"))
+            rest.call(server.http, "POST", "/v2/hadron/models/m0/pin", b"{}")
+            answer = rest.call(server.http, "POST", "/v2/hadron/models/m0/evict", b"{}")
+            self.assertEqual(409, answer.status)
+            self.assertIn(b"pinned", answer.body)
+
     def test_what_cannot_fit_says_so(self):
         """A model larger than all memory is refused with both numbers, and evicts nobody."""
         with self.server(3, arguments=("--exit-on-error=false",)) as server:

@@ -98,6 +98,9 @@ void RestFrontend::Handler::ChangeResidency(const Route& route,
   if (!status.ok()) return done(status);
   const std::string model(route.model);
   if (route.endpoint == Endpoint::kEvict) {
+    if (services_.residency->shares_host_memory()) {
+      return models_.load()->Evict(model, std::move(done));
+    }
     return services_.residency->Evict(model, std::move(done));
   }
   if (route.endpoint == Endpoint::kUnpin) return done(services_.residency->Unpin(model));

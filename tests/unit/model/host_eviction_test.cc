@@ -80,6 +80,26 @@ TEST_P(HostEviction, WhatIsHeldLeavesWhenItIsLetGo) {
   EXPECT_EQ(Serve("b"), Text('b', 10));
 }
 
+TEST_P(HostEviction, ACallSendsAnIdleModelAway) {
+  EXPECT_EQ(rig.Start(), "OK");
+  const auto evict = [this](const std::string& model) {
+    std::string outcome = "not yet";
+    rig.manager->Evict(model, [&outcome](base::Status status) { outcome = status.ToString(); });
+    rig.RunAll();
+    return outcome;
+  };
+  rig.pinned = {"c"};
+  EXPECT_EQ(evict("b"), "OK");
+  EXPECT_EQ(rig.Serving("b"), "absent");
+  EXPECT_EQ(rig.States("b"), "1:READY");
+  EXPECT_EQ(rig.host->reserved(), 20U);
+  EXPECT_EQ(evict("b"), "OK");
+  EXPECT_EQ(evict("nobody"), "OK");
+  EXPECT_THAT(evict("c"), HasSubstr("UNAVAILABLE: model 'c' has to stay in host memory"));
+  EXPECT_EQ(rig.metrics.FindModel("b", 1)->evictions(telemetry::EvictionCause::kManual), 1U);
+  EXPECT_EQ(Serve("b"), Text('b', 10));
+}
+
 TEST_P(HostEviction, PinnedModelsStay) {
   rig.pinned = {"a", "b"};
   EXPECT_EQ(rig.Start(), "OK");
