@@ -105,6 +105,9 @@ class Stream {
   virtual ~Stream() = default;
   virtual void Upload(std::span<const std::byte> from, DeviceBuffer& to, std::uint64_t offset) = 0;
   virtual void Download(DeviceBuffer& from, std::uint64_t offset, std::span<std::byte> to) = 0;
+  /// From one place of the device to another that does not overlap it.
+  virtual void Copy(DeviceBuffer& from, std::uint64_t from_offset, DeviceBuffer& to,
+                    std::uint64_t to_offset, std::uint64_t bytes) = 0;
   /// `global` and `local` work sizes in up to three dimensions; local of 0 = the driver's choice.
   virtual void Launch(DeviceKernel& kernel, std::array<std::size_t, 3> global,
                       std::array<std::size_t, 3> local) = 0;

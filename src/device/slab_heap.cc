@@ -42,6 +42,26 @@ std::optional<SlabRange> SlabHeap::Take(std::uint64_t bytes) {
   return SlabRange{slab, offset, wanted};
 }
 
+void SlabHeap::TakeAt(const SlabRange& range) {
+  Slab& slab = slabs_.at(range.slab);
+  const auto hole = std::prev(slab.holes.upper_bound(range.offset));
+  const std::uint64_t begin = hole->first;
+  const std::uint64_t end = begin + hole->second;
+  HADRON_CHECK(begin <= range.offset && range.offset + range.bytes <= end);
+  DropHole(range.slab, hole);
+  if (begin < range.offset) AddHole(range.slab, begin, range.offset - begin);
+  const std::uint64_t after = range.offset + range.bytes;
+  if (after < end) AddHole(range.slab, after, end - after);
+  slab.used += range.bytes;
+  used_bytes_ += range.bytes;
+}
+
+std::vector<std::uint32_t> SlabHeap::Slabs() const {
+  std::vector<std::uint32_t> numbers;
+  for (const auto& [number, slab] : slabs_) numbers.push_back(number);
+  return numbers;
+}
+
 void SlabHeap::Give(const SlabRange& range) {
   Slab& slab = slabs_.at(range.slab);
   slab.used -= range.bytes;

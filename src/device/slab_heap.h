@@ -38,9 +38,12 @@ class SlabHeap {
   /// The smallest hole that is large enough; among equals the one of the fullest slab, so that
   /// others empty themselves.
   std::optional<SlabRange> Take(std::uint64_t bytes);
+  /// This very part, which is free, whole alignments long, and in one hole.
+  void TakeAt(const SlabRange& range);
   void Give(const SlabRange& range);
 
   std::vector<std::uint32_t> EmptySlabs() const;
+  std::vector<std::uint32_t> Slabs() const;
   std::uint64_t slab_bytes() const { return slab_bytes_; }  ///< of all slabs
   std::uint64_t used_bytes() const { return used_bytes_; }  ///< rounded
   std::uint64_t free_bytes() const { return slab_bytes_ - used_bytes_; }

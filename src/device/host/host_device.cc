@@ -90,6 +90,14 @@ class HostStream final : public Stream {
       return base::OkStatus();
     });
   }
+  void Copy(DeviceBuffer& from, std::uint64_t from_offset, DeviceBuffer& to,
+            std::uint64_t to_offset, std::uint64_t bytes) override {
+    if (bytes == 0) return;
+    Host([source = from.host() + from_offset, target = to.host() + to_offset, bytes] {
+      std::memcpy(target, source, bytes);
+      return base::OkStatus();
+    });
+  }
   void Launch(DeviceKernel&, std::array<std::size_t, 3>, std::array<std::size_t, 3>) override {
     Host([] { return base::Internal("the host device has no device programs"); });
   }

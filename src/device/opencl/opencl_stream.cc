@@ -190,6 +190,15 @@ class OpenClStream final : public Stream {
     if (error != CL_SUCCESS) Fail(CheckCl(error, "clEnqueueReadBuffer"));
   }
 
+  void Copy(DeviceBuffer& from, std::uint64_t from_offset, DeviceBuffer& to,
+            std::uint64_t to_offset, std::uint64_t bytes) override {
+    if (bytes == 0 || epoch_->failed()) return;
+    const cl_int error =
+        clEnqueueCopyBuffer(queue_.get(), AsOpenCl(from).handle(), AsOpenCl(to).handle(),
+                            from_offset, to_offset, bytes, 0, nullptr, nullptr);
+    if (error != CL_SUCCESS) Fail(CheckCl(error, "clEnqueueCopyBuffer"));
+  }
+
   void Launch(DeviceKernel& kernel, std::array<std::size_t, 3> global,
               std::array<std::size_t, 3> local) override {
     const bool nothing = global[0] * global[1] * global[2] == 0;

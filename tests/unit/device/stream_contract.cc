@@ -22,6 +22,20 @@ TEST_P(StreamContract, BytesComeBackAsTheyWent) {
   EXPECT_EQ(got, sent);
 }
 
+TEST_P(StreamContract, CopiesWithinTheDevice) {
+  const auto one = Allocate(1024);
+  const auto other = Allocate(1024);
+  const std::vector<std::byte> sent = Pattern(256, 7);
+  std::vector<std::byte> got(256);
+  stream_->Upload(sent, *one, 256);
+  stream_->Copy(*one, 256, *one, 768, 256);
+  stream_->Copy(*one, 768, *other, 512, 256);
+  stream_->Copy(*one, 0, *other, 0, 0);
+  stream_->Download(*other, 512, got);
+  EXPECT_TRUE(Finish(*stream_).ok());
+  EXPECT_EQ(got, sent);
+}
+
 TEST_P(StreamContract, EmptyTransfersAreNoWork) {
   const auto buffer = Allocate(0);
   stream_->Upload({}, *buffer, 0);

@@ -57,6 +57,10 @@ class LossyStream final : public device::Stream {
                 std::span<std::byte> to) override {
     stream_->Download(from, offset, to);
   }
+  void Copy(device::DeviceBuffer& from, std::uint64_t from_offset, device::DeviceBuffer& to,
+            std::uint64_t to_offset, std::uint64_t bytes) override {
+    if (!lost_) stream_->Copy(from, from_offset, to, to_offset, bytes);
+  }
   void Launch(device::DeviceKernel& kernel, std::array<std::size_t, 3> global,
               std::array<std::size_t, 3> local) override {
     stream_->Launch(kernel, global, local);
