@@ -43,6 +43,9 @@ std::optional<StatusOr<plan::ArenaPlace>> ResidencyManager::TryArena(const Arena
   auto place = store_.PlaceArena(want.bytes);
   if (place.ok() && !place->has_value()) {
     const std::uint64_t missing = store_.ArenaBytes(want.bytes);
+    const bool in_sum = !somebody_leaves && missing <= store_.free_bytes();
+    if (in_sum && uploading_) return std::nullopt;
+    if (in_sum && StartMoves(store_.MakeHole(want.bytes, RangesInUse()), news)) return std::nullopt;
     const auto cause = telemetry::EvictionCause::kArena;
     if (somebody_leaves || EvictFor(missing, cause, news) || SomebodyElseEnds(want)) {
       return std::nullopt;
@@ -56,8 +59,19 @@ std::optional<StatusOr<plan::ArenaPlace>> ResidencyManager::TryArena(const Arena
         base::RefusalCause::kMemory));
   }
   starved_.store(false);
+  rounds_of_moves_ = 0;
   if (!place.ok()) return Outcome(std::move(place).status());
   return Outcome(std::move(**place));
+}
+
+/// Weights that batches have been formed with: they keep them until they have run.
+std::set<const void*> ResidencyManager::RangesInUse() const {
+  std::set<const void*> ranges;
+  for (const Residence* residence : residences_) {
+    if (residence->pins_ == 0) continue;
+    for (const auto& part : residence->parts_) ranges.insert(part.range);
+  }
+  return ranges;
 }
 
 /// Whether weights will be evictable that are not now. Those of batches that wait for an arena

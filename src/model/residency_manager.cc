@@ -267,6 +267,8 @@ bool ResidencyManager::StartRestore(Residence& next, News& news) {
   auto placement = store_.Place(*next.image_);
   if (placement.ok() && !placement->has_value()) {
     const std::uint64_t missing = store_.MissingBytes(*next.image_);
+    const bool in_sum = !somebody_leaves && missing <= store_.free_bytes();
+    if (in_sum && StartMoves(store_.MakeHole(*next.image_, RangesInUse()), news)) return false;
     const auto cause = telemetry::EvictionCause::kPressure;
     if (somebody_leaves || EvictFor(missing, cause, news) || SomebodyIsBusy()) return false;
     if (store_.arena_bytes() > 0) {
@@ -376,22 +378,31 @@ ResidencyManager::BindingRef ResidencyManager::TakeDown(Residence& residence) {
   return binding;
 }
 
-Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement placement) {
-  if (copies_ == nullptr) {
-    HADRON_ASSIGN_OR_RETURN(copies_, deps_.device->CreateStream(*deps_.copies));
-  }
-  Upload(residence, placement);
-  const bool filling = !placement.to_fill.empty();
+void ResidencyManager::Bind(Residence& residence, std::vector<plan::SegmentPlace> places) {
   residence.parts_.clear();
-  for (const auto& share : store_.Shares(placement.places)) {
+  for (const auto& share : store_.Shares(places)) {
     residence.parts_.push_back({share.range, share.bytes});
   }
   residence.last_of_binding_ = std::shared_ptr<const void>(this, [this](const void*) {
     if (starved_.load()) PostPump();
   });
   residence.binding_ = std::make_shared<const plan::WeightBinding>(
-      residence.image_, std::move(placement.places), residence.last_of_binding_);
+      residence.image_, std::move(places), residence.last_of_binding_);
   Tally(residence);
+}
+
+Status ResidencyManager::OpenCopies() {
+  if (copies_ != nullptr) return {};
+  HADRON_ASSIGN_OR_RETURN(copies_, deps_.device->CreateStream(*deps_.copies));
+  return {};
+}
+
+Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement placement) {
+  HADRON_RETURN_IF_ERROR(OpenCopies());
+  rounds_of_moves_ = 0;
+  Upload(residence, placement);
+  const bool filling = !placement.to_fill.empty();
+  Bind(residence, std::move(placement.places));
   residence.wanted_ = false;
   residence.used_until_ = deps_.clock->Now();
   if (residence.idle_evict_ > base::Duration::zero()) {

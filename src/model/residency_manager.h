@@ -205,6 +205,7 @@ class ResidencyManager {
     std::uint64_t restores = 0;
     std::uint64_t evictions = 0;
     std::uint64_t restored_bytes = 0;
+    std::uint64_t moved_bytes = 0;  ///< on the device, to make room in one piece
   };
   Totals totals() const;
 
@@ -256,10 +257,18 @@ class ResidencyManager {
   /// Has others leave, so that so many bytes are free; false when they may not.
   bool EvictFor(std::uint64_t missing, telemetry::EvictionCause cause, News& news)
       HADRON_REQUIRES(mutex_);
+  // Moving weights together (residency_moves.cc). False: nothing is won by it.
+  bool StartMoves(std::vector<WeightStore::Move> moves, News& news) HADRON_REQUIRES(mutex_);
+  void Rebind(Residence& residence, const std::vector<WeightStore::Move>& moves, News& news)
+      HADRON_REQUIRES(mutex_);
+  void Moved(const std::vector<BindingRef>& rebound, const base::Status& status);
+  base::Status OpenCopies() HADRON_REQUIRES(mutex_);
+  void Bind(Residence& residence, std::vector<plan::SegmentPlace> places) HADRON_REQUIRES(mutex_);
   // What lanes need (residency_arena.cc).
   void PlaceArenas(News& news) HADRON_REQUIRES(mutex_);
   std::optional<base::StatusOr<plan::ArenaPlace>> TryArena(const ArenaWant& want, News& news)
       HADRON_REQUIRES(mutex_);
+  std::set<const void*> RangesInUse() const HADRON_REQUIRES(mutex_);
   bool SomebodyElseEnds(const ArenaWant& want) const HADRON_REQUIRES(mutex_);
   bool Evictable(const Residence& residence) const HADRON_REQUIRES(mutex_);
   BindingRef TakeDown(Residence& residence) HADRON_REQUIRES(mutex_);
@@ -300,6 +309,8 @@ class ResidencyManager {
   std::optional<base::TimePoint> idle_look_ HADRON_GUARDED_BY(mutex_);  ///< a task is posted for it
   std::set<std::string> pinned_by_call_ HADRON_GUARDED_BY(mutex_);
   std::uint64_t requests_ HADRON_GUARDED_BY(mutex_) = 0;
+  /// Rounds of moving since something found its place; a bound, so that it ends whatever comes.
+  int rounds_of_moves_ HADRON_GUARDED_BY(mutex_) = 0;
   double seconds_per_byte_ HADRON_GUARDED_BY(mutex_) = 1e-9;
   Totals totals_ HADRON_GUARDED_BY(mutex_);
 };

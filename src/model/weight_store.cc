@@ -4,6 +4,8 @@
 #include <set>
 #include <utility>
 
+#include "device/slab_compaction.h"
+
 namespace hadron::model {
 namespace {
 
@@ -80,8 +82,15 @@ StatusOr<WeightStore::RangeRef> WeightStore::NewRange(std::uint64_t bytes,
     if (!added) return RangeRef();
     where = heap_.Take(bytes);
   }
-  return RangeRef(new Range{*where, hash, slabs_[where->slab], nullptr},  // NOLINT
-                  [this](Range* gone) { Return(gone); });
+  return Hold(*where, hash);
+}
+
+WeightStore::RangeRef WeightStore::Hold(const device::SlabRange& where,
+                                        const base::Sha256Digest& hash) {
+  RangeRef range(new Range{where, hash, slabs_[where.slab], nullptr},  // NOLINT
+                 [this](Range* gone) { Return(gone); });
+  given_[{where.slab, where.offset}] = {where, range};
+  return range;
 }
 
 StatusOr<std::optional<plan::ArenaPlace>> WeightStore::PlaceArena(std::uint64_t bytes) {
@@ -133,6 +142,64 @@ StatusOr<std::optional<WeightStore::Placement>> WeightStore::Place(const WeightI
   return placed;
 }
 
+std::uint64_t WeightStore::FirstWithoutHole(const WeightImage& image,
+                                            std::vector<RangeRef>& alive) const {
+  device::SlabHeap heap = heap_;
+  std::uint64_t budget = FreeBudget();
+  for (const WeightImage::Segment& segment : image.segments()) {
+    if (!Places(segment.home, device_.info())) continue;
+    if (alive.emplace_back(Shared(segment)) != nullptr || heap.Take(segment.bytes)) continue;
+    const std::uint64_t least = heap.Rounded(segment.bytes);
+    const std::uint64_t slab = std::min(std::max(options_.slab_bytes, least), budget);
+    if (slab < least) return segment.bytes;
+    heap.Add(slab);
+    budget -= slab;
+    heap.Take(segment.bytes);
+  }
+  return 0;
+}
+
+std::vector<WeightStore::Move> WeightStore::MovesFor(std::uint64_t bytes,
+                                                     const std::set<const void*>& fixed,
+                                                     std::vector<RangeRef>& alive) {
+  std::vector<device::HeldRange> held;
+  for (const auto& [at, given] : given_) {
+    const RangeRef& range = alive.emplace_back(given.range.lock());
+    const bool there = range != nullptr && (range->ready == nullptr || range->ready->done());
+    const bool movable = there && !range->arena && !fixed.contains(range.get());
+    held.push_back({given.where, movable});
+  }
+  std::vector<Move> moves;
+  for (const auto& [from_at, to_at] :
+       device::MakeHole(heap_, held, heap_.Rounded(bytes), FreeBudget())) {
+    const RangeRef from = given_.at({from_at.slab, from_at.offset}).range.lock();
+    const RangeRef to = Hold(to_at, from->hash);
+    const auto shared = by_content_.find(from->hash);
+    if (shared != by_content_.end() && alive.emplace_back(shared->second.lock()) == from) {
+      shared->second = to;
+    }
+    moves.push_back({{from->slab, from_at.offset, nullptr, from},
+                     {to->slab, to_at.offset, nullptr, to},
+                     from_at.bytes});
+  }
+  return moves;
+}
+
+std::vector<WeightStore::Move> WeightStore::MakeHole(const WeightImage& image,
+                                                     const std::set<const void*>& fixed) {
+  std::vector<RangeRef> alive;
+  base::MutexLock lock(mutex_);
+  const std::uint64_t bytes = FirstWithoutHole(image, alive);
+  return bytes == 0 ? std::vector<Move>() : MovesFor(bytes, fixed, alive);
+}
+
+std::vector<WeightStore::Move> WeightStore::MakeHole(std::uint64_t bytes,
+                                                     const std::set<const void*>& fixed) {
+  std::vector<RangeRef> alive;
+  base::MutexLock lock(mutex_);
+  return MovesFor(bytes, fixed, alive);
+}
+
 void WeightStore::Filling(const SegmentPlace& place, std::shared_ptr<const device::Event> ready) {
   base::MutexLock lock(mutex_);
   const auto range = std::static_pointer_cast<const Range>(place.hold);
@@ -157,6 +224,7 @@ void WeightStore::Return(Range* gone) {
   const std::unique_ptr<Range> range(gone);
   {
     base::MutexLock lock(mutex_);
+    given_.erase({range->where.slab, range->where.offset});
     heap_.Give(range->where);
     if (range->arena) arena_bytes_ -= range->where.bytes;
     const auto it = by_content_.find(range->hash);

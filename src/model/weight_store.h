@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -51,6 +52,19 @@ class WeightStore {
   /// leaves. Whoever is given `to_fill` fills them before anybody reads, and calls Filling with the
   /// events. Errors are the device's: it refuses memory that the ledger says it has.
   base::StatusOr<std::optional<Placement>> Place(const plan::WeightImage& image);
+  /// A range whose bytes are to be copied; both ends are held until the move goes.
+  struct Move {
+    plan::SegmentPlace from;
+    plan::SegmentPlace to;
+    std::uint64_t bytes = 0;
+  };
+  /// What has to be copied so that the image's next segment, or an arena of so many bytes, finds a
+  /// hole: the fewest bytes. None when no way of moving makes one. Whoever is given moves copies
+  /// them, calls Filling with the event, and lets the holders of `from` hold `to`.
+  /// Ranges of `fixed` (see Share) stay: batches have been formed with them, and one that waits for
+  /// an arena would wait for itself to let go.
+  std::vector<Move> MakeHole(const plan::WeightImage& image, const std::set<const void*>& fixed);
+  std::vector<Move> MakeHole(std::uint64_t bytes, const std::set<const void*>& fixed);
   /// One piece for a lane's intermediate tensors; nothing when there is no room.
   base::StatusOr<std::optional<plan::ArenaPlace>> PlaceArena(std::uint64_t bytes);
   /// Others who share the range wait for the event, too.
@@ -105,6 +119,13 @@ class WeightStore {
   /// False: no room.
   base::StatusOr<bool> AddSlab(std::uint64_t bytes) HADRON_REQUIRES(mutex_);
   void Return(Range* range);
+  /// `alive` outlives the lock: it may hold the last reference of a range.
+  std::vector<Move> MovesFor(std::uint64_t bytes, const std::set<const void*>& fixed,
+                             std::vector<RangeRef>& alive) HADRON_REQUIRES(mutex_);
+  std::uint64_t FirstWithoutHole(const plan::WeightImage& image, std::vector<RangeRef>& alive) const
+      HADRON_REQUIRES(mutex_);
+  RangeRef Hold(const device::SlabRange& where, const base::Sha256Digest& hash)
+      HADRON_REQUIRES(mutex_);
   std::vector<std::shared_ptr<device::DeviceBuffer>> TakeEmptySlabs() HADRON_REQUIRES(mutex_);
   std::uint64_t FreeBudget() const;
 
@@ -116,6 +137,12 @@ class WeightStore {
   device::SlabHeap heap_ HADRON_GUARDED_BY(mutex_);
   std::map<std::uint32_t, std::shared_ptr<device::DeviceBuffer>> slabs_ HADRON_GUARDED_BY(mutex_);
   std::map<base::Sha256Digest, std::weak_ptr<Range>> by_content_ HADRON_GUARDED_BY(mutex_);
+  struct Given {
+    device::SlabRange where;
+    std::weak_ptr<Range> range;
+  };
+  std::map<std::pair<std::uint32_t, std::uint64_t>, Given> given_  ///< by slab and offset
+      HADRON_GUARDED_BY(mutex_);
   std::uint64_t arena_bytes_ HADRON_GUARDED_BY(mutex_) = 0;
 };
 
