@@ -1,39 +1,20 @@
 """More models than the host's memory holds: they leave it for their files, and come back."""
 
 import json
-import tempfile
 import threading
 import unittest
-from pathlib import Path
 
 import numpy as np
 
 from . import rest
 from .harness import Server
-from .onnx_mlp import Mlp
+from .many_models import MIB, MODELS, ManyModels
 
-WIDTH = 512
-LAYERS = 4  # of 1 MiB
-MIB = 1 << 20
-MODELS = 6
 BUDGET = 18  # MiB: three models, or two and one that loads
 
 
-class HostTier(unittest.TestCase):
+class HostTier(ManyModels):
     """One repository for all; each test has a server of its own, whose models run on the CPU."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="hadron-host-tier-")
-        cls.repository = Path(cls.folder.name)
-        cls.models = {f"m{i}": Mlp.random(WIDTH, LAYERS, i) for i in range(MODELS)}
-        for name, model in cls.models.items():
-            model.write(cls.repository, name)
-        cls.x = np.random.default_rng(99).standard_normal((2, WIDTH)).astype(np.float32)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
 
     def server(self, mebibytes=BUDGET, arguments=(), **options):
         """A server with so much memory for models."""

@@ -12,12 +12,9 @@ import numpy as np
 
 from . import rest
 from .harness import SLOWDOWN, Server, wait_until
+from .many_models import LAYERS, MIB, MODELS, WIDTH, ManyModels
 from .onnx_mlp import Mlp
 
-WIDTH = 512
-LAYERS = 4  # of 1 MiB
-MIB = 1 << 20
-MODELS = 6
 RATE = 400 * MIB
 
 
@@ -37,21 +34,8 @@ def result(response):
     return np.array(output["data"], np.float32).reshape(output["shape"])
 
 
-class Residency(unittest.TestCase):
+class Residency(ManyModels):
     """One repository for all; each test has a server of its own."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="hadron-residency-")
-        cls.repository = Path(cls.folder.name)
-        cls.models = {f"m{i}": Mlp.random(WIDTH, LAYERS, i) for i in range(MODELS)}
-        for name, model in cls.models.items():
-            model.write(cls.repository, name)
-        cls.x = np.random.default_rng(99).standard_normal((2, WIDTH)).astype(np.float32)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.folder.cleanup()
 
     def server(self, mebibytes, rate=RATE, arguments=(), **options):
         """A server whose card has so much memory."""
