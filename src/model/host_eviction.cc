@@ -28,18 +28,26 @@ std::uint64_t ModelManager::HostRefusals() const {
 }
 
 /// Models leave as a whole: a use of one version would load the others, too.
-std::optional<EvictionCandidate> ModelManager::CandidateOf(const ModelRecord& record) const {
-  const bool settled = record.running == nullptr && record.override_ == nullptr;
-  if (!settled || record.listing == nullptr || !record.AnyLive()) return std::nullopt;
+base::StatusOr<EvictionCandidate> ModelManager::CandidateOf(const ModelRecord& record) const {
+  const auto stays = [&record](std::string_view why) {
+    return base::Unavailable(fmt::format("model '{}' has to stay in host memory: {}",
+                                         base::EscapeControl(record.name), why));
+  };
+  if (record.running != nullptr) return stays("it is being loaded");
+  if (!record.AnyLive()) return stays("it is not there");
+  if (record.override_ != nullptr) return stays("it was loaded with an override");
   EvictionCandidate candidate;
   for (const auto& [number, version] : record.versions) {
     if (version.handle == nullptr) continue;
-    const ScannedVersion* listed = record.listing->FindVersion(number);
-    // What its files do not say any more could not be loaded again.
+    const ScannedVersion* listed =
+        record.listing == nullptr ? nullptr : record.listing->FindVersion(number);
     if (listed == nullptr || ContentOf(*record.listing, *listed) != version.content) {
-      return std::nullopt;
+      return stays(
+          "its files have changed since it was loaded, so it could not come back as it is");
     }
-    if (!deps_.host.add_part(*version.handle, candidate)) return std::nullopt;
+    if (!deps_.host.add_part(*version.handle, candidate)) {
+      return stays("it is pinned; unpin it first");
+    }
   }
   return candidate;
 }
@@ -48,16 +56,11 @@ void ModelManager::Evict(std::string name, Done done) {
   deps_.control->Post([this, name = std::move(name), done = std::move(done)]() mutable {
     ModelRecord* record = table_.Find(name);
     if (record == nullptr || !record->AnyLive()) return done({});
-    const auto candidate = CandidateOf(*record);
-    const std::string shown = base::EscapeControl(name);
-    if (!candidate) {
-      return done(base::Unavailable(fmt::format(
-          "model '{}' has to stay in host memory: it is pinned, being loaded, was loaded with an "
-          "override, or its files have changed since",
-          shown)));
-    }
+    auto candidate = CandidateOf(*record);
+    if (!candidate.ok()) return done(std::move(candidate).status());
     if (candidate->waiting > 0) {
-      return done(base::Unavailable(fmt::format("model '{}' is busy: requests wait", shown)));
+      return done(base::Unavailable(
+          fmt::format("model '{}' is busy: requests wait", base::EscapeControl(name))));
     }
     EvictNow(*record, telemetry::EvictionCause::kManual);
     done({});
@@ -69,7 +72,7 @@ bool ModelManager::EvictFor(std::uint64_t bytes) {
   std::vector<EvictionCandidate> candidates;
   for (auto& [name, record] : table_.records()) {
     auto candidate = CandidateOf(record);
-    if (!candidate) continue;
+    if (!candidate.ok()) continue;
     owners.push_back(&record);
     candidates.push_back(std::move(*candidate));
   }

@@ -165,7 +165,8 @@ class ModelManager {
   // Leaving host memory (host_eviction.cc).
   HostRoom::Hooks RoomHooks();
   bool EvictFor(std::uint64_t bytes);
-  std::optional<EvictionCandidate> CandidateOf(const ModelRecord& record) const;
+  /// UNAVAILABLE: why it has to stay.
+  base::StatusOr<EvictionCandidate> CandidateOf(const ModelRecord& record) const;
   void EvictNow(ModelRecord& record, telemetry::EvictionCause cause);
   std::uint64_t HostRefusals() const;
 

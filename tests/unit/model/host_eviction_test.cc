@@ -95,7 +95,8 @@ TEST_P(HostEviction, ACallSendsAnIdleModelAway) {
   EXPECT_EQ(rig.host->reserved(), 20U);
   EXPECT_EQ(evict("b"), "OK");
   EXPECT_EQ(evict("nobody"), "OK");
-  EXPECT_THAT(evict("c"), HasSubstr("UNAVAILABLE: model 'c' has to stay in host memory"));
+  EXPECT_THAT(evict("c"),
+              HasSubstr("UNAVAILABLE: model 'c' has to stay in host memory: it is pinned;"));
   EXPECT_EQ(rig.metrics.FindModel("b", 1)->evictions(telemetry::EvictionCause::kManual), 1U);
   EXPECT_EQ(Serve("b"), Text('b', 10));
 }
