@@ -19,19 +19,9 @@
 #include "device/memory_pool.h"
 #include "model/model_manager.h"
 #include "storage/local/factory.h"
+#include "support/still_clock.h"
 
 namespace hadron::model {
-
-/// Time that stands still until the test moves it.
-class StillClock final : public base::Clock {
- public:
-  base::TimePoint Now() const override { return now_; }
-  std::int64_t WallMs() const override { return 0; }
-  void Advance(base::Duration by) { now_ += by; }
-
- private:
-  base::TimePoint now_{std::chrono::hours(1)};
-};
 
 inline constexpr std::chrono::seconds kPoll{15};
 
@@ -218,7 +208,7 @@ class ManagerRig final : public ModelManager::Observer {
   }
 
   std::filesystem::path directory;
-  StillClock clock;
+  test::StillClock clock;
   telemetry::Metrics metrics{{}, clock};
   FakeLoader loader{metrics};
   std::unique_ptr<device::MemoryPool> host;  ///< outlives what the executors hold

@@ -14,21 +14,12 @@
 #include "plan/compiled_model.h"
 #include "support/faulty_device.h"
 #include "support/onnx_writer.h"
+#include "support/still_clock.h"
 
 namespace hadron::model {
 
 inline constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 inline constexpr std::int64_t kWidth = 512;  // a layer has 1 MiB
-
-class SteppedClock final : public base::Clock {
- public:
-  base::TimePoint Now() const override { return now_; }
-  std::int64_t WallMs() const override { return 0; }
-  void Advance(base::Duration by) { now_ += by; }
-
- private:
-  base::TimePoint now_{std::chrono::hours(1)};
-};
 
 /// Square layers; each is filled with its number, so equal numbers are equal weights.
 inline test::OnnxWriter Layers(const std::vector<int>& numbers) {
@@ -219,7 +210,7 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
     return true;
   }
 
-  SteppedClock clock_;
+  test::StillClock clock_;
   test::MemoryFaults faults_;
   bool copies_get_lost_ = false;
   base::ManualExecutor control_;

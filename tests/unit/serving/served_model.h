@@ -14,21 +14,11 @@
 #include "model/residency_manager.h"
 #include "onnx/loader.h"
 #include "serving/inference_request.h"
+#include "support/still_clock.h"
 #include "telemetry/metrics.h"
 #include "tensor/string_tensor.h"
 
 namespace hadron::serving {
-
-/// Time that stands still until the test moves it.
-class FakeClock final : public base::Clock {
- public:
-  base::TimePoint Now() const override { return now_; }
-  std::int64_t WallMs() const override { return 0; }
-  void Advance(base::Duration by) { now_ += by; }
-
- private:
-  base::TimePoint now_{std::chrono::hours(1)};
-};
 
 /// A version of model_repo/simple (two INT32 [16] inputs), or of simple_string (the same as decimal
 /// numbers), with a configuration of the test's.
@@ -100,7 +90,7 @@ class ServedModel {
     return request;
   }
 
-  FakeClock clock;
+  test::StillClock clock;
   std::unique_ptr<device::Device> host;
   backend::KernelRegistry kernels;
   telemetry::Metrics metrics;
