@@ -60,6 +60,11 @@ Status Status::With(std::string_view context) && {
   return std::move(*this);
 }
 
+Status Status::WithRetryAfter(std::chrono::nanoseconds wait) && {
+  if (rep_ != nullptr) rep_->retry_after = wait;
+  return std::move(*this);
+}
+
 Status InvalidArgument(std::string message) {
   return {StatusCode::kInvalidArgument, std::move(message)};
 }

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,12 +62,18 @@ class [[nodiscard]] Status {
   Status Clone() const;
   /// Puts "context: " before the message; OK stays OK.
   Status With(std::string_view context) &&;
+  /// When it makes sense to ask again, where that is known; OK stays OK.
+  Status WithRetryAfter(std::chrono::nanoseconds wait) &&;
+  std::optional<std::chrono::nanoseconds> retry_after() const {
+    return rep_ == nullptr ? std::nullopt : rep_->retry_after;
+  }
 
  private:
   struct Rep {
     StatusCode code;
     RefusalCause cause;
     std::string message;
+    std::optional<std::chrono::nanoseconds> retry_after = {};
   };
   std::unique_ptr<Rep> rep_;
 };

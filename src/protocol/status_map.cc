@@ -1,6 +1,18 @@
 #include "protocol/status_map.h"
 
+#include <algorithm>
+#include <chrono>
+
 namespace hadron::protocol {
+namespace {
+
+int WholeSeconds(std::chrono::nanoseconds wait) {
+  constexpr std::int64_t kMost = 24 * 3600;
+  return static_cast<int>(
+      std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::seconds>(wait).count(), 1, kMost));
+}
+
+}  // namespace
 
 int HttpStatus(const base::Status& status) {
   using base::StatusCode;
@@ -38,7 +50,7 @@ std::optional<int> RetryAfterSeconds(const base::Status& status) {
     case base::RefusalCause::kDeadline:
     case base::RefusalCause::kQuota:
     case base::RefusalCause::kMemory:
-      return 1;
+      return WholeSeconds(status.retry_after().value_or(std::chrono::seconds(1)));
     case base::RefusalCause::kNone:
     case base::RefusalCause::kDraining:
       break;

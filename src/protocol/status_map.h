@@ -27,7 +27,8 @@ int HttpStatus(const base::Status& status);
 int GrpcStatus(const base::Status& status);
 
 /// Seconds for `Retry-After` (HTTP) and `retry-after` (gRPC trailer) where one belongs: refusals
-/// for a full queue, a deadline, memory pressure or a quota; nothing otherwise.
+/// for a full queue, a deadline, memory pressure or a quota; nothing otherwise. What the refusal
+/// says itself, rounded up, else 1.
 std::optional<int> RetryAfterSeconds(const base::Status& status);
 
 }  // namespace hadron::protocol
