@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -103,18 +104,30 @@ std::string Repeated(const std::vector<float>& values) {
   return std::string(base::AsText(std::as_bytes(std::span(values))));
 }
 
-/// One layer of the reference for one row.
-std::vector<float> Apply(const LayerWeights& layer, const std::vector<float>& row, bool relu) {
-  std::vector<float> out(row.size());
-  for (std::size_t o = 0; o < out.size(); ++o) {
-    double sum = layer.bias[o];
-    const float* weights = layer.weights.data() + o * row.size();
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      sum += static_cast<double>(weights[i]) * static_cast<double>(row[i]);
+using Rows = std::vector<std::vector<float>>;
+
+/// One layer of the reference, for up to kTogether rows from `first` on. Together, because each sum
+/// is a chain of additions that waits for itself.
+constexpr std::size_t kTogether = 8;
+void ApplyTogether(const LayerWeights& layer, Rows& rows, std::size_t first, bool relu) {
+  const std::size_t count = std::min(kTogether, rows.size() - first);
+  const std::size_t width = layer.bias.size();
+  Rows out(count, std::vector<float>(width));
+  for (std::size_t o = 0; o < width; ++o) {
+    std::array<double, kTogether> sums;
+    sums.fill(layer.bias[o]);
+    const float* weights = layer.weights.data() + o * width;
+    for (std::size_t i = 0; i < width; ++i) {
+      const auto weight = static_cast<double>(weights[i]);
+      for (std::size_t r = 0; r < count; ++r) {
+        sums[r] += weight * static_cast<double>(rows[first + r][i]);
+      }
     }
-    out[o] = static_cast<float>(relu ? std::max(sum, 0.0) : sum);
+    for (std::size_t r = 0; r < count; ++r) {
+      out[r][o] = static_cast<float>(relu ? std::max(sums[r], 0.0) : sums[r]);
+    }
   }
-  return out;
+  std::ranges::move(out, rows.begin() + static_cast<std::ptrdiff_t>(first));
 }
 
 }  // namespace
@@ -176,7 +189,7 @@ std::string MlpConfig(const MlpSpec& spec) {
 
 Payload MlpPayload(const MlpSpec& spec, std::int64_t rows) {
   Random random(spec.seed ^ 0x5eed);
-  std::vector<std::vector<float>> values(static_cast<std::size_t>(rows));
+  Rows values(static_cast<std::size_t>(rows));
   for (auto& row : values) {
     row.resize(static_cast<std::size_t>(spec.width));
     for (float& value : row) value = random.Normal();
@@ -188,7 +201,9 @@ Payload MlpPayload(const MlpSpec& spec, std::int64_t rows) {
   for (const auto& row : values) payload.inputs[0].bytes += Repeated(row);
   for (int layer = 0; layer < spec.depth; ++layer) {
     const LayerWeights drawn = DrawLayer(spec, layer);
-    for (auto& row : values) row = Apply(drawn, row, layer + 1 < spec.depth);
+    for (std::size_t first = 0; first < values.size(); first += kTogether) {
+      ApplyTogether(drawn, values, first, layer + 1 < spec.depth);
+    }
   }
   for (const auto& row : values) payload.outputs[0].bytes += Repeated(row);
   return payload;
