@@ -106,28 +106,34 @@ std::string Repeated(const std::vector<float>& values) {
 
 using Rows = std::vector<std::vector<float>>;
 
-/// One layer of the reference, for up to kTogether rows from `first` on. Together, because each sum
-/// is a chain of additions that waits for itself.
+/// One layer of the reference for kTogether rows from `first` on, side by side, because each sum is
+/// a chain of additions that waits for itself.
 constexpr std::size_t kTogether = 8;
 void ApplyTogether(const LayerWeights& layer, Rows& rows, std::size_t first, bool relu) {
   const std::size_t count = std::min(kTogether, rows.size() - first);
   const std::size_t width = layer.bias.size();
-  Rows out(count, std::vector<float>(width));
+  using Lanes = std::array<double, kTogether>;
+  std::vector<Lanes> in(width, Lanes{});
+  for (std::size_t r = 0; r < count; ++r) {
+    for (std::size_t i = 0; i < width; ++i) in[i][r] = static_cast<double>(rows[first + r][i]);
+  }
   for (std::size_t o = 0; o < width; ++o) {
-    std::array<double, kTogether> sums;
-    sums.fill(layer.bias[o]);
+    Lanes sums;
+    sums.fill(static_cast<double>(layer.bias[o]));
     const float* weights = layer.weights.data() + o * width;
     for (std::size_t i = 0; i < width; ++i) {
       const auto weight = static_cast<double>(weights[i]);
-      for (std::size_t r = 0; r < count; ++r) {
-        sums[r] += weight * static_cast<double>(rows[first + r][i]);
-      }
+      for (std::size_t r = 0; r < kTogether; ++r) sums[r] += weight * in[i][r];
     }
     for (std::size_t r = 0; r < count; ++r) {
-      out[r][o] = static_cast<float>(relu ? std::max(sums[r], 0.0) : sums[r]);
+      rows[first + r][o] = static_cast<float>(relu ? std::max(sums[r], 0.0) : sums[r]);
     }
   }
-  std::ranges::move(out, rows.begin() + static_cast<std::ptrdiff_t>(first));
+}
+
+Status CannotWrite(const std::string& what) {
+  return base::Unavailable(fmt::format(
+      "cannot write {}: name a directory on a disk with room by --out or TMPDIR", what));
 }
 
 }  // namespace
@@ -209,24 +215,28 @@ Payload MlpPayload(const MlpSpec& spec, std::int64_t rows) {
   return payload;
 }
 
+Status WriteConfig(const MlpSpec& spec, const std::string& directory) {
+  const std::string path = fmt::format("{}/{}/config.pbtxt", directory, spec.name);
+  std::ofstream config(path);
+  config << MlpConfig(spec) << std::flush;
+  return config.good() ? Status() : CannotWrite(path);
+}
+
 Status WriteModel(const MlpSpec& spec, const std::string& directory, bool expected) {
   const std::string model = directory + "/" + spec.name;
   std::error_code error;
   std::filesystem::create_directories(model + "/1", error);
-  std::ofstream config(model + "/config.pbtxt");
-  config << MlpConfig(spec) << std::flush;
+  HADRON_RETURN_IF_ERROR(WriteConfig(spec, directory));
   std::ofstream file(model + "/1/model.onnx", std::ios::binary);
   file << MlpModel(spec) << std::flush;
-  bool written = file.good() && config.good();
+  bool written = file.good();
   if (expected) {
     const Payload payload = MlpPayload(spec, 1);
     std::ofstream answer(model + "/expected.bin", std::ios::binary);
     answer << payload.inputs[0].bytes << payload.outputs[0].bytes << std::flush;
     written = written && answer.good();
   }
-  if (written) return {};
-  return base::Unavailable(fmt::format(
-      "cannot write {}: name a directory on a disk with room by --out or TMPDIR", model));
+  return written ? Status() : CannotWrite(model);
 }
 
 Status WriteModelSet(const std::vector<MlpSpec>& set, const std::string& directory, bool expected) {

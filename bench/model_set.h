@@ -43,6 +43,8 @@ std::string MlpConfig(const MlpSpec& spec);
 /// in double precision.
 Payload MlpPayload(const MlpSpec& spec, std::int64_t rows);
 
+/// <directory>/<model>/config.pbtxt alone, anew.
+base::Status WriteConfig(const MlpSpec& spec, const std::string& directory);
 /// <directory>/<model>/{config.pbtxt,1/model.onnx}; with `expected` also expected.bin, one row of
 /// input and its answer.
 base::Status WriteModel(const MlpSpec& spec, const std::string& directory, bool expected);

@@ -18,6 +18,8 @@ struct Ratio {
   bool higher_is_better = false;
   /// More context: a name with its unit ("p50_difference_us") and its values by round.
   std::vector<std::pair<std::string, std::vector<double>>> context = {};
+  /// Why it cannot be judged, whatever it says; empty: it can.
+  std::string doubt = {};
 };
 
 /// What a case found, and what a reader must know of how (pinning, what was skipped and why).
@@ -32,9 +34,10 @@ inline double Median(std::vector<double> values) {
   return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
-/// (max - min) / median: above 0.25 the machine was too noisy to tell.
+/// (max - min) / median: above 0.25 the machine was too noisy to tell. 0 where all are equal.
 inline double Spread(const std::vector<double>& values) {
   const auto [low, high] = std::ranges::minmax(values);
+  if (low == high) return 0;
   return (high - low) / Median(values);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,8 +23,17 @@ class ServedModels {
     HADRON_ASSIGN_OR_RETURN(auto directory, TempDir::Make());
     ServedModels models(std::move(directory), std::move(specs));
     HADRON_RETURN_IF_ERROR(WriteModelSet(models.specs_, models.directory(), false));
-    for (const MlpSpec& spec : models.specs_) models.payloads_.push_back(MlpPayload(spec, rows));
+    models.SetRows(rows);
     return models;
+  }
+  /// From now on requests are of so many rows; servers that start from now on take such batches.
+  base::Status AskRows(std::int64_t rows) {
+    SetRows(rows);
+    for (MlpSpec& spec : specs_) {
+      spec.max_batch = std::max(spec.max_batch, rows);
+      HADRON_RETURN_IF_ERROR(WriteConfig(spec, directory()));
+    }
+    return {};
   }
 
   const std::string& directory() const { return directory_.path(); }
@@ -38,6 +48,10 @@ class ServedModels {
  private:
   ServedModels(TempDir directory, std::vector<MlpSpec> specs)
       : directory_(std::move(directory)), specs_(std::move(specs)) {}
+  void SetRows(std::int64_t rows) {
+    payloads_.clear();
+    for (const MlpSpec& spec : specs_) payloads_.push_back(MlpPayload(spec, rows));
+  }
 
   TempDir directory_;
   std::vector<MlpSpec> specs_;

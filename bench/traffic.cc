@@ -13,6 +13,7 @@
 
 #include "bench/model_set.h"
 #include "bench/random.h"
+#include "bench/recovery.h"
 
 namespace hadron::bench {
 
@@ -27,6 +28,8 @@ constexpr double kTimeoutUs = 60e6;
 constexpr double kNever = std::numeric_limits<double>::infinity();
 constexpr std::size_t kShown = 300;
 constexpr std::size_t kMostConnections = 4000;
+constexpr double kMostGeneratorShare = 0.85;
+constexpr double kMostLagUs = 1000;
 
 double Micros(std::chrono::steady_clock::duration time) {
   return std::chrono::duration<double, std::micro>(time).count();
@@ -78,10 +81,13 @@ std::size_t TrafficResult::answered() const {
 double TrafficResult::percentile_us(double share) const {
   std::vector<double> latencies;
   for (const Outcome& outcome : outcomes) latencies.push_back(outcome.latency_us());
-  if (latencies.empty()) return 0;
-  std::ranges::sort(latencies);
-  const auto rank = static_cast<std::size_t>(share * static_cast<double>(latencies.size()));
-  return latencies[std::min(rank, latencies.size() - 1)];
+  return PercentileOf(std::move(latencies), share);
+}
+
+bool TrafficResult::generator_bound() const {
+  std::vector<double> lags;
+  for (const Outcome& outcome : outcomes) lags.push_back(outcome.sent_us - outcome.intended_us);
+  return generator_share > kMostGeneratorShare || PercentileOf(std::move(lags), 0.99) > kMostLagUs;
 }
 
 Traffic::Traffic(std::uint16_t port, const std::vector<Payload>& payloads)

@@ -34,6 +34,8 @@ struct TrafficResult {
   std::size_t refused() const { return outcomes.size() - answered(); }
   /// Nearest rank of the latencies of all; 0 when there are none.
   double percentile_us(double share) const;
+  /// An open loop whose sender, not the server, was at its end: sent late, or hardly a moment idle.
+  bool generator_bound() const;
 };
 
 /// REST requests to many models over as many connections as are needed. Every answer is compared

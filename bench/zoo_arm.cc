@@ -13,16 +13,7 @@ using base::StatusOr;
 namespace {
 
 constexpr int kOk = 200;
-constexpr double kGood = 1.5;
 constexpr const char* kRestores = "hadron_model_restores_total";
-
-TrafficResult Window(const TrafficResult& result, double from_us, double to_us) {
-  TrafficResult window;
-  std::ranges::copy_if(result.outcomes, std::back_inserter(window.outcomes), [&](const Outcome& o) {
-    return o.intended_us >= from_us && o.intended_us < to_us;
-  });
-  return window;
-}
 
 }  // namespace
 
@@ -85,18 +76,12 @@ double CompletedShare(const TrafficResult& result, double window_us) {
   return completed / std::max(1.0, offered);
 }
 
-Recovery RecoveryOf(const TrafficResult& result, double begin_us, double end_us, double step_us) {
-  Recovery recovery;
-  // The first third is still warming up.
-  recovery.p99_before_us = Window(result, begin_us / 3, begin_us).percentile_us(0.99);
-  for (double at = end_us;; at += step_us) {
-    const TrafficResult window = Window(result, at, at + step_us);
-    if (window.outcomes.empty()) return recovery;
-    recovery.p99_after_us = window.percentile_us(0.99);
-    const bool good = recovery.p99_after_us <= kGood * recovery.p99_before_us;
-    if (good && recovery.after_us < 0) recovery.after_us = at - end_us;
-    if (!good) recovery.after_us = -1;  // it came back only to go again
+std::vector<TimedRequest> TimesOf(const TrafficResult& result) {
+  std::vector<TimedRequest> times;
+  for (const Outcome& outcome : result.outcomes) {
+    times.push_back({outcome.intended_us, outcome.latency_us()});
   }
+  return times;
 }
 
 }  // namespace hadron::bench

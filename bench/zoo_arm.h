@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "bench/played_card.h"
+#include "bench/recovery.h"
 #include "bench/traffic.h"
 
 namespace hadron::bench {
@@ -48,14 +49,6 @@ class ZooArm {
 /// fiftieth do not count: the fastest server has some of them under way at the end.
 double CompletedShare(const TrafficResult& result, double window_us);
 
-struct Recovery {
-  double after_us = -1;  ///< from the end of the overload until p99 is good again; -1 = never
-  double p99_before_us = 0;
-  double p99_after_us = 0;  ///< of the last window
-};
-
-/// p99 of windows of `step_us` by intended time: good is up to 1.5 times that before the overload,
-/// which lasts from `begin_us` to `end_us`.
-Recovery RecoveryOf(const TrafficResult& result, double begin_us, double end_us, double step_us);
+std::vector<TimedRequest> TimesOf(const TrafficResult& result);
 
 }  // namespace hadron::bench
