@@ -93,8 +93,12 @@ base::Status CompareLive(const ServedOptions& options, const Plan& plan, CaseRes
     live.ratios.push_back(with.live_s / without.live_s);
     ready.push_back(with.ready_s * 1e6);
   }
+  // How long an orchestrator waits: a bound of its own, not of another arm.
+  Ratio absolute{live.what, "a second", {}, {}, {}, live.metric};
+  for (const double us : live.ours_us) absolute.ratios.push_back(us / 1e6);
   live.context = {{"ready_us", ready}};
   result.ratios.push_back(std::move(live));
+  result.ratios.push_back(std::move(absolute));
   return {};
 }
 

@@ -4,54 +4,47 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
+#include <string>
 #include <vector>
 
-#include "bench/report.h"
+#include "bench/results.h"
 #include "report/text_table.h"
 
 namespace hadron::bench {
 namespace {
 
 using base::StatusOr;
-using nlohmann::json;
 
 struct Measured {
   std::vector<double> rounds;
   bool higher_is_better = false;
 };
 
-/// By case, peer and metric.
+/// By case and the ratio's name.
 using Results = std::map<std::string, Measured>;
 
-struct ResultsFile {
-  json facts;  ///< what two runs must have in common
-  Results results;
-};
+StatusOr<RunReport> Read(std::string_view text, const char* which) {
+  auto report = FromJson(text);
+  if (report.ok()) return report;
+  return std::move(report).status().With(which);
+}
 
-StatusOr<ResultsFile> Read(std::string_view text, const char* which) {
-  try {
-    const json file = json::parse(text);
-    ResultsFile read;
-    read.facts["version"] = file.at("version");
-    if (read.facts["version"] != kResultsVersion) {
-      return base::InvalidArgument(fmt::format("{} is of version {}; this program compares {}",
-                                               which, read.facts["version"].dump(),
-                                               kResultsVersion));
+/// What two runs must have in common.
+std::string Premise(const RunReport& report) {
+  const RunFacts& f = report.facts;
+  return fmt::format("profile {}, seed {}, scale {:g}", f.profile, f.seed, f.scale);
+}
+
+Results ResultsOf(const RunReport& report) {
+  Results results;
+  for (const CaseReport& c : report.cases) {
+    for (const Ratio& ratio : c.result.ratios) {
+      if (ratio.ratios.empty()) continue;
+      results.emplace(c.name + " | " + NameOf(ratio),
+                      Measured{ratio.ratios, ratio.higher_is_better});
     }
-    for (const char* fact : {"profile", "seed", "scale"}) read.facts[fact] = file.at(fact);
-    for (const json& row : file.at("results")) {
-      const std::string name =
-          fmt::format("{} | {} | {}", row.at("case").get<std::string>(),
-                      row.at("peer").get<std::string>(), row.at("metric").get<std::string>());
-      Measured measured{row.at("rounds").get<std::vector<double>>(), row.at("better") == "higher"};
-      if (!measured.rounds.empty()) read.results.emplace(name, std::move(measured));
-    }
-    return read;
-  } catch (const json::exception& e) {
-    return base::InvalidArgument(
-        fmt::format("{} is no result file of hadron-bench: {}", which, e.what()));
   }
+  return results;
 }
 
 std::string Range(const Measured& measured) {
@@ -70,24 +63,26 @@ int Change(const Measured& a, const Measured& b) {
 }  // namespace
 
 StatusOr<Comparison> Compare(std::string_view a, std::string_view b) {
-  HADRON_ASSIGN_OR_RETURN(const ResultsFile first, Read(a, "a"));
-  HADRON_ASSIGN_OR_RETURN(const ResultsFile second, Read(b, "b"));
-  if (first.facts != second.facts) {
+  HADRON_ASSIGN_OR_RETURN(const RunReport run_a, Read(a, "a"));
+  HADRON_ASSIGN_OR_RETURN(const RunReport run_b, Read(b, "b"));
+  if (Premise(run_a) != Premise(run_b)) {
     return base::InvalidArgument(fmt::format("a and b are not comparable: a has {}, b has {}",
-                                             first.facts.dump(), second.facts.dump()));
+                                             Premise(run_a), Premise(run_b)));
   }
-  report::TextTable table({{"case | peer | metric", report::Align::kLeft},
+  const Results first = ResultsOf(run_a);
+  const Results second = ResultsOf(run_b);
+  report::TextTable table({{"case | ratio | peer | metric", report::Align::kLeft},
                            {"a", report::Align::kRight},
                            {"b", report::Align::kRight},
                            {"change", report::Align::kLeft}});
   Comparison found;
-  Results names = first.results;
-  names.insert(second.results.begin(), second.results.end());
+  Results names = first;
+  names.insert(second.begin(), second.end());
   for (const auto& [name, unused] : names) {
-    const auto one = first.results.find(name);
-    const auto two = second.results.find(name);
-    if (one == first.results.end() || two == second.results.end()) {
-      const bool only_a = two == second.results.end();
+    const auto one = first.find(name);
+    const auto two = second.find(name);
+    if (one == first.end() || two == second.end()) {
+      const bool only_a = two == second.end();
       table.AddRow({name, only_a ? Range(one->second) : "", only_a ? "" : Range(two->second),
                     only_a ? "only in a" : "only in b"});
       continue;

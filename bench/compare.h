@@ -16,7 +16,7 @@ struct Comparison {
 
 /// Compares the results.json of two runs by their ratios. A change is one only if the ranges from
 /// minimum to maximum do not touch. INVALID_ARGUMENT, naming the file by `a` or `b`, for what is no
-/// such file, and for runs that are not comparable: other schema, profile, seed or scale.
+/// such file, and for runs that are not comparable: another schema, profile, seed or scale.
 base::StatusOr<Comparison> Compare(std::string_view a, std::string_view b);
 
 }  // namespace hadron::bench

@@ -1,28 +1,32 @@
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <functional>
 #include <map>
-#include <sstream>
+#include <optional>
 
 #include "bench/churn_case.h"
 #include "bench/cold_case.h"
-#include "bench/compare.h"
 #include "bench/density_case.h"
 #include "bench/engine_case.h"
 #include "bench/family_case.h"
 #include "bench/faults_case.h"
 #include "bench/floor.h"
 #include "bench/front_case.h"
+#include "bench/goals.h"
 #include "bench/ingest_case.h"
 #include "bench/isolate_case.h"
 #include "bench/kernels_case.h"
+#include "bench/machine.h"
 #include "bench/model_set.h"
 #include "bench/opencl_case.h"
 #include "bench/report.h"
+#include "bench/results.h"
+#include "bench/results_command.h"
+#include "bench/revision.h"
 #include "bench/server_under_test.h"
 #include "bench/steps_case.h"
 #include "bench/switch_case.h"
@@ -32,14 +36,14 @@
 namespace hadron::bench {
 namespace {
 
-constexpr int kWrongAnswer = 1;
-constexpr int kWorse = 1;
 constexpr int kNotStarted = 2;
 
 struct Arguments {
   std::vector<std::string> cases = {"engine", "front"};
   std::string profile = "quick";
   std::string out;
+  std::string goals;
+  ReportOptions report;
   EngineOptions engine;
   FrontOptions front;
   ServedOptions served;
@@ -87,7 +91,9 @@ CLI::App* AddRun(CLI::App& app, Arguments& arguments) {
                       Names(ServedCases()));
   run->add_option("--profile", arguments.profile, "quick, full, or smoke: checks answers only")
       ->check(CLI::IsMember({"quick", "full", "smoke"}));
-  run->add_option("--out", arguments.out, "Directory for the results as JSON");
+  run->add_option("--out", arguments.out,
+                  "Directory for the results as JSON, the table and a picture a case");
+  run->add_option("--goals", arguments.goals, "What the ratios are to be: bench/goals.json");
   EngineOptions& engine = arguments.engine;
   run->add_option("--models", engine.models, "engine: models of the repository");
   run->add_option("--batch", engine.batches, "engine: batch sizes");
@@ -99,6 +105,15 @@ CLI::App* AddRun(CLI::App& app, Arguments& arguments) {
   run->add_option("--scale", arguments.served.scale,
                   "Divides the bytes of generated models; 0 = what the profile has");
   return run;
+}
+
+CLI::App* AddReport(CLI::App& app, ReportOptions& options) {
+  CLI::App* report =
+      app.add_subcommand("report", "Print tables and draw pictures of stored results again");
+  report->add_option("FILES", options.files, "results.json of runs")->required();
+  report->add_option("--out", options.out, "Directory for the pictures; none: beside each file");
+  report->add_option("--goals", options.goals, "Judge by this file instead");
+  return report;
 }
 
 CLI::App* AddGenModels(CLI::App& app, Arguments& arguments) {
@@ -183,50 +198,63 @@ base::StatusOr<CaseResult> RunCase(const std::string& name, const Arguments& arg
   return base::InvalidArgument("there is no such case");
 }
 
-/// A case that fails does not keep the others from running; the worst decides the exit code.
-int RunCases(const Arguments& arguments) {
-  int code = 0;
-  std::vector<CaseResult> results;
+RunFacts FactsOf(const Arguments& arguments) {
+  RunFacts facts;
+  facts.utc = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+  facts.commit = kCommit;
+  facts.dirty = kDirty;
+  facts.version = HADRON_VERSION;
+  facts.build = HADRON_BUILD;
+  facts.profile = arguments.profile;
+  facts.seed = arguments.served.seed;
+  facts.scale = arguments.served.scale;
+  return facts;
+}
+
+CaseReport RunAndJudge(const std::string& name, const Arguments& arguments,
+                       const std::vector<Goal>& goals, const Quietness& machine) {
+  fmt::print(stderr, "hadron-bench: {} ...\n", name);
+  auto result = RunCase(name, arguments);
+  CaseReport report{name, {}, {}, "", false};
+  if (result.ok()) {
+    report.result = std::move(result).value();
+    report.checks = Judge(goals, name, report.result.ratios, machine);
+    return report;
+  }
+  report.error = result.message();
+  report.wrong_answer = result.code() == base::StatusCode::kInternal;
+  fmt::print(stderr, "hadron-bench: {}: {}\n", name, report.error);
+  return report;
+}
+
+/// A case that fails does not keep the others from running. Results are kept after each: what ends
+/// a long run early takes no more than one case with it.
+base::StatusOr<int> RunCases(const Arguments& arguments) {
+  HADRON_ASSIGN_OR_RETURN(const std::vector<Goal> goals, ReadGoals(arguments.goals));
+  RunReport report{FactsOf(arguments), ThisMachine(), {}};
+  const auto begin = std::chrono::steady_clock::now();
   for (const std::string& name : arguments.cases) {
-    auto result = RunCase(name, arguments);
-    if (!result.ok()) {
-      fmt::print(stderr, "hadron-bench: {}: {}\n", name, result.message());
-      const bool wrong = result.code() == base::StatusCode::kInternal;
-      code = std::max(code, wrong ? kWrongAnswer : kNotStarted);
-      continue;
-    }
-    if (!result->ratios.empty()) PrintCase(*result);
-    results.push_back(std::move(result).value());
+    report.cases.push_back(RunAndJudge(name, arguments, goals, report.quietness()));
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    report.facts.duration_s = elapsed.count();
+    report.machine.load_after = LoadOfTheMinute();
+    if (arguments.out.empty()) continue;
+    HADRON_RETURN_IF_ERROR(WriteResults(report, arguments.out));
+    HADRON_RETURN_IF_ERROR(WriteReport(report, {arguments.out, ""}));
   }
-  if (!arguments.out.empty()) {
-    const RunFacts facts{arguments.profile, arguments.served.seed,
-                         static_cast<double>(arguments.served.scale)};
-    WriteJson(results, facts, arguments.out);
-  }
-  return code;
+  fmt::print("{}", ReportTable(report));
+  return ExitCode(report);
 }
 
-base::StatusOr<std::string> ReadText(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (file.good()) return text.str();
-  return base::NotFound(fmt::format("{}: cannot be read", path));
-}
-
-/// 0: nothing is worse, 1: something is, 2: they cannot be compared.
-int RunCompare(const std::vector<std::string>& paths) {
-  const auto compared = [&]() -> base::StatusOr<Comparison> {
-    HADRON_ASSIGN_OR_RETURN(const std::string a, ReadText(paths[0]));
-    HADRON_ASSIGN_OR_RETURN(const std::string b, ReadText(paths[1]));
-    return Compare(a, b);
-  }();
-  if (!compared.ok()) {
-    fmt::print(stderr, "hadron-bench: compare: {}\n", compared.message());
-    return kNotStarted;
+/// Exit code 2 for wrong usage, whatever the library would say.
+template <typename Parse>
+std::optional<int> Usage(const CLI::App& app, const Parse& parse) {
+  try {
+    parse();
+    return std::nullopt;
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kNotStarted;
   }
-  fmt::print("{}{} worse, {} better\n", compared->text, compared->worse, compared->better);
-  return compared->worse > 0 ? kWorse : 0;
 }
 
 int Main(int argc, char** argv) {
@@ -239,12 +267,18 @@ int Main(int argc, char** argv) {
   const CLI::App* tune = AddTune(app, arguments.tune);
   AddFloor(app, arguments);
   std::vector<std::string> files;
-  const CLI::App* compare =
+  CLI::App* compare =
       app.add_subcommand("compare", "Compare the ratios of two results.json, A and B");
-  app.get_subcommand("compare")->add_option("FILES", files, "A B")->required()->expected(2);
-  CLI11_PARSE(app, argc, argv);
-  if (compare->parsed()) return RunCompare(files);
-  if (run->parsed()) return RunCases(arguments);
+  compare->add_option("FILES", files, "A B")->required()->expected(2);
+  const CLI::App* again = AddReport(app, arguments.report);
+  if (const auto code = Usage(app, [&] { app.parse(argc, argv); })) return *code;
+  if (compare->parsed()) return RunCompareCommand(files);
+  if (again->parsed()) return RunReportCommand(arguments.report);
+  if (run->parsed()) {
+    const auto code = RunCases(arguments);
+    if (!code.ok()) fmt::print(stderr, "hadron-bench: {}\n", code.message());
+    return code.ok() ? *code : kNotStarted;
+  }
   const base::Status status = gen->parsed()    ? GenerateModels(arguments)
                               : tune->parsed() ? RunTune(arguments.tune)
                                                : RunFloor(arguments.floor, arguments.port_file);

@@ -1,28 +1,30 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <vector>
 
-#include "bench/rounds.h"
+#include "base/status.h"
+#include "bench/results.h"
 
 namespace hadron::bench {
 
-/// Prints a case's table to stdout: one line a ratio, its context after it, the notes below.
-void PrintCase(const CaseResult& result);
+/// Markdown: one line a ratio with its goal and what came of it; then what was measured in absolute
+/// terms, which is context and proves nothing; then the notes, and the verdict.
+std::string ReportTable(const RunReport& report);
 
-/// Schema of results.json.
-inline constexpr int kResultsVersion = 2;
+/// A picture of a case: each ratio's median as a bar, its rounds' range as a whisker, its goal as a
+/// mark, on one scale. Empty for a case without ratios.
+std::string ReportPlot(const RunReport& report, const CaseReport& c);
 
-/// From what the inputs of a run follow.
-struct RunFacts {
-  std::string profile;
-  std::uint64_t seed = 0;
-  double scale = 0;
+/// Where a report's files go, and what their names begin with.
+struct ReportPlace {
+  std::string directory;
+  std::string prefix;
 };
 
-/// Writes results.json into `directory`, which is made if it is not there.
-void WriteJson(const std::vector<CaseResult>& results, const RunFacts& facts,
-               const std::string& directory);
+/// The table in Markdown and <case>.svg. The directory is made. UNAVAILABLE, naming the file, when
+/// that fails.
+base::Status WriteReport(const RunReport& report, const ReportPlace& place);
+/// results.json in that directory: all that the others are made from.
+base::Status WriteResults(const RunReport& report, const std::string& directory);
 
 }  // namespace hadron::bench

@@ -12,14 +12,19 @@ using testing::HasSubstr;
 using testing::Not;
 
 std::string File(const std::string& rows, const std::string& profile = "quick", int seed = 1) {
-  return R"({"version":2,"profile":")" + profile + R"(","seed":)" + std::to_string(seed) +
-         R"(,"scale":0,"results":[)" + rows + "]}";
+  return R"({"schema":"hadron-bench/1","run":{"utc":"","commit":"","dirty":false,"version":"",)"
+         R"("build":"","profile":")" +
+         profile + R"(","seed":)" + std::to_string(seed) +
+         R"(,"scale":0,"duration_s":1},"machine":{"cpu":"","cores":2,"mem_bytes":1,"kernel":"",)"
+         R"("load1_before":0,"load1_after":0},"cases":[{"name":"k","status":"ok","why":"",)"
+         R"("wrong_answer":false,"checks":[],"notes":[],"ratios":[)" +
+         rows + R"(]}],"verdict":"none"})";
 }
 
 std::string Row(const std::string& name, const std::string& rounds,
                 const std::string& better = "lower") {
-  return R"({"case":")" + name + R"(","peer":"p","metric":"time","better":")" + better +
-         R"(","rounds":[)" + rounds + "]}";
+  return R"({"name":")" + name + R"(","peer":"p","metric":"time","context":{},"better":")" +
+         better + R"(","per_round":[)" + rounds + "]}";
 }
 
 TEST(Compare, CallsAChangeWhatDoesNotOverlap) {
@@ -60,10 +65,10 @@ TEST(Compare, RefusesWhatIsNotComparable) {
     EXPECT_THAT(found.message(), HasSubstr("not comparable"));
   }
   for (const std::string& bad :
-       {std::string(), std::string("[]"), std::string("{}"), std::string(R"({"version":1})"),
-        File(R"({"case":1})"), File(R"({"case":"c","peer":"p","metric":"m","better":"lower"})")}) {
+       {std::string(), std::string("[]"), std::string("{}"), std::string(R"({"schema":"other"})"),
+        File(R"({"name":1})"), File(R"({"name":"c","peer":"p","metric":"m","better":"lower"})")}) {
     EXPECT_EQ(Compare(good, bad).code(), base::StatusCode::kInvalidArgument) << bad;
-    EXPECT_THAT(Compare(bad, good).message(), HasSubstr("a is ")) << bad;
+    EXPECT_THAT(Compare(bad, good).message(), testing::StartsWith("a: ")) << bad;
   }
 }
 
