@@ -35,6 +35,7 @@ struct Arguments {
   std::string url = "http://127.0.0.1:8000";
   std::string grpc;
   double timeout_s = 60;
+  std::vector<std::string> headers;  ///< NAME=VALUE
   bool json = false;
   std::string model;
   std::vector<std::string> models;
@@ -111,10 +112,25 @@ ExitCode RunCommand(const CLI::App& app, const Context& context, const Arguments
   return RunInfer(context, arguments.infer);
 }
 
+/// NAME=VALUE each, as the parser has seen to. A value may hold more of these signs.
+std::vector<std::pair<std::string, std::string>> Headers(const Arguments& arguments) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  for (const std::string& header : arguments.headers) {
+    const std::size_t sign = header.find('=');
+    headers.emplace_back(header.substr(0, sign), header.substr(sign + 1));
+  }
+  return headers;
+}
+
+/// Does not repeat what was given: it may be the secret alone.
+std::string CheckHeader(const std::string& header) {
+  return header.find('=') == std::string::npos ? "a header is written NAME=VALUE" : "";
+}
+
 ExitCode Run(const CLI::App& app, const Arguments& arguments) {
   const std::string url = arguments.grpc.empty() ? arguments.url : "grpc://" + arguments.grpc;
   const auto timeout = std::chrono::milliseconds(static_cast<long>(arguments.timeout_s * 1000));
-  const Context context{.server = {.url = url, .timeout = timeout},
+  const Context context{.server = {.url = url, .timeout = timeout, .headers = Headers(arguments)},
                         .json = arguments.json,
                         .out = std::cout,
                         .err = std::cerr};
@@ -132,6 +148,12 @@ int Main(int argc, char** argv) {
   app.add_option("--timeout", arguments.timeout_s, "Seconds that a call may take")
       ->check(CLI::Range(0.001, 86400.0))
       ->capture_default_str();
+  app.add_option("--header", arguments.headers,
+                 "NAME=VALUE sent with every call, repeatable: opens restricted groups")
+      ->take_all()
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(CheckHeader, ""))
+      ->envname("HADRON_CLI_HEADER");
   app.add_flag("--json", arguments.json, "Print JSON instead of text");
   app.add_subcommand("status", "Is the server live and ready, and what is it?");
   app.add_subcommand("models", "List the models of the repository and their states")

@@ -10,12 +10,18 @@ Result<std::unique_ptr<Client>> Client::Create(const Options& options) {
   std::string_view url = options.url;
   while (url.ends_with('/')) url.remove_suffix(1);
   if (url.starts_with("http://") || url.starts_with("https://")) {
-    return std::make_unique<Client>(MakeRestTransport(std::string(url), options.timeout));
+    auto headers = CheckHeaders(options.headers, false);
+    if (!headers.ok()) return ToError(ErrorCode::kInvalidArgument, std::move(headers).status());
+    return std::make_unique<Client>(
+        MakeRestTransport(std::string(url), options.timeout, std::move(headers).value()));
   }
   static constexpr std::string_view kGrpc = "grpc://";
   if (url.starts_with(kGrpc) && url.size() > kGrpc.size()) {
     url.remove_prefix(kGrpc.size());
-    return std::make_unique<Client>(MakeGrpcTransport(std::string(url), options.timeout));
+    auto headers = CheckHeaders(options.headers, true);
+    if (!headers.ok()) return ToError(ErrorCode::kInvalidArgument, std::move(headers).status());
+    return std::make_unique<Client>(
+        MakeGrpcTransport(std::string(url), options.timeout, std::move(headers).value()));
   }
   return Error{.code = ErrorCode::kInvalidArgument,
                .status = 0,

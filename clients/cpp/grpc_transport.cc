@@ -20,9 +20,10 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& target) {
 
 class GrpcTransport final : public Transport {
  public:
-  GrpcTransport(std::string target, std::chrono::milliseconds timeout)
+  GrpcTransport(std::string target, std::chrono::milliseconds timeout, CallHeaders headers)
       : target_(std::move(target)),
         timeout_(timeout),
+        headers_(std::move(headers)),
         channel_(MakeChannel(target_)),
         stub_(::inference::GRPCInferenceService::NewStub(channel_)) {}
 
@@ -151,6 +152,7 @@ class GrpcTransport final : public Transport {
     }
     grpc::ClientContext context;
     context.set_deadline(deadline);
+    for (const auto& [name, value] : headers_) context.AddMetadata(name, value);
     Response response;
     const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
     if (status.ok()) return response;
@@ -176,6 +178,7 @@ class GrpcTransport final : public Transport {
 
   const std::string target_;
   const std::chrono::milliseconds timeout_;
+  const CallHeaders headers_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<Stub> stub_;
   bool connected_ = false;
@@ -184,8 +187,9 @@ class GrpcTransport final : public Transport {
 }  // namespace
 
 std::unique_ptr<Transport> MakeGrpcTransport(const std::string& target,
-                                             std::chrono::milliseconds timeout) {
-  return std::make_unique<GrpcTransport>(target, timeout);
+                                             std::chrono::milliseconds timeout,
+                                             CallHeaders headers) {
+  return std::make_unique<GrpcTransport>(target, timeout, std::move(headers));
 }
 
 }  // namespace hadron::client

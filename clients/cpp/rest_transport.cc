@@ -16,8 +16,8 @@ constexpr const char* kHeaderLength = "Inference-Header-Content-Length";
 
 class RestTransport final : public Transport {
  public:
-  RestTransport(std::string base_url, std::chrono::milliseconds timeout)
-      : base_url_(std::move(base_url)), timeout_(timeout) {}
+  RestTransport(std::string base_url, std::chrono::milliseconds timeout, CallHeaders headers)
+      : base_url_(std::move(base_url)), timeout_(timeout), headers_(std::move(headers)) {}
 
   Result<bool> ServerLive() override { return Probe("/v2/health/live"); }
   Result<bool> ServerReady() override { return Probe("/v2/health/ready"); }
@@ -133,6 +133,7 @@ class RestTransport final : public Transport {
   Result<net::HttpClientResponse> SendRaw(net::HttpClientRequest request) {
     request.url = base_url_ + request.url;
     request.timeout = timeout_;
+    request.headers.insert(request.headers.end(), headers_.begin(), headers_.end());
     auto answer = http_.Send(request);
     if (answer.ok()) return std::move(answer).value();
     const bool call_is_wrong = answer.code() == base::StatusCode::kInvalidArgument;
@@ -173,14 +174,16 @@ class RestTransport final : public Transport {
 
   const std::string base_url_;
   const std::chrono::milliseconds timeout_;
+  const CallHeaders headers_;
   net::BlockingHttpClient http_;
 };
 
 }  // namespace
 
 std::unique_ptr<Transport> MakeRestTransport(const std::string& base_url,
-                                             std::chrono::milliseconds timeout) {
-  return std::make_unique<RestTransport>(base_url, timeout);
+                                             std::chrono::milliseconds timeout,
+                                             CallHeaders headers) {
+  return std::make_unique<RestTransport>(base_url, timeout, std::move(headers));
 }
 
 }  // namespace hadron::client

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "cpp/call_headers.h"
 #include "hadron/client.h"
 
 namespace hadron::client {
@@ -33,12 +34,14 @@ class Transport {
   virtual Result<Done> ChangeResidency(const std::string& model, ResidencyChange change) = 0;
 };
 
-/// `base_url` is "http://host:port" without a slash at the end.
+/// `base_url` is "http://host:port" without a slash at the end. Headers have been checked.
 std::unique_ptr<Transport> MakeRestTransport(const std::string& base_url,
-                                             std::chrono::milliseconds timeout);
+                                             std::chrono::milliseconds timeout,
+                                             CallHeaders headers);
 /// `target` is "host:port".
 std::unique_ptr<Transport> MakeGrpcTransport(const std::string& target,
-                                             std::chrono::milliseconds timeout);
+                                             std::chrono::milliseconds timeout,
+                                             CallHeaders headers);
 
 /// A failure of ours as the public type.
 inline Error ToError(ErrorCode code, const base::Status& status) {

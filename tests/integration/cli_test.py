@@ -1,6 +1,7 @@
 """hadron-cli against a server: loading, pushing to a repository that is served, looking at it."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -64,6 +65,32 @@ class WithDirectory(unittest.TestCase):
 
 class Changing(WithDirectory):
     """load and unload, over both protocols."""
+
+    def test_shows_the_header_of_a_restricted_group(self):
+        with Server([MODEL_REPO], model_control_mode="explicit", admin_access="off",
+                    http_restricted_api="model-repository,statistics,admin:x-key=ri=ght",
+                    grpc_restricted_protocol="model-repository,admin:key=right") as server:
+            url, grpc = f"http://{server.http}", server.grpc
+            key = ("--header", "X-Key=ri=ght")
+            self.assertIn("restricted", cli("--url", url, "load", "digits", code=1))
+            self.assertIn("restricted",
+                          cli("--url", url, "--header", "x-key=wrong", "load", "digits", code=1))
+            cli("--url", url, *key, "load", "digits")
+            for command in (("models",), ("top", "--once"), ("plan", "digits"), ("pin", "digits"),
+                            ("unpin", "digits"), ("explain", "digits"), ("evict", "digits")):
+                cli("--url", url, *command, code=1)
+                cli("--url", url, *key, *command)
+            cli("--url", url, "unload", "digits", *key)
+            self.assertIn("restricted", cli("--grpc", grpc, "load", "digits", code=1))
+            cli("--grpc", grpc, "--header", "triton-grpc-protocol-key=right", "load", "digits")
+            for wrong in ("secret", "host=x", "a b=c", "=v"):
+                message = cli("--url", url, "--header", wrong, "models", code=2)
+                self.assertNotIn("secret", message)
+            self.assertIn("own", cli("--grpc", grpc, "--header", "te=x", "models", code=2))
+            done = subprocess.run([program(), "--url", url, "models"], check=False, timeout=SECONDS,
+                                  capture_output=True,
+                                  env={**os.environ, "HADRON_CLI_HEADER": "x-key=ri=ght"})
+            self.assertEqual(0, done.returncode, done.stderr)
 
     def test_loads_and_unloads(self):
         with Server([MODEL_REPO], model_control_mode="explicit") as server:

@@ -130,6 +130,9 @@ struct Options {
   /// "http://HOST:PORT" or "https://..." for REST, "grpc://HOST:PORT" for gRPC.
   std::string url = "http://127.0.0.1:8000";
   std::chrono::milliseconds timeout{60'000};  ///< of each call
+  /// Sent with every call: what opens groups of calls that the server restricts. Over gRPC they are
+  /// metadata, by the whole name that the server expects.
+  std::vector<std::pair<std::string, std::string>> headers{};
 };
 
 /// A call was carried out; there is nothing more to say.
