@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "model/statistics.h"
 #include "plan/compiled_model.h"
 #include "plan/plan_cache.h"
+#include "storage/bytes_on_disk.h"
 #include "telemetry/model_metrics.h"
 #include "tensor/host_tensor.h"
 
@@ -49,6 +51,8 @@ class ModelVersion {
     /// By output name: one label an element index; outputs without labels are absent.
     std::map<std::string, std::vector<std::string>> labels;
     bool batch_invariant = true;  ///< promised: the load has checked what it can
+    /// Of files that come from a store; those of a local repository are all on its disk.
+    std::optional<storage::BytesOnDisk> on_disk;
   };
   explicit ModelVersion(Parts parts);
 
@@ -61,6 +65,7 @@ class ModelVersion {
   Residence& residence() const { return *parts_.residence; }
   /// Null when the output has no labels.
   const std::vector<std::string>* labels(const std::string& output) const;
+  const std::optional<storage::BytesOnDisk>& on_disk() const { return parts_.on_disk; }
   double load_seconds() const { return parts_.metrics->load_seconds.load(); }
 
   /// Inputs and outputs as the protocol shows them: config order, dims with -1 for "any" and a

@@ -178,7 +178,9 @@ Status VersionLoader::BuildFromStore(const std::string& file, Build& build) cons
     const std::string place = request.first.substr(0, request.first.rfind('/') + 1);
     const auto external = onnx::ExternalData::FromFinder(
         [&tree, &place](const std::string& location) { return tree.Find(place + location); });
-    return BuildFrom(std::move(opened), external, build);
+    HADRON_RETURN_IF_ERROR(BuildFrom(std::move(opened), external, build));
+    build.parts.on_disk = tree.on_disk();
+    return {};
   });
 }
 

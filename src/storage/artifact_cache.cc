@@ -183,6 +183,7 @@ void ArtifactCache::Forget(const std::string& identity) {
   if (held == held_.end()) return;
   unlink(ObjectPath(held->second.file).c_str());
   counts_.bytes -= held->second.size;
+  SetOnDisk(identity, 0);
   held_.erase(held);
 }
 
@@ -274,6 +275,7 @@ bool ArtifactCache::MakeRoom(std::uint64_t size) {
     counts_.bytes -= oldest->second.size;
     freed += oldest->second.size;
     ++counts_.evictions;
+    SetOnDisk(oldest->first, 0);
     held_.erase(oldest);
   }
   promised_ += size;
@@ -351,12 +353,38 @@ base::StatusOr<std::shared_ptr<ArtifactCache::Delivery>> ArtifactCache::Order(co
       if (status.ok() && (remote.name == wanted.request.first) == first) status = add(remote);
     }
   }
-  if (status.ok()) return delivery;
+  if (status.ok()) {
+    tree.on_disk_ = Watch(*delivery);
+    return delivery;
+  }
   for (Arriving& file : delivery->files) {
     if (file.pinned) Unpin(file.identity);
     TakeBackPromise(file);
   }
   return status;
+}
+
+BytesOnDisk ArtifactCache::Watch(const Delivery& delivery) {
+  std::vector<std::shared_ptr<const BytesOnDisk::File>> files;
+  const base::MutexLock lock(mutex_);
+  std::erase_if(watched_, [](const auto& entry) { return entry.second.expired(); });
+  for (const Arriving& file : delivery.files) {
+    std::weak_ptr<BytesOnDisk::File>& watched = watched_[file.identity];
+    auto counter = watched.lock();
+    if (counter == nullptr) {
+      const auto held = held_.find(file.identity);
+      counter = std::make_shared<BytesOnDisk::File>(held == held_.end() ? 0 : held->second.size);
+      watched = counter;
+    }
+    files.push_back(std::move(counter));
+  }
+  return BytesOnDisk(std::move(files));
+}
+
+void ArtifactCache::SetOnDisk(const std::string& identity, std::uint64_t bytes) {
+  const auto watched = watched_.find(identity);
+  if (watched == watched_.end()) return;
+  if (const auto counter = watched->second.lock()) counter->store(bytes);
 }
 
 /// One file: it is right and others may have it, or why not.
@@ -397,6 +425,7 @@ void ArtifactCache::Publish(Arriving& file, const base::Sha256Digest& digest) {
   if (!is_new) return;
   at->second = {name.Text(), name.sha256, name.size, clock_.WallMs(), 1, true};
   counts_.bytes += name.size;
+  SetOnDisk(file.identity, name.size);
   file.pinned = true;
 }
 

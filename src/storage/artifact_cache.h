@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "base/sync.h"
 #include "storage/artifact.h"
+#include "storage/bytes_on_disk.h"
 #include "storage/object_store.h"
 
 namespace hadron::storage {
@@ -30,12 +31,15 @@ class FetchedTree {
   const std::map<std::string, std::shared_ptr<const Artifact>>& files() const { return files_; }
   /// Something of it was not held and comes from the store.
   bool fetched() const { return fetched_; }
+  /// What the cache holds of them, from now on and whatever becomes of this.
+  const BytesOnDisk& on_disk() const { return on_disk_; }
 
  private:
   friend class ArtifactCache;
 
   std::map<std::string, std::shared_ptr<const Artifact>> files_;
   bool fetched_ = false;
+  BytesOnDisk on_disk_;
 };
 
 /// Verified copies of remote objects on disk, kept from one start to the next, the least recently
@@ -137,6 +141,9 @@ class ArtifactCache {
   void Unpin(const std::string& identity);
   bool MakeRoom(std::uint64_t size);
   void TakeBackPromise(Arriving& file);
+  /// Counters of these files; those that nobody asks any more are dropped.
+  BytesOnDisk Watch(const Delivery& delivery);
+  void SetOnDisk(const std::string& identity, std::uint64_t bytes) HADRON_REQUIRES(mutex_);
   bool IsOfDisk(base::StatusCode code) const;
   std::string ScratchDirectory() const;
 
@@ -147,7 +154,9 @@ class ArtifactCache {
   mutable base::Mutex mutex_;
   std::uint64_t budget_ HADRON_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Held> held_ HADRON_GUARDED_BY(mutex_);  ///< by identity
-  std::uint64_t promised_ HADRON_GUARDED_BY(mutex_) = 0;        ///< bytes on their way
+  /// By identity: what is held of files that somebody watches.
+  std::map<std::string, std::weak_ptr<BytesOnDisk::File>> watched_ HADRON_GUARDED_BY(mutex_);
+  std::uint64_t promised_ HADRON_GUARDED_BY(mutex_) = 0;  ///< bytes on their way
   Counts counts_ HADRON_GUARDED_BY(mutex_);
 };
 

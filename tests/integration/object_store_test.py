@@ -166,12 +166,19 @@ class Serving(OverS3):
 
     def test_downloads_nothing_again_that_has_not_changed(self):
         self.put_scale(factor=2)
+        size = (TEST_MODELS / "scale" / "2" / "model.onnx").stat().st_size
+
+        def on_disk(server):
+            (model,) = rest.call(server.http, "GET", "/v2/hadron/status").json()["models"]
+            return model["bytes"]["disk"]
         with self.server() as server:
             self.assertEqual(self.factor(server), 2.0)
+            self.assertEqual(size, on_disk(server))
         model = f"/{self.s3.bucket}/scale/1/model.onnx"
         self.assertEqual(self.downloads().count(model), 1)
         with self.server() as server:
             self.assertEqual(self.factor(server), 2.0)
+            self.assertEqual(size, on_disk(server))
         self.assertEqual(self.downloads().count(model), 1)
         self.put_scale(factor=3)
         with self.server() as server:

@@ -87,12 +87,17 @@ void WriteMilliseconds(JsonWriter& json, std::string_view key, std::optional<dou
 
 /// Bytes on each rung, and what coming back from there takes, as far as either is known.
 void WriteRungs(JsonWriter& json, const model::ResidencyManager::View& view,
-                const telemetry::ModelMetrics& metrics, const model::RepositoryVersion* files) {
+                const model::ModelVersion& version, const model::RepositoryVersion* files) {
   using telemetry::LoadSource;
+  const telemetry::ModelMetrics& metrics = version.metrics();
   json.Key("bytes").BeginObject().Key("resident").Int(view.resident_bytes);
   json.Key("host").Int(view.host_bytes);
   const auto local = metrics.load_time(LoadSource::kLocal);
-  if (local && files != nullptr) json.Key("disk").Int(files->bytes);
+  if (version.on_disk()) {
+    json.Key("disk").Int(version.on_disk()->value());
+  } else if (local && files != nullptr) {
+    json.Key("disk").Int(files->bytes);
+  }
   json.EndObject().Key("shared_bytes").Int(view.shared_bytes);
   json.Key("restore_ms").BeginObject();
   if (!view.in_host_memory) WriteMilliseconds(json, "host", view.restore_seconds);
@@ -130,7 +135,7 @@ void WriteVersion(JsonWriter& json, const ModelEntry& model, std::int64_t number
   if (facts.residency != nullptr) json.Key("residency").String(Rung(view));
   if (view != nullptr) WriteResidency(json, *view);
   if (view != nullptr) {
-    WriteRungs(json, *view, version.handle->metrics(), FilesOf(model, number));
+    WriteRungs(json, *view, *version.handle, FilesOf(model, number));
   }
   if (version.handle != nullptr) {
     const telemetry::ModelMetrics& metrics = version.handle->metrics();

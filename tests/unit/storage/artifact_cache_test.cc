@@ -146,6 +146,40 @@ TEST_P(Cache, FetchesOnlyWhatHasChanged) {
   EXPECT_EQ(downloads(), 3U);
 }
 
+TEST_P(Cache, TellsHowMuchOfATreeIsOnDisk) {
+  rig_.origin.Put("n/1/model.onnx", std::string(950'000, 'n'));
+  BytesOnDisk watched;
+  BytesOnDisk same;
+  const auto watch = [](BytesOnDisk& bytes) {
+    return [&bytes](const FetchedTree& tree) -> base::Status {
+      bytes = tree.on_disk();
+      return Read(tree).CloneStatus();
+    };
+  };
+  {
+    RunningCache running_cache(Options(), clock_, GetParam());
+    ArtifactCache& cache = running_cache.cache;
+    ASSERT_TRUE(cache.UseTree({rig_.store(), "m/1"}, watch(watched)).ok());
+    EXPECT_EQ(watched.value(), 100'009U);
+    ++clock_.now;
+    ASSERT_TRUE(FetchFrom(cache, "n/1").ok());
+    EXPECT_LT(watched.value(), 100'009U);  // something had to go
+    ASSERT_TRUE(cache.UseTree({rig_.store(), "m/1"}, watch(same)).ok());
+    EXPECT_EQ(watched.value(), 100'009U);  // back for all who watch
+    EXPECT_EQ(same.value(), 100'009U);
+  }
+  EXPECT_EQ(watched.value(), 100'009U);  // outlives the cache
+  RunningCache running_again(Options(), clock_, GetParam());
+  BytesOnDisk held;
+  ASSERT_TRUE(running_again.cache.UseTree({rig_.store(), "m/1"}, watch(held)).ok());
+  EXPECT_EQ(held.value(), 100'009U);
+  auto nothing = Options();
+  nothing.directory = "";
+  RunningCache running_none(nothing, clock_, GetParam());
+  ASSERT_TRUE(running_none.cache.UseTree({rig_.store(), "m/1"}, watch(held)).ok());
+  EXPECT_EQ(held.value(), 0U);
+}
+
 TEST_P(Cache, LetsTheLeastRecentlyUsedGo) {
   for (const char* name : {"a", "b", "c"}) {
     rig_.origin.Put(std::string(name) + "/1/x", std::string(400, name[0]));
