@@ -78,6 +78,18 @@ Status CheckPaths(const std::vector<OverrideFile>& files) {
 
 }  // namespace
 
+Status SetReloadPolicy(std::string_view text, LoadRequest& request) {
+  auto policy = ParseReloadPolicy(text);
+  if (policy.ok()) request.reload_policy = *policy;
+  return policy.CloneStatus().With(fmt::format("load parameter '{}'", kReloadPolicyParameter));
+}
+
+Status UnknownLoadParameter(std::string_view name) {
+  return InvalidArgument(
+      fmt::format("unrecognized load parameter '{}'; there are 'config', 'file:<path>' and '{}'",
+                  base::EscapeControl(name), kReloadPolicyParameter));
+}
+
 Status CheckModelName(std::string_view name) {
   if (base::Trim(name).empty()) return InvalidArgument("Model name cannot be empty");
   if (name == ".." || name == "." || name.find('/') != std::string_view::npos) {

@@ -10,6 +10,7 @@
 
 #include "base/io_buf.h"
 #include "base/status.h"
+#include "model/reload_policy.h"
 #include "model/repository.h"
 #include "storage/object_store.h"
 
@@ -24,11 +25,18 @@ struct OverrideFile {
 /// A load by call.
 struct LoadRequest {
   std::string name;
-  std::optional<std::string> config_json = {};  ///< in place of config.pbtxt
-  std::vector<OverrideFile> files = {};         ///< in place of everything the repository has
+  std::optional<std::string> config_json = {};     ///< in place of config.pbtxt
+  std::vector<OverrideFile> files = {};            ///< in place of everything the repository has
+  std::optional<ReloadPolicy> reload_policy = {};  ///< in place of the server's
 
   bool overrides() const { return config_json.has_value() || !files.empty(); }
 };
+
+/// The load parameter of that name, in every protocol.
+inline constexpr std::string_view kReloadPolicyParameter = "reload_policy";
+base::Status SetReloadPolicy(std::string_view text, LoadRequest& request);
+/// INVALID_ARGUMENT that says which there are.
+base::Status UnknownLoadParameter(std::string_view name);
 
 /// INVALID_ARGUMENT, with the protocol's texts, for a name that could mean another place.
 base::Status CheckModelName(std::string_view name);

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "config/raw_config.h"
 #include "model/model_version.h"
+#include "model/reload_policy.h"
 #include "model/repository.h"
 
 namespace hadron::model {
@@ -20,11 +21,20 @@ struct LoadSource {
   std::vector<std::int64_t> versions;  ///< by the version policy, ascending
   /// Of versions that have been here before and go on where they were.
   std::map<std::int64_t, std::shared_ptr<VersionHistory>> histories = {};
+  /// Versions that serve until those of the same number that are to be loaded take their places,
+  /// and what becomes of them where memory does not hold both.
+  std::map<std::int64_t, ModelHandle> replaced = {};
+  ReloadPolicy reload_policy = ReloadPolicy::kKeepOld;
 
   /// A new one for the others.
   std::shared_ptr<VersionHistory> HistoryOf(std::int64_t version) const {
     const auto at = histories.find(version);
     return at == histories.end() ? std::make_shared<VersionHistory>() : at->second;
+  }
+  /// Null when there is none.
+  const Residence* ReplacedBy(std::int64_t version) const {
+    const auto at = replaced.find(version);
+    return at == replaced.end() ? nullptr : &at->second->residence();
   }
 };
 

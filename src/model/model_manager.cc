@@ -120,6 +120,7 @@ void ModelManager::Load(LoadRequest request, Done done) {
     ModelRecord& record = table_.At(request.name);
     PendingLoad pending;
     pending.rebuild = request.overrides();
+    pending.reload_policy = request.reload_policy;
     pending.find = watch_.FindRequested(std::move(request), scan_);
     pending.done = std::move(done);
     Submit(record, std::move(pending));
@@ -189,14 +190,14 @@ void ModelManager::StartLoad(ModelRecord& record, PendingLoad pending) {
   record.running = std::make_shared<LoadOperation>(LoadOperation::Dependencies{
       deps_.loader, deps_.control, deps_.load, options_.load_retries + 1});
   record.running_done = std::move(pending.done);
-  record.running->Find(
-      std::move(pending.find),
-      [this, name = record.name, rebuild = pending.rebuild](StatusOr<LoadOperation::Found> found) {
-        OnFound(name, rebuild, std::move(found));
-      });
+  const Wanted wanted{pending.rebuild, pending.reload_policy.value_or(options_.reload_policy)};
+  record.running->Find(std::move(pending.find),
+                       [this, name = record.name, wanted](StatusOr<LoadOperation::Found> found) {
+                         OnFound(name, wanted, std::move(found));
+                       });
 }
 
-void ModelManager::OnFound(const std::string& name, bool rebuild,
+void ModelManager::OnFound(const std::string& name, Wanted wanted,
                            StatusOr<LoadOperation::Found> found) {
   ModelRecord& record = table_.At(name);
   if (record.running->cancelled()) {
@@ -210,12 +211,16 @@ void ModelManager::OnFound(const std::string& name, bool rebuild,
   }
   LoadSource& source = found->source;
   auto commit = std::make_shared<Commit>();
-  commit->plan = PlanLoad(record.Live(), source.model, source.versions, rebuild);
+  commit->plan = PlanLoad(record.Live(), source.model, source.versions, wanted.rebuild);
   commit->override_ = std::move(found->override_);
+  source.reload_policy = wanted.reload_policy;
   for (const std::int64_t version : commit->plan.build) {
     VersionContent content = ContentOf(source.model, *source.model.FindVersion(version));
     if (const auto history = record.HistoryOf(version, content)) {
       source.histories.emplace(version, history);
+    }
+    if (const ModelHandle& old = record.versions[version].handle) {
+      source.replaced.emplace(version, old);
     }
     commit->contents.emplace(version, std::move(content));
   }

@@ -53,6 +53,7 @@ class ModelManager {
     std::vector<std::string> load_models;
     base::Duration poll_interval{0};  ///< how often the repositories are listed; 0 = never
     unsigned load_retries = 0;        ///< further attempts of each version
+    ReloadPolicy reload_policy = ReloadPolicy::kKeepOld;  ///< where a call does not say
   };
   /// Host memory, and who leaves it when a load needs room.
   struct HostMemory {
@@ -124,6 +125,11 @@ class ModelManager {
  private:
   struct Startup;
   struct Commit;
+  /// How a load is to be done.
+  struct Wanted {
+    bool rebuild = false;
+    ReloadPolicy reload_policy = ReloadPolicy::kKeepOld;
+  };
 
   // Start (startup.cc).
   void OnListed(const std::shared_ptr<Startup>& startup,
@@ -148,7 +154,7 @@ class ModelManager {
   // Operations (model_manager.cc).
   void Submit(ModelRecord& record, PendingLoad pending);
   void StartLoad(ModelRecord& record, PendingLoad pending);
-  void OnFound(const std::string& name, bool rebuild, base::StatusOr<LoadOperation::Found> found);
+  void OnFound(const std::string& name, Wanted wanted, base::StatusOr<LoadOperation::Found> found);
   static std::uint64_t BytesToLoad(const ModelRecord& record, const Commit& commit);
   void Build(ModelRecord& record, const std::shared_ptr<Commit>& commit);
   bool WantsMoreRoom(const Commit& commit, const LoadOperation::Results& results) const;

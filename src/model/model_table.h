@@ -41,8 +41,9 @@ struct VersionRecord {
 /// A load that is to come.
 struct PendingLoad {
   LoadOperation::Finder find;
-  bool rebuild = false;                           ///< nothing of what runs is kept
-  base::UniqueFunction<void(base::Status)> done;  ///< may be empty
+  bool rebuild = false;                            ///< nothing of what runs is kept
+  std::optional<ReloadPolicy> reload_policy = {};  ///< in place of the server's
+  base::UniqueFunction<void(base::Status)> done;   ///< may be empty
 };
 
 /// What the control thread knows of one model.

@@ -47,7 +47,7 @@ std::optional<StatusOr<plan::ArenaPlace>> ResidencyManager::TryArena(const Arena
     if (in_sum && uploading_) return std::nullopt;
     if (in_sum && StartMoves(store_.MakeHole(want.bytes, RangesInUse()), news)) return std::nullopt;
     const auto cause = telemetry::EvictionCause::kArena;
-    if (somebody_leaves || EvictFor(missing, cause, news) || SomebodyElseEnds(want)) {
+    if (somebody_leaves || EvictFor(missing, cause, nullptr, news) || SomebodyElseEnds(want)) {
       return std::nullopt;
     }
     starved_.store(false);

@@ -57,7 +57,7 @@ StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(Admission admission
   std::unique_ptr<Residence> residence(new Residence(*this, std::move(admission)));  // NOLINT
   base::MutexLock lock(mutex_);
   residence->pinned_ = IsPinned(residence->model_);
-  const std::uint64_t pinned = PinnedBytes();
+  const std::uint64_t pinned = PinnedBytes(residence->swaps_ ? residence->replaces_ : nullptr);
   residences_.insert(residence.get());
   if (placed == 0) {
     residence->binding_ = plan::WeightBinding::InPlace(residence->image_);
@@ -72,10 +72,10 @@ StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(Admission admission
       base::HumanBytes(missing), base::HumanBytes(capacity), base::HumanBytes(pinned)));
 }
 
-std::uint64_t ResidencyManager::PinnedBytes() const {
+std::uint64_t ResidencyManager::PinnedBytes(const Residence* beside) const {
   std::map<const void*, std::uint64_t> ranges;  // what several share counts once
   for (const Residence* residence : residences_) {
-    if (!residence->pinned_) continue;
+    if (!residence->pinned_ || residence == beside) continue;
     for (const auto& part : residence->parts_) ranges[part.range] = part.bytes;
   }
   std::uint64_t bytes = 0;
@@ -86,7 +86,7 @@ std::uint64_t ResidencyManager::PinnedBytes() const {
 std::optional<ResidencyPin::Weights> ResidencyManager::TryPin(const ModelVersion& version) {
   base::MutexLock lock(mutex_);
   Residence& residence = version.residence();
-  if (residence.binding_ == nullptr) return std::nullopt;
+  if (residence.binding_ == nullptr || residence.yields_) return std::nullopt;
   return PinNow(residence);
 }
 
@@ -124,6 +124,7 @@ void ResidencyManager::Unpin(Residence& residence) {
     base::MutexLock lock(mutex_);
     if (--residence.pins_ > 0) return;
     residence.used_until_ = deps_.clock->Now();
+    EndYield(residence, false);
   }
   if (starved_.load()) PostPump();
 }
@@ -248,7 +249,7 @@ Residence* ResidencyManager::ChooseNext() {
   Residence* best = nullptr;
   double best_score = -1;
   for (Residence* residence : residences_) {
-    if (!residence->wanted_ || residence->binding_ != nullptr) continue;
+    if (!residence->wanted_ || residence->binding_ != nullptr || residence->yields_) continue;
     const double age = Seconds(now - residence->wanted_since_);
     const double score = (age + 1e-6) / (CostOf(*residence) + 1e-6);
     if (score <= best_score) continue;
@@ -270,7 +271,9 @@ bool ResidencyManager::StartRestore(Residence& next, News& news) {
     const bool in_sum = !somebody_leaves && missing <= store_.free_bytes();
     if (in_sum && StartMoves(store_.MakeHole(*next.image_, RangesInUse()), news)) return false;
     const auto cause = telemetry::EvictionCause::kPressure;
-    if (somebody_leaves || EvictFor(missing, cause, news) || SomebodyIsBusy()) return false;
+    if (somebody_leaves || EvictFor(missing, cause, &next, news) || OthersWillLeave(next, news)) {
+      return false;
+    }
     if (store_.arena_bytes() > 0) {
       news.memory_short = true;
       return false;
@@ -288,18 +291,23 @@ bool ResidencyManager::StartRestore(Residence& next, News& news) {
 }
 
 /// Busy models leave sooner or later.
-bool ResidencyManager::SomebodyIsBusy() const {
-  return std::ranges::any_of(residences_, [this](const Residence* other) {
-    return !other->parts_.empty() && !other->pinned_ && !Evictable(*other);
+bool ResidencyManager::SomebodyIsBusy(const Residence& next) const {
+  return std::ranges::any_of(residences_, [&](const Residence* other) {
+    return !other->parts_.empty() && !StaysFor(*other, &next) && !Evictable(*other, &next);
   });
 }
 
 Status ResidencyManager::NoRoom(const Residence& residence) const {
+  const Residence* const old = Replaced(&residence);
+  const bool beside_old = old != nullptr && !old->parts_.empty();
   return base::ResourceExhausted(
-      fmt::format("the weights need {} more of the device's memory, {} are free and nobody may be "
-                  "evicted (--eviction-policy, --pin-model)",
+      fmt::format("the weights need {} more of the device's memory, {} are free {}",
                   base::HumanBytes(store_.MissingBytes(*residence.image_)),
-                  base::HumanBytes(store_.free_bytes())));
+                  base::HumanBytes(store_.free_bytes()),
+                  beside_old ? "beside the version that serves, which goes on "
+                               "(--reload-policy=swap-out-first lets it leave first)"
+                             : "and nobody may be evicted (--eviction-policy, --pin-model)"),
+      base::RefusalCause::kMemory);
 }
 
 bool ResidencyManager::SomebodyLeaves() {
@@ -324,8 +332,9 @@ void ResidencyManager::TakeWaiters(Residence& residence, const Status& status, N
   residence.waiters_.clear();
 }
 
-bool ResidencyManager::Evictable(const Residence& residence) const {
-  if (residence.binding_ == nullptr || residence.parts_.empty() || residence.pinned_) return false;
+bool ResidencyManager::Evictable(const Residence& residence, const Residence* next) const {
+  if (residence.binding_ == nullptr || residence.parts_.empty()) return false;
+  if (StaysFor(residence, next)) return false;
   if (residence.pins_ > 0 || !residence.waiters_.empty() || &residence == restoring_) return false;
   // While a lane waits for memory nobody is served, so nothing is owed.
   if (!arenas_wanted_.empty()) return true;
@@ -333,13 +342,13 @@ bool ResidencyManager::Evictable(const Residence& residence) const {
 }
 
 std::vector<Residence*> ResidencyManager::ChooseVictims(
-    std::uint64_t needed, const std::set<const Residence*>& keep) const {
+    std::uint64_t needed, const Residence* next, const std::set<const Residence*>& keep) const {
   std::vector<Residence*> owners;
   std::vector<EvictionCandidate> candidates;
   EvictionSnapshot snapshot;
   for (Residence* residence : residences_) {
     for (const auto& part : residence->parts_) ++snapshot.holders[part.range];
-    if (!Evictable(*residence) || keep.contains(residence)) continue;
+    if (!Evictable(*residence, next) || keep.contains(residence)) continue;
     owners.push_back(residence);
     candidates.push_back({residence->parts_,
                           std::max<std::int64_t>(0, residence->metrics_->pending.value()),
@@ -353,11 +362,12 @@ std::vector<Residence*> ResidencyManager::ChooseVictims(
   return victims;
 }
 
-bool ResidencyManager::EvictFor(std::uint64_t missing, telemetry::EvictionCause cause, News& news) {
+bool ResidencyManager::EvictFor(std::uint64_t missing, telemetry::EvictionCause cause,
+                                const Residence* next, News& news) {
   const std::uint64_t free = store_.free_bytes();
   // Enough in sum, but not in one piece: somebody has to make room all the same.
   const std::uint64_t needed = missing > free ? missing - free : 1;
-  const std::vector<Residence*> victims = ChooseVictims(needed);
+  const std::vector<Residence*> victims = ChooseVictims(needed, next);
   for (Residence* victim : victims) SendAway(*victim, cause, news);
   return !victims.empty();
 }
@@ -482,6 +492,8 @@ void ResidencyManager::Withdraw(Residence& residence) {
   {
     base::MutexLock lock(mutex_);
     residences_.erase(&residence);
+    EndYield(residence, true);
+    ForgetReplaced(residence);
     if (restoring_ == &residence) restoring_ = nullptr;
     if (residence.binding_ != nullptr) binding = TakeDown(residence);
     TallyGone(residence);

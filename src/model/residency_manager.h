@@ -21,6 +21,7 @@
 #include "device/device.h"
 #include "model/eviction_policy.h"
 #include "model/model_version.h"
+#include "model/reload_policy.h"
 #include "model/weight_store.h"
 #include "plan/weight_image.h"
 
@@ -84,9 +85,16 @@ class ResidencyManager {
     /// How much its earlier instances were in use.
     std::shared_ptr<VersionHistory> history = std::make_shared<VersionHistory>();
     std::optional<base::Duration> idle_evict = {};  ///< in place of that of the options
+    const Residence* replaces = nullptr;  ///< what serves now in its place; alive during the call
+    /// What becomes of that one where the device does not hold both.
+    ReloadPolicy reload_policy = ReloadPolicy::kKeepOld;
   };
   /// A version is compiled. RESOURCE_EXHAUSTED with both numbers when the device could not hold it
   /// even alone, beside what is pinned by configuration.
+  ///
+  /// One that replaces another never drives that one out, unless the policy says so: then the old
+  /// one takes no new batches, finishes those it has and leaves; its requests wait until the new
+  /// one's load has ended, and it is wanted again if that has failed.
   base::StatusOr<std::unique_ptr<Residence>> Admit(Admission admission);
 
   /// The version's bytes for a batch, if they are there or on their way.
@@ -248,15 +256,17 @@ class ResidencyManager {
   void SetPinned(const std::string& model, bool pinned);
   base::Status CheckUnpin(const std::string& model) const;
   bool IsPinned(const std::string& model) const HADRON_REQUIRES(mutex_);
-  std::uint64_t PinnedBytes() const HADRON_REQUIRES(mutex_);
+  /// `beside`: that one not counted; may be null.
+  std::uint64_t PinnedBytes(const Residence* beside) const HADRON_REQUIRES(mutex_);
   base::Status WhyNotEvictable(const Residence& residence) const HADRON_REQUIRES(mutex_);
-  std::vector<Residence*> ChooseVictims(std::uint64_t needed,
+  /// `next`: for whom; null for a lane.
+  std::vector<Residence*> ChooseVictims(std::uint64_t needed, const Residence* next,
                                         const std::set<const Residence*>& keep = {}) const
       HADRON_REQUIRES(mutex_);
   std::vector<PlannedStep> InOrder(std::span<const Wish> wishes) const HADRON_REQUIRES(mutex_);
   /// Has others leave, so that so many bytes are free; false when they may not.
-  bool EvictFor(std::uint64_t missing, telemetry::EvictionCause cause, News& news)
-      HADRON_REQUIRES(mutex_);
+  bool EvictFor(std::uint64_t missing, telemetry::EvictionCause cause, const Residence* next,
+                News& news) HADRON_REQUIRES(mutex_);
   // Moving weights together (residency_moves.cc). False: nothing is won by it.
   bool StartMoves(std::vector<WeightStore::Move> moves, News& news) HADRON_REQUIRES(mutex_);
   void Rebind(Residence& residence, const std::vector<WeightStore::Move>& moves, News& news)
@@ -270,7 +280,9 @@ class ResidencyManager {
       HADRON_REQUIRES(mutex_);
   std::set<const void*> RangesInUse() const HADRON_REQUIRES(mutex_);
   bool SomebodyElseEnds(const ArenaWant& want) const HADRON_REQUIRES(mutex_);
-  bool Evictable(const Residence& residence) const HADRON_REQUIRES(mutex_);
+  /// `next`: for whom; null for no version.
+  bool Evictable(const Residence& residence, const Residence* next = nullptr) const
+      HADRON_REQUIRES(mutex_);
   BindingRef TakeDown(Residence& residence) HADRON_REQUIRES(mutex_);
   /// Has it leave, for others to be told.
   void SendAway(Residence& residence, telemetry::EvictionCause cause, News& news)
@@ -279,8 +291,15 @@ class ResidencyManager {
   void EvictIdle();
   void LookForIdleAt(std::optional<base::TimePoint> when) HADRON_REQUIRES(mutex_);
   bool SomebodyLeaves() HADRON_REQUIRES(mutex_);
-  bool SomebodyIsBusy() const HADRON_REQUIRES(mutex_);
+  bool SomebodyIsBusy(const Residence& next) const HADRON_REQUIRES(mutex_);
   base::Status NoRoom(const Residence& residence) const HADRON_REQUIRES(mutex_);
+  // A version that comes in place of another (residency_swap.cc).
+  Residence* Replaced(const Residence* by) const HADRON_REQUIRES(mutex_);
+  bool StaysFor(const Residence& residence, const Residence* next) const HADRON_REQUIRES(mutex_);
+  bool HaveOldYield(const Residence& next, News& news) HADRON_REQUIRES(mutex_);
+  bool OthersWillLeave(const Residence& next, News& news) HADRON_REQUIRES(mutex_);
+  void EndYield(Residence& by, bool wanted_again) HADRON_REQUIRES(mutex_);
+  void ForgetReplaced(const Residence& gone) HADRON_REQUIRES(mutex_);
   void Refuse(Residence& residence, const base::Status& status, News& news) HADRON_REQUIRES(mutex_);
   double CostOf(const Residence& residence) const HADRON_REQUIRES(mutex_);
   double FrequencyOf(const Residence& residence) const HADRON_REQUIRES(mutex_);
@@ -331,7 +350,9 @@ class Residence {
         image_(std::move(admission.image)),
         metrics_(std::move(admission.metrics)),
         history_(std::move(admission.history)),
-        idle_evict_(*admission.idle_evict) {}
+        idle_evict_(*admission.idle_evict),
+        replaces_(admission.replaces),
+        swaps_(admission.reload_policy == ReloadPolicy::kSwapOutFirst) {}
 
   VersionUse& use() { return history_->use; }
   const VersionUse& use() const { return history_->use; }
@@ -342,6 +363,9 @@ class Residence {
   const std::shared_ptr<telemetry::ModelMetrics> metrics_;
   const std::shared_ptr<VersionHistory> history_;
   const base::Duration idle_evict_;
+  const Residence* replaces_;  ///< null when that one has gone, or there was none
+  const bool swaps_;           ///< it may drive out the one that it replaces
+  bool yields_ = false;        ///< to the one that replaces it: no new batches
   std::shared_ptr<const plan::WeightBinding> binding_;  ///< null: absent
   std::shared_ptr<const void> last_of_binding_;         ///< see WeightBinding
   std::vector<EvictionCandidate::Part> parts_;          ///< of the binding

@@ -72,7 +72,7 @@ ResidencyManager::Outlook ResidencyManager::Foresee(std::span<const Wish> wishes
     missing += step.missing_bytes;
   }
   if (missing <= outlook.free_bytes) return outlook;
-  for (const Residence* victim : ChooseVictims(missing - outlook.free_bytes, wished)) {
+  for (const Residence* victim : ChooseVictims(missing - outlook.free_bytes, nullptr, wished)) {
     outlook.victims.push_back(victim->model_);
   }
   outlook.blocked = outlook.victims.empty();

@@ -109,7 +109,8 @@ ResidencyManager::Forecast ResidencyManager::Foresee(const ModelVersion& version
   forecast.missing_bytes = store_.MissingBytes(*residence.image_);
   forecast.restore_seconds = CostOf(residence);
   if (forecast.missing_bytes <= forecast.free_bytes) return forecast;
-  for (const Residence* victim : ChooseVictims(forecast.missing_bytes - forecast.free_bytes)) {
+  for (const Residence* victim :
+       ChooseVictims(forecast.missing_bytes - forecast.free_bytes, &residence)) {
     forecast.victims.push_back(victim->model_);
   }
   forecast.blocked = forecast.victims.empty();

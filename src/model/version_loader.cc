@@ -350,8 +350,10 @@ StatusOr<ModelHandle> VersionLoader::Make(Build& build) const {
   parts.metrics = deps_.metrics->AddModel(model.name, build.number);
   parts.history = build.source.HistoryOf(build.number);
   HADRON_ASSIGN_OR_RETURN(
-      parts.residence, deps_.residency->Admit({model.name, parts.compiled->weights(), parts.metrics,
-                                               parts.history, parts.config->idle_evict()}));
+      parts.residence,
+      deps_.residency->Admit({model.name, parts.compiled->weights(), parts.metrics, parts.history,
+                              parts.config->idle_evict(), build.source.ReplacedBy(build.number),
+                              build.source.reload_policy}));
   const auto version = std::make_shared<const ModelVersion>(std::move(parts));
   HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
   HADRON_ASSIGN_OR_RETURN(const ResidencyPin pin, deps_.residency->Obtain(version));

@@ -181,7 +181,14 @@ StatusOr<model::ControlMode> Options::ControlMode() const {
       fmt::format("--model-control-mode: '{}' is not none, poll, explicit or demand", text));
 }
 
+StatusOr<model::ReloadPolicy> Options::ReloadPolicy() const {
+  auto policy = model::ParseReloadPolicy(Text("reload-policy"));
+  if (!policy.ok()) return std::move(policy).status().With("--reload-policy");
+  return policy;
+}
+
 Status Options::CheckModels() const {
+  HADRON_RETURN_IF_ERROR(ReloadPolicy().CloneStatus());
   HADRON_ASSIGN_OR_RETURN(const model::ControlMode mode, ControlMode());
   const std::vector<std::string>& models = Texts("load-model");
   const bool calls = mode == model::ControlMode::kExplicit || mode == model::ControlMode::kDemand;

@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "model/lifecycle.h"
+#include "model/reload_policy.h"
 
 namespace hadron::server {
 
@@ -59,6 +60,8 @@ class Options {
   base::StatusOr<std::int64_t> DefaultMaxBatchSize() const;
   /// Value of --model-control-mode.
   base::StatusOr<model::ControlMode> ControlMode() const;
+  /// Value of --reload-policy.
+  base::StatusOr<model::ReloadPolicy> ReloadPolicy() const;
   /// Options that are accepted and ignored and were given.
   std::vector<std::string> IgnoredOptions() const;
 

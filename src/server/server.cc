@@ -143,6 +143,7 @@ void Server::MakeModels() {
   options.model_config_name = options_.Text("model-config-name");
   options.load_models = options_.Texts("load-model");
   options.poll_interval = seconds(options_.Uint("repository-poll-secs"));
+  options.reload_policy = *options_.ReloadPolicy();
   options.load_retries = static_cast<unsigned>(options_.Uint("model-load-retry-count"));
   model::ModelManager::Dependencies dependencies;
   for (const auto& store : stores_) dependencies.stores.push_back(store.get());

@@ -41,6 +41,10 @@ ROWS = [
     Row("hidden name", "must not begin with '.'", ".git"),
     Row("control character in the name", "control characters", "a\x01b"),
     Row("unknown parameter", "unrecognized load parameter 'speed'", parameters={"speed": "high"}),
+    Row("reload policy unknown", "load parameter 'reload_policy': 'sometimes' is not keep-old or "
+        "swap-out-first", parameters={"reload_policy": "sometimes"}),
+    Row("reload policy that is a number", "load parameter 'reload_policy' must be",
+        parameters={"reload_policy": 7}),
     Row("config that is a number", "load parameter 'config' must be", parameters={"config": 7}),
     Row("config that is a boolean", "load parameter 'config' must be", parameters={"config": True}),
     Row("config that is no JSON", "Invalid config override", parameters={"config": "{"}),

@@ -81,11 +81,12 @@ StatusOr<model::LoadRequest> ParseLoadRequest(std::string model, std::string_vie
   request.name = std::move(model);
   const auto member = [&request](std::string_view key, JsonReader& json) -> Status {
     if (key == "config") return ReadText(key, json, request.config_json.emplace());
-    if (!key.starts_with(kFile)) {
-      return InvalidArgument(
-          fmt::format("unrecognized load parameter '{}'; there are 'config' and 'file:<path>'",
-                      base::EscapeControl(key)));
+    if (key == model::kReloadPolicyParameter) {
+      std::string policy;
+      HADRON_RETURN_IF_ERROR(ReadText(key, json, policy));
+      return model::SetReloadPolicy(policy, request);
     }
+    if (!key.starts_with(kFile)) return model::UnknownLoadParameter(key);
     const std::string name(key);
     std::string encoded;
     HADRON_RETURN_IF_ERROR(ReadText(name, json, encoded));

@@ -128,11 +128,8 @@ base::StatusOr<model::LoadRequest> LoadRequestOf(
   for (const auto& [key, value] : in.parameters()) {
     const bool file = std::string_view(key).starts_with(kFile);
     const auto wanted = file ? Parameter::kBytesParam : Parameter::kStringParam;
-    if (!file && key != "config") {
-      return base::InvalidArgument(
-          fmt::format("unrecognized load parameter '{}'; there are 'config' and 'file:<path>'",
-                      base::EscapeControl(key)));
-    }
+    const bool policy = key == model::kReloadPolicyParameter;
+    if (!file && !policy && key != "config") return model::UnknownLoadParameter(key);
     if (value.parameter_choice_case() != wanted) {
       return base::InvalidArgument(fmt::format("load parameter '{}' must be given as {}",
                                                base::EscapeControl(key),
@@ -141,6 +138,8 @@ base::StatusOr<model::LoadRequest> LoadRequestOf(
     if (file) {
       request.files.push_back(
           {key.substr(kFile.size()), base::IoBuf::FromString(value.bytes_param())});
+    } else if (policy) {
+      HADRON_RETURN_IF_ERROR(model::SetReloadPolicy(value.string_param(), request));
     } else {
       request.config_json = value.string_param();
     }

@@ -121,7 +121,9 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
   }
 
   base::StatusOr<ModelHandle> TryAdmit(const std::string& name, const std::vector<int>& layers,
-                                       std::optional<base::Duration> idle_evict = std::nullopt) {
+                                       std::optional<base::Duration> idle_evict = std::nullopt,
+                                       const ModelHandle& replaces = nullptr,
+                                       ReloadPolicy policy = ReloadPolicy::kKeepOld) {
     auto loaded = onnx::LoadOnnx(base::IoBuf::FromString(Layers(layers).Serialize()),
                                  onnx::ExternalData::None(), {});
     HADRON_CHECK(loaded.ok());
@@ -141,9 +143,10 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
     parts.compiled = plan::CompiledModel::Compile(std::move(loaded->graph), std::move(compile),
                                                   kernels_, *card_, *host_)
                          .value();
-    HADRON_ASSIGN_OR_RETURN(parts.residence,
-                            manager_->Admit({name, parts.compiled->weights(), parts.metrics,
-                                             parts.history, idle_evict}));
+    HADRON_ASSIGN_OR_RETURN(
+        parts.residence,
+        manager_->Admit({name, parts.compiled->weights(), parts.metrics, parts.history, idle_evict,
+                         replaces == nullptr ? nullptr : &replaces->residence(), policy}));
     return std::make_shared<const ModelVersion>(std::move(parts));
   }
   ModelHandle Admit(const std::string& name, const std::vector<int>& layers) {
