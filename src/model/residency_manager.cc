@@ -338,6 +338,8 @@ bool ResidencyManager::Evictable(const Residence& residence, const Residence* ne
   if (residence.pins_ > 0 || !residence.waiters_.empty() || &residence == restoring_) return false;
   // While a lane waits for memory nobody is served, so nothing is owed.
   if (!arenas_wanted_.empty()) return true;
+  // What waits in this model's name may be what waits for its old version.
+  if (next != nullptr && residence.replaces_ == next) return true;
   return residence.owed_ <= 0 || residence.metrics_->pending.value() <= 0;
 }
 
