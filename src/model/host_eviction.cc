@@ -39,14 +39,14 @@ base::StatusOr<EvictionCandidate> ModelManager::CandidateOf(const ModelRecord& r
   EvictionCandidate candidate;
   for (const auto& [number, version] : record.versions) {
     if (version.handle == nullptr) continue;
+    if (!deps_.host.add_part(*version.handle, candidate)) {
+      return stays("it is pinned; unpin it first");
+    }
+    if (!FollowsDisk()) continue;
     const ScannedVersion* listed =
         record.listing == nullptr ? nullptr : record.listing->FindVersion(number);
     if (listed == nullptr || ContentOf(*record.listing, *listed) != version.content) {
-      return stays(
-          "its files have changed since it was loaded, so it could not come back as it is");
-    }
-    if (!deps_.host.add_part(*version.handle, candidate)) {
-      return stays("it is pinned; unpin it first");
+      return stays("its files have changed since it was loaded and are about to be loaded");
     }
   }
   return candidate;

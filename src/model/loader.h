@@ -11,6 +11,7 @@
 #include "model/model_version.h"
 #include "model/reload_policy.h"
 #include "model/repository.h"
+#include "model/saved_version.h"
 
 namespace hadron::model {
 
@@ -25,6 +26,10 @@ struct LoadSource {
   /// and what becomes of them where memory does not hold both.
   std::map<std::int64_t, ModelHandle> replaced = {};
   ReloadPolicy reload_policy = ReloadPolicy::kKeepOld;
+  /// Of versions that have left host memory: what they come back from, the same bytes.
+  std::map<std::int64_t, std::shared_ptr<const SavedVersion>> saved = {};
+  /// The others must be what the listing says: files that have changed since then fail the load.
+  bool as_listed = false;
 
   /// A new one for the others.
   std::shared_ptr<VersionHistory> HistoryOf(std::int64_t version) const {
@@ -51,6 +56,10 @@ class Loader {
   /// CANCELLED once `cancelled` is set, which is looked at between the phases of the load.
   virtual base::StatusOr<ModelHandle> Load(const LoadSource& source, std::int64_t version,
                                            const std::atomic<bool>& cancelled) const = 0;
+
+  /// What a version that leaves host memory can come back from; null when that cannot be had (the
+  /// log says why): then it comes back from its files.
+  virtual std::shared_ptr<const SavedVersion> Save(const ModelVersion& version) const = 0;
 };
 
 }  // namespace hadron::model

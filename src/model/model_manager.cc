@@ -84,7 +84,9 @@ ModelManager::ModelManager(Options options, Dependencies dependencies, Observer&
       deps_(Complete(std::move(dependencies))),
       watch_({deps_.stores, deps_.loader, deps_.control, deps_.load, deps_.open_directory},
              {.model_config_name = options_.model_config_name}),
-      table_({deps_.control, deps_.load, deps_.metrics, &observer, [this] { room_.Look(); }},
+      table_({deps_.control, deps_.load, deps_.metrics, &observer,
+              [this](const std::string& name) { OnReturned(name); },
+              [this](const ModelVersion& version) { return deps_.loader->Save(version); }},
              options_.control_mode),
       room_(RoomHooks()) {}
 
@@ -190,7 +192,8 @@ void ModelManager::StartLoad(ModelRecord& record, PendingLoad pending) {
   record.running = std::make_shared<LoadOperation>(LoadOperation::Dependencies{
       deps_.loader, deps_.control, deps_.load, options_.load_retries + 1});
   record.running_done = std::move(pending.done);
-  const Wanted wanted{pending.rebuild, pending.reload_policy.value_or(options_.reload_policy)};
+  const Wanted wanted{pending.rebuild, pending.comes_back,
+                      pending.reload_policy.value_or(options_.reload_policy)};
   record.running->Find(std::move(pending.find),
                        [this, name = record.name, wanted](StatusOr<LoadOperation::Found> found) {
                          OnFound(name, wanted, std::move(found));
@@ -214,17 +217,19 @@ void ModelManager::OnFound(const std::string& name, Wanted wanted,
   commit->plan = PlanLoad(record.Live(), source.model, source.versions, wanted.rebuild);
   commit->override_ = std::move(found->override_);
   source.reload_policy = wanted.reload_policy;
+  source.as_listed = wanted.comes_back;
   for (const std::int64_t version : commit->plan.build) {
     VersionContent content = ContentOf(source.model, *source.model.FindVersion(version));
     if (const auto history = record.HistoryOf(version, content)) {
       source.histories.emplace(version, history);
+      if (const auto& saved = record.versions[version].saved) source.saved.emplace(version, saved);
     }
     if (const ModelHandle& old = record.versions[version].handle) {
       source.replaced.emplace(version, old);
     }
     commit->contents.emplace(version, std::move(content));
   }
-  if (commit->override_ == nullptr) {
+  if (commit->override_ == nullptr && !wanted.comes_back) {
     record.listing = std::make_shared<const ScannedModel>(source.model);
   }
   record.asked = true;
@@ -239,10 +244,16 @@ void ModelManager::OnFound(const std::string& name, Wanted wanted,
 
 std::uint64_t ModelManager::BytesToLoad(const ModelRecord& record, const Commit& commit) {
   std::uint64_t bytes = 0;
+  std::uint64_t saved_bytes = 0;
   for (const auto& [version, content] : commit.contents) {
+    const auto saved = commit.source.saved.find(version);
+    if (saved != commit.source.saved.end()) {
+      saved_bytes += saved->second->weights->bytes();
+      continue;
+    }
     for (const FileState& file : content.version.files) bytes += file.size;
   }
-  return static_cast<std::uint64_t>(static_cast<double>(bytes) * record.load_factor);
+  return saved_bytes + static_cast<std::uint64_t>(static_cast<double>(bytes) * record.load_factor);
 }
 
 void ModelManager::Build(ModelRecord& record, const std::shared_ptr<Commit>& commit) {
@@ -318,6 +329,9 @@ void ModelManager::Apply(ModelRecord& record, Commit& commit, LoadOperation::Res
         {{"model", record.name}, {"version", number}, {"seconds", (*result)->load_seconds()}});
     table_.Install(record, std::move(*result), std::move(commit.contents.at(number)));
   }
+  record.served = commit.override_ != nullptr
+                      ? nullptr
+                      : std::make_shared<const ScannedModel>(commit.source.model);
   const std::vector<std::int64_t>& versions = commit.source.versions;
   const std::set<std::int64_t> wanted(versions.begin(), versions.end());
   for (auto& [number, version] : record.versions) {
@@ -420,14 +434,23 @@ void ModelManager::Enter(Acquirer acquirer) {
 void ModelManager::EnsureLoading(const std::string& name) {
   ModelRecord& record = table_.At(name);
   const bool coming = record.next || (record.running != nullptr && !record.running->cancelled());
-  if (coming || record.listing == nullptr) return;
+  // What leaves has to have left first: then it is known what it comes back from.
+  if (coming || record.IsLeaving()) return;
   PendingLoad pending;
-  pending.find = watch_.FindListed(record.listing);
+  pending.comes_back = !FollowsDisk() && record.served != nullptr;
+  const auto& listing = pending.comes_back ? record.served : record.listing;
+  if (listing == nullptr) return;
+  pending.find = watch_.FindListed(listing);
   if (record.running != nullptr) {
     record.next = std::move(pending);
   } else {
     StartLoad(record, std::move(pending));
   }
+}
+
+void ModelManager::OnReturned(const std::string& name) {
+  room_.Look();
+  if (!stopping_ && waiting_.Has(name)) EnsureLoading(name);
 }
 
 /// Nothing of the model is on its way any more: whoever waits gets what there is.

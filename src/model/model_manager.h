@@ -36,7 +36,10 @@ namespace hadron::model {
 /// needs is built, what serves goes on serving, and after a failure it is as if nothing had been.
 ///
 /// Where host memory is short for a load, models leave it: they stay READY, what they have accepted
-/// they answer, and their next use loads them from their files again.
+/// they answer, and their next use brings them back as what they were: from the packed weights that
+/// were written to this machine's disk when they left, or from their files where that failed. The
+/// modes that follow the disk load what has changed meanwhile instead; in the others that is for a
+/// load call alone, and files that have changed fail a version that has nothing else.
 ///
 /// Public methods: any thread. `done` functions run once, on the control thread if not said
 /// otherwise, and must be short.
@@ -94,10 +97,10 @@ class ModelManager {
   /// Takes the model out of service. `done`: no new request reaches it; what it has accepted it
   /// answers, then it goes. A model that is not loaded is none the worse.
   void Unload(std::string name, Done done);
-  /// Has the model leave host memory for its files, as others do when a load needs room. `done`:
-  /// it takes no requests any more and gives its memory back when it has answered what it has
-  /// accepted. UNAVAILABLE for one that is busy, pinned, or could not come back as it is. One that
-  /// is not loaded is none the worse.
+  /// Has the model leave host memory for this machine's disk, as others do when a load needs room.
+  /// `done`: it takes no requests any more and gives its memory back when it has answered what it
+  /// has accepted. UNAVAILABLE for one that is busy, pinned, or could not come back as it is. One
+  /// that is not loaded is none the worse.
   void Evict(std::string name, Done done);
   /// UNAVAILABLE in the modes that do not take load and unload calls.
   base::Status CheckChangesAllowed() const;
@@ -128,6 +131,7 @@ class ModelManager {
   /// How a load is to be done.
   struct Wanted {
     bool rebuild = false;
+    bool comes_back = false;
     ReloadPolicy reload_policy = ReloadPolicy::kKeepOld;
   };
 
@@ -180,6 +184,11 @@ class ModelManager {
   void Enter(Acquirer acquirer);
   void EnsureLoading(const std::string& name);
   void AnswerWaiting(const std::string& name);
+  void OnReturned(const std::string& name);
+  bool FollowsDisk() const {
+    return options_.control_mode == ControlMode::kPoll ||
+           options_.control_mode == ControlMode::kDemand;
+  }
   void LookLater();
 
   const Options options_;

@@ -24,6 +24,13 @@ bool ModelRecord::AnyLoadable() const {
   return std::ranges::any_of(versions, [](const auto& item) { return item.second.facts.loadable; });
 }
 
+bool ModelRecord::IsLeaving() const {
+  return std::ranges::any_of(versions, [](const auto& item) {
+    const VersionFacts& facts = item.second.facts;
+    return facts.loadable && !facts.live && facts.retiring > 0;
+  });
+}
+
 std::map<std::int64_t, VersionContent> ModelRecord::Live() const {
   std::map<std::int64_t, VersionContent> live;
   for (const auto& [number, version] : versions) {
@@ -165,6 +172,7 @@ void ModelTable::Install(ModelRecord& record, ModelHandle built, VersionContent 
   deps_.observer->OnReady(handle);
   version.history = handle->history();
   version.handle = std::move(handle);
+  Discard(std::exchange(version.saved, nullptr));  // it has it itself
   version.content = std::move(content);
   version.facts.live = true;
   version.facts.unloaded = false;
@@ -177,12 +185,14 @@ void ModelTable::Retire(ModelRecord& record, std::int64_t number) {
   VersionRecord& version = at->second;
   if (std::exchange(version.history, nullptr) == nullptr) return;  // neither live nor evicted
   version.content = {};
+  Discard(std::exchange(version.saved, nullptr));
   if (version.handle != nullptr) Leave(version);
   version.facts.unloaded = true;
 }
 
 void ModelTable::Evict(ModelRecord& record, std::int64_t number) {
   VersionRecord& version = record.versions.at(number);
+  evicted_.insert(version.handle.get());
   Leave(version);
   version.facts.loadable = true;
 }
@@ -216,25 +226,31 @@ ModelHandle ModelTable::Track(ModelHandle built) {
 
 void ModelTable::Vanish(ModelHandle version) {
   const ModelVersion& gone = *version;
-  deps_.observer->OnGone(gone, [this, version = std::move(version)]() mutable {
-    deps_.load->Post([this, version = std::move(version)]() mutable {
-      const std::string model = version->name();
-      const std::int64_t number = version->version();
+  const bool evicted = evicted_.erase(&gone) > 0;
+  deps_.observer->OnGone(gone, [this, evicted, version = std::move(version)]() mutable {
+    deps_.load->Post([this, evicted, version = std::move(version)]() mutable {
+      Return returned{version->name(), version->version(), nullptr};
+      if (evicted) returned.saved = deps_.save(*version);
       version.reset();  // the memory is back before anybody is told
-      deps_.control->Post([this, model, number] { Returned(model, number); });
+      deps_.control->Post(
+          [this, returned = std::move(returned)]() mutable { Returned(std::move(returned)); });
     });
   });
 }
 
-void ModelTable::Returned(const std::string& model, std::int64_t number) {
-  if (ModelRecord* record = Find(model)) {
-    const auto at = record->versions.find(number);
+void ModelTable::Returned(Return returned) {
+  if (ModelRecord* record = Find(returned.model)) {
+    const auto at = record->versions.find(returned.version);
     if (at != record->versions.end()) {
-      --at->second.facts.retiring;
+      VersionRecord& version = at->second;
+      --version.facts.retiring;
+      // Unless it has been unloaded, or loaded anew, meanwhile.
+      if (version.facts.loadable && !version.facts.live) std::swap(version.saved, returned.saved);
       Publish(*record);
     }
   }
-  deps_.on_returned();
+  Discard(std::move(returned.saved));
+  deps_.on_returned(returned.model);
 }
 
 }  // namespace hadron::model

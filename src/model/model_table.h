@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,13 +36,15 @@ struct VersionRecord {
   ModelHandle handle;      ///< set while it serves
   VersionContent content;  ///< of what serves, or has served and was evicted
   VersionFacts facts;
-  std::shared_ptr<VersionHistory> history;  ///< set while it serves, and while it is evicted
+  std::shared_ptr<VersionHistory> history;    ///< set while it serves, and while it is evicted
+  std::shared_ptr<const SavedVersion> saved;  ///< what it comes back from; may be null
 };
 
 /// A load that is to come.
 struct PendingLoad {
   LoadOperation::Finder find;
   bool rebuild = false;                            ///< nothing of what runs is kept
+  bool comes_back = false;                         ///< as what it was when it left host memory
   std::optional<ReloadPolicy> reload_policy = {};  ///< in place of the server's
   base::UniqueFunction<void(base::Status)> done;   ///< may be empty
 };
@@ -54,6 +57,7 @@ struct ModelRecord {
   std::string reason;                           ///< why the whole model cannot be used
   std::shared_ptr<const ScannedModel> listing;  ///< what the catalogue goes by; null = no directory
   std::shared_ptr<const LoadOverride> override_;
+  std::shared_ptr<const ScannedModel> served;  ///< what its versions were last made of, or null
   std::map<std::int64_t, VersionRecord> versions;
 
   std::shared_ptr<LoadOperation> running;                 ///< may have been cancelled
@@ -70,6 +74,8 @@ struct ModelRecord {
   bool AnyLive() const;
   /// Whether its next use would load it.
   bool AnyLoadable() const;
+  /// Whether a version that its next use would bring back has not left yet.
+  bool IsLeaving() const;
   /// Contents of the versions that serve.
   std::map<std::int64_t, VersionContent> Live() const;
   /// What an evicted version of this content goes on with; null: it begins anew.
@@ -88,7 +94,10 @@ class ModelTable {
     base::Executor* load = nullptr;
     telemetry::Metrics* metrics = nullptr;
     VersionObserver* observer = nullptr;
-    std::function<void()> on_returned;  ///< an instance has given its memory back
+    /// An instance of the model has given its memory back.
+    std::function<void(const std::string& model)> on_returned;
+    /// On a load thread: what an evicted version comes back from, or null.
+    std::function<std::shared_ptr<const SavedVersion>(const ModelVersion&)> save;
   };
   ModelTable(Dependencies dependencies, ControlMode mode);
 
@@ -131,7 +140,12 @@ class ModelTable {
   ModelHandle Track(ModelHandle built);
   void Leave(VersionRecord& version);
   void Vanish(ModelHandle version);
-  void Returned(const std::string& model, std::int64_t version);
+  struct Return {
+    std::string model;
+    std::int64_t version = 0;
+    std::shared_ptr<const SavedVersion> saved;
+  };
+  void Returned(Return returned);
   void UpdateMetrics(const ModelRecord& record) const;
   ModelEntry Describe(const ModelRecord& record) const;
   bool AllReady(const Catalogue& catalogue) const;
@@ -141,6 +155,7 @@ class ModelTable {
   const ControlMode mode_;
   std::map<std::string, ModelRecord, std::less<>> records_;
   std::vector<ModelHandle> retired_;
+  std::set<const ModelVersion*> evicted_;  ///< of those that leave: they will come back
   base::Snapshot<Catalogue> catalogue_;
 };
 

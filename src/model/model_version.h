@@ -34,6 +34,7 @@ std::string_view VersionStateName(VersionState state);
 
 class ResidencyManager;
 class Residence;
+struct SavedVersion;
 
 /// One loaded version of a model: configuration, compiled plan, weights in memory. Made by
 /// a load thread, published by ModelManager, kept alive by handles. Immutable but for the plan
@@ -53,6 +54,7 @@ class ModelVersion {
     bool batch_invariant = true;  ///< promised: the load has checked what it can
     /// Of files that come from a store; those of a local repository are all on its disk.
     std::optional<storage::BytesOnDisk> on_disk;
+    std::shared_ptr<const SavedVersion> saved = {};  ///< what it was made of, if not of its files
   };
   explicit ModelVersion(Parts parts);
 
@@ -62,6 +64,10 @@ class ModelVersion {
   const std::shared_ptr<const config::ModelConfig>& config_ptr() const { return parts_.config; }
   const plan::CompiledModel& compiled() const { return *parts_.compiled; }
   const std::shared_ptr<const plan::CompiledModel>& compiled_ptr() const { return parts_.compiled; }
+  const std::shared_ptr<const SavedVersion>& saved() const { return parts_.saved; }
+  const std::map<std::string, std::vector<std::string>>& all_labels() const {
+    return parts_.labels;
+  }
   Residence& residence() const { return *parts_.residence; }
   /// Null when the output has no labels.
   const std::vector<std::string>* labels(const std::string& output) const;

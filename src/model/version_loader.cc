@@ -51,6 +51,26 @@ Status CheckNotCancelled(const std::atomic<bool>& cancelled) {
   return base::Cancelled("the load was given up for a newer operation");
 }
 
+/// Whether the files are those that were listed. Those of object stores are fetched by their ETags.
+Status CheckAsListed(const ScannedModel& model, const ScannedVersion& version) {
+  if (!model.store->LocalPath(model.name)) return {};
+  const std::string directory = std::to_string(version.number);
+  HADRON_ASSIGN_OR_RETURN(const auto entries, model.store->List(model.name + "/" + directory));
+  for (const FileState& file : version.files) {
+    if (file.name.find('/', directory.size() + 1) != std::string::npos) continue;
+    const bool there = std::ranges::any_of(entries, [&](const storage::Entry& entry) {
+      return directory + "/" + entry.name == file.name && entry.size == file.size &&
+             entry.tag == file.tag;
+    });
+    if (there) continue;
+    return base::Unavailable(
+        fmt::format("'{}/{}' has changed since the model was loaded, so it cannot come back as it "
+                    "was; put the file back, or load the model by call",
+                    model.location, file.name));
+  }
+  return {};
+}
+
 telemetry::LoadFailure CauseOf(const Status& status) {
   using base::StatusCode;
   using telemetry::LoadFailure;
@@ -182,6 +202,34 @@ Status VersionLoader::BuildFromStore(const std::string& file, Build& build) cons
     build.parts.on_disk = tree.on_disk();
     return {};
   });
+}
+
+Status VersionLoader::BuildFromSaved(const SavedVersion& saved, Build& build) const {
+  HADRON_ASSIGN_OR_RETURN(
+      auto image, saved.weights->Read(*saved.compiled->weights(), *deps_.host, build.owner));
+  build.from = telemetry::LoadSource::kDisk;
+  build.parts.config = saved.config;
+  build.parts.labels = saved.labels;
+  build.parts.compiled = saved.compiled->Over(std::move(image));
+  build.parts.saved = build.source.saved.at(build.number);
+  return {};
+}
+
+std::shared_ptr<const SavedVersion> VersionLoader::Save(const ModelVersion& version) const {
+  if (version.saved() != nullptr || deps_.images == nullptr) return version.saved();
+  const plan::WeightImage& image = *version.compiled().weights();
+  auto file = deps_.images->Write(image);
+  if (!file.ok()) {
+    base::LogWarning(
+        "the weights of a model that leaves host memory were not written to this "
+        "machine's disk: it comes back from its files",
+        {{"model", version.name()}, {"reason", file.message()}});
+    return nullptr;
+  }
+  const std::vector<std::shared_ptr<device::DeviceBuffer>> nothing(image.segments().size());
+  return std::make_shared<const SavedVersion>(
+      SavedVersion{version.config_ptr(), version.all_labels(),
+                   version.compiled().Over(image.Over(nothing)), std::move(*file)});
 }
 
 StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
@@ -340,9 +388,15 @@ StatusOr<ModelHandle> VersionLoader::Make(Build& build) const {
   const std::atomic<bool>& cancelled = build.cancelled;
   const ScannedVersion* scanned = model.FindVersion(build.number);
   HADRON_CHECK(scanned != nullptr);
-  HADRON_ASSIGN_OR_RETURN(const std::string file,
-                          FindModelFile(model, *scanned, build.source.config->model_filename()));
-  HADRON_RETURN_IF_ERROR(BuildFromStore(file, build));
+  const auto saved = build.source.saved.find(build.number);
+  if (saved != build.source.saved.end()) {
+    HADRON_RETURN_IF_ERROR(BuildFromSaved(*saved->second, build));
+  } else {
+    HADRON_ASSIGN_OR_RETURN(const std::string file,
+                            FindModelFile(model, *scanned, build.source.config->model_filename()));
+    if (build.source.as_listed) HADRON_RETURN_IF_ERROR(CheckAsListed(model, *scanned));
+    HADRON_RETURN_IF_ERROR(BuildFromStore(file, build));
+  }
   ModelVersion::Parts& parts = build.parts;
   parts.name = model.name;
   parts.version = build.number;

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "base/sync.h"
 #include "device/device.h"
+#include "model/image_file.h"
 #include "model/loader.h"
 #include "model/model_version.h"
 #include "model/repository.h"
@@ -50,6 +51,7 @@ class VersionLoader final : public Loader {
     backend::DevicePrograms* programs = nullptr;  ///< null where kernels need no compiling
     storage::ArtifactCache* artifacts = nullptr;  ///< null where every store is local
     ResidencyManager* residency = nullptr;
+    ImageFiles* images = nullptr;  ///< null: versions that leave host memory are not saved
   };
 
   using Source = LoadSource;
@@ -60,6 +62,7 @@ class VersionLoader final : public Loader {
   base::StatusOr<Source> Identify(const ScannedModel& model) const override;
   base::StatusOr<ModelHandle> Load(const Source& source, std::int64_t version,
                                    const std::atomic<bool>& cancelled) const override;
+  std::shared_ptr<const SavedVersion> Save(const ModelVersion& version) const override;
 
  private:
   /// Everything of a version that follows from its files.
@@ -78,6 +81,8 @@ class VersionLoader final : public Loader {
   /// The files may still be on their way; when this is OK, they have come and are right.
   base::Status BuildFrom(std::shared_ptr<const base::ByteSource> file,
                          const onnx::ExternalData& external, Build& build) const;
+  /// Everything but its weights was kept.
+  base::Status BuildFromSaved(const SavedVersion& saved, Build& build) const;
   base::Status BuildFromStore(const std::string& file, Build& build) const;
   base::StatusOr<std::shared_ptr<const plan::CompiledModel>> Compile(
       graph::Graph graph, const config::ModelConfig& config, const std::string& owner) const;

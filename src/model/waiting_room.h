@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <list>
@@ -30,6 +31,9 @@ class WaitingRoom {
  public:
   void Enter(Acquirer acquirer) { waiting_.push_back(std::move(acquirer)); }
   bool empty() const { return waiting_.empty(); }
+  bool Has(std::string_view model) const {
+    return std::ranges::find(waiting_, model, &Acquirer::model) != waiting_.end();
+  }
   /// Takes out those who wait for the model, the oldest first.
   std::vector<Acquirer> Take(std::string_view model);
   std::vector<Acquirer> TakeAll();

@@ -157,19 +157,26 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   if (std::erase(disabled, "split_rows") > 0) options.split_rows = false;
   HADRON_RETURN_IF_ERROR(graph::RunPasses(graph, context, disabled));
   HADRON_RETURN_IF_ERROR(graph::InferShapes(graph));
-  model->graph_ = std::move(graph);
+  model->graph_ = std::make_shared<graph::Graph>(std::move(graph));
   model->options_ = std::move(options);
 
   HADRON_ASSIGN_OR_RETURN(const auto shapes, model->RepresentativeShapes());
-  PlanBuilder builder(model->graph_, model->BuilderOptions());
+  PlanBuilder builder(*model->graph_, model->BuilderOptions());
   HADRON_ASSIGN_OR_RETURN(const ExecutionPlan representative, builder.Build(shapes));
   model->placement_ = Count(representative);
   HADRON_ASSIGN_OR_RETURN(model->weights_,
-                          WeightImage::Pack(model->graph_, std::move(builder.discovered()), host,
+                          WeightImage::Pack(*model->graph_, std::move(builder.discovered()), host,
                                             model->options_.owner));
-  DropConstants(model->graph_);
-  model->plan_hash_ = PlanHash(model->graph_, *model->weights_, model->device_class_);
+  DropConstants(*model->graph_);
+  model->plan_hash_ = PlanHash(*model->graph_, *model->weights_, model->device_class_);
   return std::shared_ptr<const CompiledModel>(std::move(model));
+}
+
+std::shared_ptr<const CompiledModel> CompiledModel::Over(
+    std::shared_ptr<const WeightImage> weights) const {
+  auto model = std::shared_ptr<CompiledModel>(new CompiledModel(*this));  // NOLINT
+  model->weights_ = std::move(weights);
+  return model;
 }
 
 PlanBuilder::Options CompiledModel::BuilderOptions() const {
@@ -189,15 +196,15 @@ StatusOr<std::vector<tensor::Shape>> CompiledModel::RepresentativeShapes() const
   Status last;
   for (const std::int64_t size : kSizes) {
     std::vector<tensor::Shape> shapes;
-    for (const graph::ValueId id : graph_.inputs()) {
-      tensor::Shape shape = graph::ToShape(graph_.value(id).shape);
+    for (const graph::ValueId id : graph_->inputs()) {
+      tensor::Shape shape = graph::ToShape(graph_->value(id).shape);
       for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
         if (axis == 0 && options_.max_batch > 0) shape[axis] = buckets_.back();
         if (shape[axis] < 0) shape[axis] = size;
       }
       shapes.push_back(std::move(shape));
     }
-    auto facts = graph::ResolveFacts(graph_, shapes);
+    auto facts = graph::ResolveFacts(*graph_, shapes);
     if (facts.ok()) return shapes;
     last = std::move(facts).status();
   }
@@ -212,7 +219,7 @@ StatusOr<ExecutionPlan> CompiledModel::Build(std::span<const tensor::Shape> shap
   }
   PlanBuilder::Options options = BuilderOptions();
   options.pieces = pieces;
-  PlanBuilder builder(graph_, options);
+  PlanBuilder builder(*graph_, options);
   HADRON_ASSIGN_OR_RETURN(ExecutionPlan plan, builder.Build(piece));
   plan.input_shapes.assign(shapes.begin(), shapes.end());
   if (options_.max_batch > 0 && !shapes.empty()) plan.rows = shapes[0][0];
@@ -222,9 +229,9 @@ StatusOr<ExecutionPlan> CompiledModel::Build(std::span<const tensor::Shape> shap
 
 StatusOr<std::shared_ptr<const ExecutionPlan>> CompiledModel::SpecialiseWhole(
     std::span<const tensor::Shape> input_shapes) const {
-  if (input_shapes.size() != graph_.inputs().size()) {
+  if (input_shapes.size() != graph_->inputs().size()) {
     return base::InvalidArgument(fmt::format("the model has {} inputs, {} shapes were given",
-                                             graph_.inputs().size(), input_shapes.size()));
+                                             graph_->inputs().size(), input_shapes.size()));
   }
   HADRON_ASSIGN_OR_RETURN(ExecutionPlan plan, Build(input_shapes, 1));
   return std::make_shared<const ExecutionPlan>(std::move(plan));

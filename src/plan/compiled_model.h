@@ -50,6 +50,9 @@ class CompiledModel {
       graph::Graph graph, CompileOptions options, const backend::KernelRegistry& kernels,
       device::Device& device, device::Device& host);
 
+  /// The same model over another copy of its weights.
+  std::shared_ptr<const CompiledModel> Over(std::shared_ptr<const WeightImage> weights) const;
+
   /// The plan for these input shapes (one per graph input). INVALID_ARGUMENT when the model cannot
   /// take them. May take milliseconds: primitives are compiled.
   base::StatusOr<std::shared_ptr<const ExecutionPlan>> Specialise(
@@ -60,7 +63,7 @@ class CompiledModel {
   /// Smallest bucket of at least `rows` (1 for models that do not batch).
   std::int64_t BucketFor(std::int64_t rows) const;
 
-  const graph::Graph& graph() const { return graph_; }
+  const graph::Graph& graph() const { return *graph_; }
   const std::shared_ptr<const WeightImage>& weights() const { return weights_; }
   const std::vector<std::int64_t>& buckets() const { return buckets_; }
   const CompileOptions& options() const { return options_; }
@@ -77,7 +80,7 @@ class CompiledModel {
                                       std::int64_t pieces) const;
   PlanBuilder::Options BuilderOptions() const;
 
-  graph::Graph graph_;
+  std::shared_ptr<graph::Graph> graph_;  ///< not changed once compiled
   CompileOptions options_;
   const backend::KernelRegistry* kernels_ = nullptr;
   bool winograd_ = true;

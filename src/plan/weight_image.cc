@@ -123,6 +123,14 @@ std::uint64_t WeightImage::total_bytes() const {
   return total;
 }
 
+std::shared_ptr<const WeightImage> WeightImage::Over(
+    std::vector<std::shared_ptr<device::DeviceBuffer>> copies) const {
+  HADRON_CHECK(copies.size() == segments_.size());
+  auto image = std::make_shared<WeightImage>(*this);
+  for (std::size_t i = 0; i < copies.size(); ++i) image->segments_[i].host = std::move(copies[i]);
+  return image;
+}
+
 StatusOr<std::shared_ptr<const WeightBinding>> WeightBinding::Create(
     std::shared_ptr<const WeightImage> image, device::Device& device, base::Executor& lane,
     const std::string& owner) {

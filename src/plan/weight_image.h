@@ -60,6 +60,10 @@ class WeightImage {
   /// Keys under which the constant was packed for kernels of `home` (usually one).
   std::string PackingKey(graph::ValueId value, Home home) const;
   std::uint64_t total_bytes() const;
+  /// The same table over other copies of the packed bytes: one a segment, null where they are not
+  /// in memory.
+  std::shared_ptr<const WeightImage> Over(
+      std::vector<std::shared_ptr<device::DeviceBuffer>> copies) const;
 
  private:
   using Key = std::tuple<graph::ValueId, Home, std::string>;

@@ -130,10 +130,11 @@ void Server::MakeServing() {
   loading.allow_cpu_fallback = options_.Bool("allow-cpu-fallback");
   loading.batch_invariant = options_.Bool("batch-invariant");
   loading.compute_threads = static_cast<int>(ComputeThreads(options_));
+  images_ = std::make_unique<model::ImageFiles>(Cache().path, Cache().bytes);
   loader_ = std::make_unique<model::VersionLoader>(
       std::move(loading), model::VersionLoader::Dependencies{
                               &device, host_.get(), &kernels_, &lane_executor_, &metrics_, &clock_,
-                              programs_.get(), artifacts_.get(), residency_.get()});
+                              programs_.get(), artifacts_.get(), residency_.get(), images_.get()});
   MakeModels();
 }
 

@@ -13,6 +13,7 @@
 #include "base/executor.h"
 #include "base/status.h"
 #include "device/device.h"
+#include "model/image_file.h"
 #include "model/model_manager.h"
 #include "model/residency_manager.h"
 #include "model/version_loader.h"
@@ -81,6 +82,7 @@ class Server {
   net::MemoryBudget request_memory_;
   protocol::ActivityMeter activity_;
 
+  std::unique_ptr<model::ImageFiles> images_;  ///< tasks may hold files of it
   // Executors outlive everything that posts to them.
   base::TaskQueue control_;
   base::TaskQueue load_;

@@ -1,6 +1,7 @@
 """More models than the host's memory holds: they leave it for their files, and come back."""
 
 import json
+import os
 import threading
 import unittest
 
@@ -21,16 +22,24 @@ class HostTier(ManyModels):
         return Server([self.repository], arguments=arguments,
                       device_memory_budget=mebibytes * MIB, **options)
 
-    def infer(self, server, name):
-        """The answer, which has to be the right one."""
+    def call(self, server, name):
+        """An inference."""
         body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": list(self.x.shape),
                             "data": self.x.ravel().tolist()}]}
-        response = rest.call(server.http, "POST", f"/v2/models/{name}/infer",
-                             json.dumps(body).encode())
+        return rest.call(server.http, "POST", f"/v2/models/{name}/infer", json.dumps(body).encode())
+
+    def ask(self, server, name):
+        """The bytes of the answer."""
+        response = self.call(server, name)
         self.assertEqual(200, response.status, response.body)
-        y = np.array(response.json()["outputs"][0]["data"], np.float32).reshape(self.x.shape)
+        return np.array(response.json()["outputs"][0]["data"], np.float32).tobytes()
+
+    def infer(self, server, name):
+        """The same; they have to be the right ones."""
+        answer = self.ask(server, name)
+        y = np.frombuffer(answer, np.float32).reshape(self.x.shape)
         np.testing.assert_allclose(y, self.models[name].run(self.x), rtol=1e-4, atol=1e-4)
-        return y.tobytes()
+        return answer
 
     def metric(self, server, name):
         """Sum of a series over its labels."""
@@ -82,6 +91,60 @@ class HostTier(ManyModels):
             for thread in clients:
                 thread.join()
             self.assertEqual([], failures)
+
+    def changing(self, mode, **options):
+        """A server of a mode that ignores changes on disk, and the file of a model, which has left
+        host memory; as it was afterwards."""
+        path = self.repository / "m0" / "1" / "model.onnx"
+        content, times = path.read_bytes(), path.stat()
+        self.addCleanup(os.utime, path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        self.addCleanup(path.write_bytes, content)
+        arguments = ("--load-model=*",) if mode == "explicit" else ()
+        return path, self.server(64, arguments, model_control_mode=mode, repository_poll_secs=1,
+                                 **options)
+
+    def evict(self, server, name):
+        """Sends a model to the disk."""
+        answer = rest.call(server.http, "POST", f"/v2/hadron/models/{name}/evict", b"{}")
+        self.assertEqual(200, answer.status, answer.body)
+
+    def test_comes_back_as_what_it_was(self):
+        """Where changes on disk wait for a load call they do so for a model that has left, too."""
+        for mode in ("none", "explicit"):
+            path, server = self.changing(mode)
+            with self.subTest(mode), server:
+                before = self.infer(server, "m0")
+                self.evict(server, "m0")
+                path.write_bytes(self.models["m1"].serialize())
+                self.assertEqual(before, self.infer(server, "m0"))
+                self.evict(server, "m0")  # now that the file is another one
+                path.unlink()
+                self.assertEqual(before, self.infer(server, "m0"))
+                path.write_bytes(self.models["m1"].serialize())
+                self.assertEqual(before, self.infer(server, "m0"))
+                if mode == "explicit":
+                    loaded = rest.call(server.http, "POST", "/v2/repository/models/m0/load", b"{}")
+                    self.assertEqual(200, loaded.status, loaded.body)
+                    self.assertEqual(self.infer(server, "m1"), self.ask(server, "m0"))
+            self.doCleanups()
+
+    def test_what_could_not_be_kept_says_so(self):
+        """Without room on the disk it comes back from its files, if they are what they were."""
+        path, server = self.changing("explicit", cache_budget=MIB)
+        with server:
+            before = self.infer(server, "m0")
+            self.evict(server, "m0")
+            self.assertEqual(before, self.infer(server, "m0"))
+            self.assertIn("--cache-budget", server.stderr())
+            self.evict(server, "m0")
+            path.write_bytes(self.models["m1"].serialize())
+            answer = self.call(server, "m0")
+            self.assertEqual(503, answer.status, answer.body)
+            self.assertRegex(answer.json()["error"], "1/model.onnx' has changed since the model "
+                             "was loaded.*load the model by call")
+            loaded = rest.call(server.http, "POST", "/v2/repository/models/m0/load", b"{}")
+            self.assertEqual(200, loaded.status, loaded.body)
+            self.assertEqual(self.infer(server, "m1"), self.ask(server, "m0"))
 
     def test_pinned_models_stay(self):
         """A pinned model is never loaded again."""

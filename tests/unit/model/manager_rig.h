@@ -79,6 +79,8 @@ class FakeLoader final : public Loader {
                        [count, memory](const ModelVersion* gone) { delete gone; });
   }
 
+  std::shared_ptr<const SavedVersion> Save(const ModelVersion&) const override { return nullptr; }
+
   mutable std::vector<std::string> loads;
   mutable int alive = 0;     ///< versions that exist
   mutable int failures = 0;  ///< so many loads fail from now on
