@@ -36,6 +36,10 @@ struct LoadSource {
     const auto at = histories.find(version);
     return at == histories.end() ? std::make_shared<VersionHistory>() : at->second;
   }
+  /// Whether the one that the version replaces would leave host memory for it.
+  bool SwapsOut(std::int64_t version) const {
+    return reload_policy == ReloadPolicy::kSwapOutFirst && replaced.contains(version);
+  }
   /// Null when there is none.
   const Residence* ReplacedBy(std::int64_t version) const {
     const auto at = replaced.find(version);

@@ -68,17 +68,6 @@ constexpr double kGrowth = 1.5;
 
 }  // namespace
 
-/// What a load does, and what it does once its versions are built.
-struct ModelManager::Commit {
-  LoadSource source;
-  LoadPlan plan;
-  std::map<std::int64_t, VersionContent> contents;
-  std::shared_ptr<const LoadOverride> override_;
-  std::uint64_t bytes = 0;     ///< of host memory that it takes, about
-  bool last = false;           ///< nobody would leave for it any more
-  std::uint64_t refusals = 0;  ///< of the host's ledger, before it began
-};
-
 ModelManager::ModelManager(Options options, Dependencies dependencies, Observer& observer)
     : options_(std::move(options)),
       deps_(Complete(std::move(dependencies))),
@@ -290,17 +279,24 @@ void ModelManager::OnBuilt(const std::string& name, const std::shared_ptr<Commit
     commit->bytes = BytesToLoad(record, *commit);
     return Build(record, commit);
   }
-  Status failure = cancelled ? Newer(name) : LoadFailure(name, results);
+  if (!cancelled && SwapOut(record, *commit, results)) return Build(record, commit);
+  GiveUp(record, *commit, std::move(results));
+}
+
+void ModelManager::GiveUp(ModelRecord& record, Commit& commit, LoadOperation::Results results) {
+  const bool cancelled = record.running->cancelled();
+  Status failure = cancelled ? Newer(record.name) : LoadFailure(record.name, results);
   for (auto& [number, result] : results) {
     VersionFacts& facts = record.versions[number].facts;
-    if (!cancelled && !facts.live) {
+    if (!cancelled && !facts.live && !commit.swaps) {
       facts.unloaded = false;
       facts.failure = result.ok() ? "another version of the same load failed" : result.message();
     }
     if (result.ok()) table_.Discard(std::move(*result));
   }
-  table_.Discard(std::move(commit->override_));
+  table_.Discard(std::move(commit.override_));
   if (cancelled) return EndLoad(record, std::move(failure));
+  if (commit.swaps) return SwapBack(record, std::move(failure));
   OnFailed(record, std::move(failure));
 }
 

@@ -127,7 +127,17 @@ class ModelManager {
 
  private:
   struct Startup;
-  struct Commit;
+  /// What a load does, and what it does once its versions are built.
+  struct Commit {
+    LoadSource source;
+    LoadPlan plan;
+    std::map<std::int64_t, VersionContent> contents;
+    std::shared_ptr<const LoadOverride> override_;
+    std::uint64_t bytes = 0;     ///< of host memory that it takes, about
+    bool last = false;           ///< nobody would leave for it any more
+    std::uint64_t refusals = 0;  ///< of the host's ledger, before it began
+    bool swaps = false;          ///< what served has left for it
+  };
   /// How a load is to be done.
   struct Wanted {
     bool rebuild = false;
@@ -164,6 +174,10 @@ class ModelManager {
   bool WantsMoreRoom(const Commit& commit, const LoadOperation::Results& results) const;
   void OnBuilt(const std::string& name, const std::shared_ptr<Commit>& commit,
                LoadOperation::Results results);
+  void GiveUp(ModelRecord& record, Commit& commit, LoadOperation::Results results);
+  // Where host memory does not hold old and new at once (host_swap.cc).
+  bool SwapOut(ModelRecord& record, Commit& commit, LoadOperation::Results& results);
+  void SwapBack(ModelRecord& record, base::Status status);
   void OnFailed(ModelRecord& record, base::Status status);
   void Apply(ModelRecord& record, Commit& commit, LoadOperation::Results results);
   void EndLoad(ModelRecord& record, base::Status status);

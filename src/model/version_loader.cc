@@ -115,11 +115,16 @@ StatusOr<VersionLoader::Source> VersionLoader::Identify(const ScannedModel& mode
                 std::move(selection.versions)};
 }
 
+StatusOr<device::Reservation> VersionLoader::Book(const Build& build, std::uint64_t bytes) const {
+  auto booked = deps_.host->memory().Reserve("loading " + build.owner, bytes);
+  if (booked.ok() || !build.source.SwapsOut(build.number)) return booked;
+  return device::Reservation();
+}
+
 Status VersionLoader::BuildFrom(std::shared_ptr<const base::ByteSource> file,
                                 const onnx::ExternalData& external, Build& build) const {
   const ScannedModel& model = build.source.model;
-  HADRON_ASSIGN_OR_RETURN(auto parsing,
-                          deps_.host->memory().Reserve("loading " + build.owner, file->size()));
+  HADRON_ASSIGN_OR_RETURN(auto parsing, Book(build, file->size()));
   onnx::LoadLimits limits;
   limits.max_nodes = options_.max_model_nodes;
   limits.max_model_bytes = options_.max_model_bytes;
@@ -129,8 +134,7 @@ Status VersionLoader::BuildFrom(std::shared_ptr<const base::ByteSource> file,
   parsing.Release();
   device::Reservation packing;
   if (loaded.largest_stored > 0) {
-    HADRON_ASSIGN_OR_RETURN(
-        packing, deps_.host->memory().Reserve("loading " + build.owner, 2 * loaded.largest_stored));
+    HADRON_ASSIGN_OR_RETURN(packing, Book(build, 2 * loaded.largest_stored));
   }
   for (const std::string& warning : loaded.warnings) {
     base::LogWarning("model file",

@@ -75,6 +75,10 @@ class VersionLoader final : public Loader {
     ModelVersion::Parts parts{};
   };
 
+  /// Host memory for a phase of the load. Where it is short and the old version would leave for the
+  /// new one this goes on without: the weights do not fit then, either, and that is said when all
+  /// else about the new one is known to be right.
+  base::StatusOr<device::Reservation> Book(const Build& build, std::uint64_t bytes) const;
   /// Load without the counting.
   base::StatusOr<ModelHandle> Make(Build& build) const;
 

@@ -41,6 +41,45 @@ class Reload(unittest.TestCase):
                       device_memory_budget=mebibytes * MIB, model_control_mode="explicit",
                       load_model="m", **options)
 
+    def cpu(self, **options):
+        """A server whose host memory, which is the device's, holds one model, and what a load of
+        it takes."""
+        return Server([self.repository], device_memory_budget=2 * LAYERS * MIB,
+                      model_control_mode="explicit", load_model="m", **options)
+
+    def test_host_memory_the_old_one_goes_on(self):
+        """The default, on the CPU."""
+        with self.cpu() as server:
+            self.write(self.new.serialize())
+            answer = self.load(server)
+            self.assertEqual(503, answer.status, answer.body)
+            self.assertIn("of the budget of 8.0 MiB", answer.json()["error"])
+            self.assertEqual("old", self.serving(server))
+            answer = self.load(server, reload_policy="swap-out-first")
+            self.assertEqual(200, answer.status, answer.body)
+            self.assertEqual("new", self.serving(server))
+
+    def test_host_memory_nobody_is_lost(self):
+        """Requests wait while the old one leaves and the new one comes."""
+        with self.cpu(reload_policy="swap-out-first") as server:
+            self.while_clients_ask(server, lambda: self.swap_back_and_forth(server))
+
+    def test_host_memory_the_old_one_comes_back(self):
+        """A new one that does not fit even alone costs nobody an answer, though the old one's file
+        is no more; one that is wrong does not make the old one leave."""
+        with self.cpu(reload_policy="swap-out-first") as server:
+            self.write(Mlp.random(WIDTH, 2 * LAYERS, 3).serialize())
+            answer = self.load(server)
+            self.assertEqual(503, answer.status, answer.body)
+            self.assertIn("of the budget of 8.0 MiB", answer.json()["error"])
+            for _ in range(3):
+                self.assertEqual("old", self.serving(server))
+            self.assertEqual(1, server.stderr().count("the old version comes back"))
+            self.write(Mlp.random(WIDTH, 2 * LAYERS, 3).serialize()[:-9])
+            self.assertEqual(400, self.load(server).status)
+            self.assertEqual("old", self.serving(server))
+            self.assertEqual(1, server.stderr().count("leaves host memory for the new one"))
+
     @staticmethod
     def load(server, **parameters):
         """A load call."""
