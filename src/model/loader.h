@@ -26,6 +26,9 @@ struct LoadSource {
   /// and what becomes of them where memory does not hold both.
   std::map<std::int64_t, ModelHandle> replaced = {};
   ReloadPolicy reload_policy = ReloadPolicy::kKeepOld;
+  Rung rung = Rung::kResident;  ///< how far the versions are to be loaded
+  /// Versions that are compiled and have only to be tried out.
+  std::map<std::int64_t, ModelHandle> compiled = {};
   /// Of versions that have left host memory: what they come back from, the same bytes.
   std::map<std::int64_t, std::shared_ptr<const SavedVersion>> saved = {};
   /// The others must be what the listing says: files that have changed since then fail the load.

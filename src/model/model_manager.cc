@@ -63,6 +63,12 @@ ModelManager::Dependencies Complete(ModelManager::Dependencies dependencies) {
   return dependencies;
 }
 
+/// Null when it has to be loaded further first.
+ModelHandle IfSoFar(const ModelHandle& handle, Rung rung) {
+  const bool so_far = handle != nullptr && (rung == Rung::kCompiled || handle->tried_out());
+  return so_far ? handle : nullptr;
+}
+
 /// By how much more host memory than thought a load is tried again that the ledger has refused.
 constexpr double kGrowth = 1.5;
 
@@ -181,7 +187,8 @@ void ModelManager::StartLoad(ModelRecord& record, PendingLoad pending) {
   record.running = std::make_shared<LoadOperation>(LoadOperation::Dependencies{
       deps_.loader, deps_.control, deps_.load, options_.load_retries + 1});
   record.running_done = std::move(pending.done);
-  const Wanted wanted{pending.rebuild, pending.comes_back,
+  record.running_rung = pending.rung;
+  const Wanted wanted{pending.rebuild, pending.comes_back, pending.rung,
                       pending.reload_policy.value_or(options_.reload_policy)};
   record.running->Find(std::move(pending.find),
                        [this, name = record.name, wanted](StatusOr<LoadOperation::Found> found) {
@@ -207,6 +214,7 @@ void ModelManager::OnFound(const std::string& name, Wanted wanted,
   commit->override_ = std::move(found->override_);
   source.reload_policy = wanted.reload_policy;
   source.as_listed = wanted.comes_back;
+  source.rung = wanted.rung;
   for (const std::int64_t version : commit->plan.build) {
     VersionContent content = ContentOf(source.model, *source.model.FindVersion(version));
     if (const auto history = record.HistoryOf(version, content)) {
@@ -218,6 +226,7 @@ void ModelManager::OnFound(const std::string& name, Wanted wanted,
     }
     commit->contents.emplace(version, std::move(content));
   }
+  if (wanted.rung == Rung::kResident) TryOutKept(record, *commit, source);
   if (commit->override_ == nullptr && !wanted.comes_back) {
     record.listing = std::make_shared<const ScannedModel>(source.model);
   }
@@ -229,6 +238,28 @@ void ModelManager::OnFound(const std::string& name, Wanted wanted,
   if (commit->plan.build.empty()) return OnBuilt(name, commit, {});
   commit->bytes = BytesToLoad(record, *commit);
   Build(record, commit);
+}
+
+/// What runs on but has never run is to be tried out.
+void ModelManager::TryOutKept(const ModelRecord& record, Commit& commit, LoadSource& source) {
+  std::erase_if(commit.plan.keep, [&](std::int64_t number) {
+    const ModelHandle& handle = record.versions.at(number).handle;
+    if (handle->tried_out()) return false;
+    source.compiled.emplace(number, handle);
+    commit.plan.build.push_back(number);
+    return true;
+  });
+}
+
+/// What was compiled and has failed when it was tried out serves nobody.
+void ModelManager::DropUntried(ModelRecord& record, const Commit& commit,
+                               const LoadOperation::Results& results) {
+  for (const auto& [number, handle] : commit.source.compiled) {
+    const auto result = results.find(number);
+    if (result == results.end() || result->second.ok()) continue;
+    table_.Retire(record, number);
+    record.versions[number].facts.loadable = true;
+  }
 }
 
 std::uint64_t ModelManager::BytesToLoad(const ModelRecord& record, const Commit& commit) {
@@ -286,6 +317,7 @@ void ModelManager::OnBuilt(const std::string& name, const std::shared_ptr<Commit
 void ModelManager::GiveUp(ModelRecord& record, Commit& commit, LoadOperation::Results results) {
   const bool cancelled = record.running->cancelled();
   Status failure = cancelled ? Newer(record.name) : LoadFailure(record.name, results);
+  if (!cancelled) DropUntried(record, commit, results);
   for (auto& [number, result] : results) {
     VersionFacts& facts = record.versions[number].facts;
     if (!cancelled && !facts.live && !commit.swaps) {
@@ -320,6 +352,7 @@ void ModelManager::OnFailed(ModelRecord& record, Status status) {
 
 void ModelManager::Apply(ModelRecord& record, Commit& commit, LoadOperation::Results results) {
   for (auto& [number, result] : results) {
+    if (commit.source.compiled.contains(number)) continue;  // it serves already
     base::LogInfo(
         "model ready",
         {{"model", record.name}, {"version", number}, {"seconds", (*result)->load_seconds()}});
@@ -356,7 +389,7 @@ void ModelManager::EndLoad(ModelRecord& record, Status status) {
     StartLoad(record, std::move(next));
     PublishAndDrop(record);
     if (done) done(std::move(status));
-    return;
+    return AnswerServed(name);
   }
   // An unload has superseded it: for whoever follows the model that is an end like any other.
   const bool given_up = record.unloaded && !status.ok();
@@ -369,8 +402,8 @@ void ModelManager::EndLoad(ModelRecord& record, Status status) {
 
 // ---- reading and waiting ------------------------------------------------------------------------
 
-StatusOr<ModelHandle> ModelManager::Find(std::string_view name,
-                                         std::optional<std::int64_t> version) const {
+StatusOr<ModelHandle> ModelManager::Find(std::string_view name, std::optional<std::int64_t> version,
+                                         Rung rung) const {
   const auto catalogue = table_.catalogue();
   const auto it = catalogue->models.find(name);
   if (it == catalogue->models.end()) {
@@ -383,7 +416,7 @@ StatusOr<ModelHandle> ModelManager::Find(std::string_view name,
     const auto newest = std::find_if(versions.rbegin(), versions.rend(), [](const auto& item) {
       return item.second.state == VersionState::kReady;
     });
-    if (newest != versions.rend()) return newest->second.handle;
+    if (newest != versions.rend()) return IfSoFar(newest->second.handle, rung);
     if (!entry.failure.empty()) return base::Unavailable(entry.failure);
     return base::NotFound(Unknown(name) + " has no available versions");
   }
@@ -391,14 +424,14 @@ StatusOr<ModelHandle> ModelManager::Find(std::string_view name,
   if (found == versions.end()) {
     return base::NotFound(fmt::format("{} version {} is not found", Unknown(name), *version));
   }
-  if (found->second.state == VersionState::kReady) return found->second.handle;
+  if (found->second.state == VersionState::kReady) return IfSoFar(found->second.handle, rung);
   return base::Unavailable(fmt::format("{} version {} is not at ready state{}{}", Unknown(name),
                                        *version, entry.failure.empty() ? "" : ": ", entry.failure));
 }
 
 ModelManager::Lookup ModelManager::LookUp(std::string_view name,
-                                          std::optional<std::int64_t> version) const {
-  Lookup lookup{Find(name, version)};
+                                          std::optional<std::int64_t> version, Rung rung) const {
+  Lookup lookup{Find(name, version, rung)};
   if (lookup.found.ok()) {
     lookup.wait = *lookup.found == nullptr;
     return lookup;
@@ -411,7 +444,7 @@ ModelManager::Lookup ModelManager::LookUp(std::string_view name,
 }
 
 void ModelManager::Acquire(Acquirer acquirer) {
-  Lookup lookup = LookUp(acquirer.model, acquirer.version);
+  Lookup lookup = LookUp(acquirer.model, acquirer.version, acquirer.rung);
   if (!lookup.wait) return acquirer.done(std::move(lookup.found));
   deps_.control->Post(
       [this, acquirer = std::move(acquirer)]() mutable { Enter(std::move(acquirer)); });
@@ -419,20 +452,25 @@ void ModelManager::Acquire(Acquirer acquirer) {
 
 void ModelManager::Enter(Acquirer acquirer) {
   if (stopping_) return acquirer.done(Exiting());
-  Lookup lookup = LookUp(acquirer.model, acquirer.version);  // things may have changed
+  Lookup lookup =
+      LookUp(acquirer.model, acquirer.version, acquirer.rung);  // things may have changed
   if (!lookup.wait) return acquirer.done(std::move(lookup.found));
   const std::string name = acquirer.model;
+  const Rung rung = acquirer.rung;
   waiting_.Enter(std::move(acquirer));
-  EnsureLoading(name);
+  EnsureLoading(name, rung);
   LookLater();
 }
 
-void ModelManager::EnsureLoading(const std::string& name) {
+void ModelManager::EnsureLoading(const std::string& name, Rung rung) {
   ModelRecord& record = table_.At(name);
-  const bool coming = record.next || (record.running != nullptr && !record.running->cancelled());
+  if (record.next) record.next->rung = std::max(record.next->rung, rung);
+  const bool coming = record.next || (record.running != nullptr && !record.running->cancelled() &&
+                                      record.running_rung >= rung);
   // What leaves has to have left first: then it is known what it comes back from.
   if (coming || record.IsLeaving()) return;
   PendingLoad pending;
+  pending.rung = rung;
   pending.comes_back = !FollowsDisk() && record.served != nullptr;
   const auto& listing = pending.comes_back ? record.served : record.listing;
   if (listing == nullptr) return;
@@ -446,13 +484,25 @@ void ModelManager::EnsureLoading(const std::string& name) {
 
 void ModelManager::OnReturned(const std::string& name) {
   room_.Look();
-  if (!stopping_ && waiting_.Has(name)) EnsureLoading(name);
+  if (const auto rung = waiting_.RungFor(name); rung && !stopping_) EnsureLoading(name, *rung);
+}
+
+/// Another load of the model is on its way: only those whom what is there serves go on.
+void ModelManager::AnswerServed(const std::string& name) {
+  for (Acquirer& acquirer : waiting_.Take(name)) {
+    auto found = Find(name, acquirer.version, acquirer.rung);
+    if (found.ok() && *found != nullptr) {
+      acquirer.done(std::move(found));
+    } else {
+      waiting_.Enter(std::move(acquirer));
+    }
+  }
 }
 
 /// Nothing of the model is on its way any more: whoever waits gets what there is.
 void ModelManager::AnswerWaiting(const std::string& name) {
   for (Acquirer& acquirer : waiting_.Take(name)) {
-    auto found = Find(name, acquirer.version);
+    auto found = Find(name, acquirer.version, acquirer.rung);
     const bool absent = found.ok() && *found == nullptr;
     acquirer.done(absent ? base::Unavailable(Unknown(name) + " could not be loaded; try again")
                          : std::move(found));

@@ -106,16 +106,18 @@ class ModelManager {
   base::Status CheckChangesAllowed() const;
 
   /// The version to serve: the given one, or the newest READY. Null where it is READY and not
-  /// loaded (not yet, or evicted): Acquire it. Texts as the protocol wants them: NOT_FOUND for an
-  /// unknown model or version or none available, UNAVAILABLE for a version that is not ready.
-  base::StatusOr<ModelHandle> Find(std::string_view name,
-                                   std::optional<std::int64_t> version) const;
+  /// loaded so far (not yet, or evicted): Acquire it. Texts as the protocol wants them: NOT_FOUND
+  /// for an unknown model or version or none available, UNAVAILABLE for a version that is not
+  /// ready.
+  base::StatusOr<ModelHandle> Find(std::string_view name, std::optional<std::int64_t> version,
+                                   Rung rung = Rung::kResident) const;
   /// Find, and whether Acquire might do better: load the model, or try again what has failed.
   struct Lookup {
     base::StatusOr<ModelHandle> found;
     bool wait = false;
   };
-  Lookup LookUp(std::string_view name, std::optional<std::int64_t> version) const;
+  Lookup LookUp(std::string_view name, std::optional<std::int64_t> version,
+                Rung rung = Rung::kResident) const;
   /// Find, and where the model would have to be loaded first, has it loaded and waits until it is,
   /// until `deadline` or until the client has gone. Answers within the call where there is nothing
   /// to wait for. Those who ask at the same time cause one load.
@@ -142,6 +144,7 @@ class ModelManager {
   struct Wanted {
     bool rebuild = false;
     bool comes_back = false;
+    Rung rung = Rung::kResident;
     ReloadPolicy reload_policy = ReloadPolicy::kKeepOld;
   };
 
@@ -169,6 +172,9 @@ class ModelManager {
   void Submit(ModelRecord& record, PendingLoad pending);
   void StartLoad(ModelRecord& record, PendingLoad pending);
   void OnFound(const std::string& name, Wanted wanted, base::StatusOr<LoadOperation::Found> found);
+  static void TryOutKept(const ModelRecord& record, Commit& commit, LoadSource& source);
+  void DropUntried(ModelRecord& record, const Commit& commit,
+                   const LoadOperation::Results& results);
   static std::uint64_t BytesToLoad(const ModelRecord& record, const Commit& commit);
   void Build(ModelRecord& record, const std::shared_ptr<Commit>& commit);
   bool WantsMoreRoom(const Commit& commit, const LoadOperation::Results& results) const;
@@ -196,7 +202,8 @@ class ModelManager {
 
   // Waiting (model_manager.cc).
   void Enter(Acquirer acquirer);
-  void EnsureLoading(const std::string& name);
+  void EnsureLoading(const std::string& name, Rung rung);
+  void AnswerServed(const std::string& name);
   void AnswerWaiting(const std::string& name);
   void OnReturned(const std::string& name);
   bool FollowsDisk() const {

@@ -20,6 +20,13 @@ bool ModelRecord::AnyLive() const {
   return std::ranges::any_of(versions, [](const auto& item) { return item.second.facts.live; });
 }
 
+Rung ModelRecord::rung() const {
+  const bool untried = std::ranges::any_of(versions, [](const auto& item) {
+    return item.second.handle != nullptr && !item.second.handle->tried_out();
+  });
+  return untried ? Rung::kCompiled : Rung::kResident;
+}
+
 bool ModelRecord::AnyLoadable() const {
   return std::ranges::any_of(versions, [](const auto& item) { return item.second.facts.loadable; });
 }

@@ -43,8 +43,9 @@ struct VersionRecord {
 /// A load that is to come.
 struct PendingLoad {
   LoadOperation::Finder find;
-  bool rebuild = false;                            ///< nothing of what runs is kept
-  bool comes_back = false;                         ///< as what it was when it left host memory
+  bool rebuild = false;     ///< nothing of what runs is kept
+  bool comes_back = false;  ///< as what it was when it left host memory
+  Rung rung = Rung::kResident;
   std::optional<ReloadPolicy> reload_policy = {};  ///< in place of the server's
   base::UniqueFunction<void(base::Status)> done;   ///< may be empty
 };
@@ -61,6 +62,7 @@ struct ModelRecord {
   std::map<std::int64_t, VersionRecord> versions;
 
   std::shared_ptr<LoadOperation> running;                 ///< may have been cancelled
+  Rung running_rung = Rung::kResident;                    ///< how far it loads
   base::UniqueFunction<void(base::Status)> running_done;  ///< of a call; may be empty
   std::optional<PendingLoad> next;
   /// Told once nothing runs and nothing is to come.
@@ -72,6 +74,8 @@ struct ModelRecord {
   base::TimePoint retry_at{};
 
   bool AnyLive() const;
+  /// How far the versions that serve have been loaded.
+  Rung rung() const;
   /// Whether its next use would load it.
   bool AnyLoadable() const;
   /// Whether a version that its next use would bring back has not left yet.

@@ -20,7 +20,7 @@ std::string_view VersionStateName(VersionState state) {
   return "UNKNOWN";
 }
 
-ModelVersion::ModelVersion(Parts parts) : parts_(std::move(parts)) {
+ModelVersion::ModelVersion(Parts parts) : parts_(std::move(parts)), tried_out_(parts_.tried_out) {
   const config::ModelConfig& config = *parts_.config;
   for (const config::IoConfig& io : config.inputs()) {
     inputs_.push_back({io.name, io.type, config.ClientShape(io)});

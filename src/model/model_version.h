@@ -32,6 +32,12 @@ enum class VersionState : std::uint8_t {
 /// "READY".
 std::string_view VersionStateName(VersionState state);
 
+/// How far somebody needs a model.
+enum class Rung : std::uint8_t {
+  kCompiled,  ///< it can be described: configuration, inputs, outputs
+  kResident,  ///< it can serve: it has been on its device and was tried out
+};
+
 class ResidencyManager;
 class Residence;
 struct SavedVersion;
@@ -54,6 +60,7 @@ class ModelVersion {
     bool batch_invariant = true;  ///< promised: the load has checked what it can
     /// Of files that come from a store; those of a local repository are all on its disk.
     std::optional<storage::BytesOnDisk> on_disk;
+    bool tried_out = true;  ///< see ModelVersion::tried_out
     std::shared_ptr<const SavedVersion> saved = {};  ///< what it was made of, if not of its files
   };
   explicit ModelVersion(Parts parts);
@@ -68,6 +75,10 @@ class ModelVersion {
   const std::map<std::string, std::vector<std::string>>& all_labels() const {
     return parts_.labels;
   }
+  /// It has run on its device, and its load has found nothing wrong. One that has not is compiled
+  /// and can be described, and is tried out before its first request.
+  bool tried_out() const { return tried_out_.load(); }
+  void SetTriedOut() const { tried_out_.store(true); }
   Residence& residence() const { return *parts_.residence; }
   /// Null when the output has no labels.
   const std::vector<std::string>* labels(const std::string& output) const;
@@ -91,6 +102,7 @@ class ModelVersion {
   std::vector<tensor::TensorDesc> inputs_;
   std::vector<tensor::TensorDesc> outputs_;
   mutable plan::PlanCache plans_;
+  mutable std::atomic<bool> tried_out_;
 };
 
 /// RAII pin of a version: while one lives the version is not unloaded. A queued request holds one.

@@ -110,6 +110,7 @@ void ModelManager::Follow(const std::string& name, PollAction action,
   }
   record.asked = true;
   PendingLoad pending;
+  pending.rung = record.rung();
   pending.find = watch_.FindListed(record.listing);
   Submit(record, std::move(pending));
 }

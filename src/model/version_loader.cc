@@ -372,6 +372,13 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
   const auto counts = deps_.metrics->Loads(source.model.name);
   Build build{source, cancelled, number,
               fmt::format("model '{}' version {}", source.model.name, number)};
+  const auto compiled = source.compiled.find(number);
+  if (compiled != source.compiled.end()) {  // it has been counted
+    Status tried = TryOut(compiled->second, build);
+    if (tried.ok()) return compiled->second;
+    if (tried.code() != base::StatusCode::kCancelled) counts->CountFailure(CauseOf(tried));
+    return tried;
+  }
   auto version = Make(build);
   if (version.ok()) {
     counts->CountLoad(build.from);
@@ -388,8 +395,6 @@ StatusOr<ModelHandle> VersionLoader::Load(const Source& source, std::int64_t num
 StatusOr<ModelHandle> VersionLoader::Make(Build& build) const {
   const base::TimePoint began = deps_.clock->Now();
   const ScannedModel& model = build.source.model;
-  const std::string& owner = build.owner;
-  const std::atomic<bool>& cancelled = build.cancelled;
   const ScannedVersion* scanned = model.FindVersion(build.number);
   HADRON_CHECK(scanned != nullptr);
   const auto saved = build.source.saved.find(build.number);
@@ -412,15 +417,25 @@ StatusOr<ModelHandle> VersionLoader::Make(Build& build) const {
       deps_.residency->Admit({model.name, parts.compiled->weights(), parts.metrics, parts.history,
                               parts.config->idle_evict(), build.source.ReplacedBy(build.number),
                               build.source.reload_policy}));
-  const auto version = std::make_shared<const ModelVersion>(std::move(parts));
-  HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
-  HADRON_ASSIGN_OR_RETURN(const ResidencyPin pin, deps_.residency->Obtain(version));
-  HADRON_RETURN_IF_ERROR(WarmPlans(pin, owner));
-  HADRON_RETURN_IF_ERROR(CheckNotCancelled(cancelled));
-  HADRON_RETURN_IF_ERROR(CheckRows(pin, owner));
+  parts.tried_out = false;
+  const ModelHandle version = std::make_shared<const ModelVersion>(std::move(parts));
+  HADRON_RETURN_IF_ERROR(CheckNotCancelled(build.cancelled));
+  // Where the memories are one it is on the device by now.
+  if (build.source.rung == Rung::kResident || deps_.residency->shares_host_memory()) {
+    HADRON_RETURN_IF_ERROR(TryOut(version, build));
+  }
   version->metrics().load_seconds.store(
       std::chrono::duration<double>(deps_.clock->Now() - began).count());
-  return ModelHandle(version);
+  return version;
+}
+
+Status VersionLoader::TryOut(const ModelHandle& version, const Build& build) const {
+  HADRON_ASSIGN_OR_RETURN(const ResidencyPin pin, deps_.residency->Obtain(version));
+  HADRON_RETURN_IF_ERROR(WarmPlans(pin, build.owner));
+  HADRON_RETURN_IF_ERROR(CheckNotCancelled(build.cancelled));
+  HADRON_RETURN_IF_ERROR(CheckRows(pin, build.owner));
+  version->SetTriedOut();
+  return {};
 }
 
 }  // namespace hadron::model

@@ -79,6 +79,8 @@ class VersionLoader final : public Loader {
   /// new one this goes on without: the weights do not fit then, either, and that is said when all
   /// else about the new one is known to be right.
   base::StatusOr<device::Reservation> Book(const Build& build, std::uint64_t bytes) const;
+  /// Brings it onto its device and tries it out there.
+  base::Status TryOut(const ModelHandle& version, const Build& build) const;
   /// Load without the counting.
   base::StatusOr<ModelHandle> Make(Build& build) const;
 

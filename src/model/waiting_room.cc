@@ -35,6 +35,14 @@ std::vector<Acquirer> WaitingRoom::TakeAll() {
   return taken;
 }
 
+std::optional<Rung> WaitingRoom::RungFor(std::string_view model) const {
+  std::optional<Rung> rung;
+  for (const Acquirer& acquirer : waiting_) {
+    if (acquirer.model == model) rung = std::max(rung.value_or(Rung::kCompiled), acquirer.rung);
+  }
+  return rung;
+}
+
 void WaitingRoom::Expire(base::TimePoint now) {
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     const bool gone = HasGone(*it);

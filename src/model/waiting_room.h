@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <list>
@@ -20,6 +19,7 @@ namespace hadron::model {
 struct Acquirer {
   std::string model;
   std::optional<std::int64_t> version;  ///< nothing = the newest READY
+  Rung rung = Rung::kResident;
   base::TimePoint deadline = base::TimePoint::max();
   /// Set when the client has gone; nobody waits then. May be null.
   std::shared_ptr<const std::atomic<bool>> cancelled;
@@ -31,9 +31,8 @@ class WaitingRoom {
  public:
   void Enter(Acquirer acquirer) { waiting_.push_back(std::move(acquirer)); }
   bool empty() const { return waiting_.empty(); }
-  bool Has(std::string_view model) const {
-    return std::ranges::find(waiting_, model, &Acquirer::model) != waiting_.end();
-  }
+  /// How far those who wait for the model need it; nothing when nobody does.
+  std::optional<Rung> RungFor(std::string_view model) const;
   /// Takes out those who wait for the model, the oldest first.
   std::vector<Acquirer> Take(std::string_view model);
   std::vector<Acquirer> TakeAll();

@@ -80,6 +80,7 @@ void InferenceEngine::Fetch(model::ModelManager& models, Wanted wanted,
   model::Acquirer acquirer;
   acquirer.model = std::move(wanted.model);
   acquirer.version = wanted.version;
+  acquirer.rung = wanted.rung;
   acquirer.deadline = clock_.Now() + patience;
   acquirer.cancelled = std::move(wanted.cancelled);
   acquirer.done = std::move(done);

@@ -61,6 +61,7 @@ class InferenceEngine {
     std::optional<std::int64_t> version;
     std::uint64_t timeout_us = 0;  ///< the request's own; 0 = none
     std::shared_ptr<const std::atomic<bool>> cancelled;
+    model::Rung rung = model::Rung::kResident;  ///< how far it is needed
   };
   using OnModel = base::UniqueFunction<void(base::StatusOr<model::ModelHandle>, Place)>;
 

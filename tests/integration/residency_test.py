@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import tempfile
 import threading
 import time
@@ -83,6 +84,23 @@ class Residency(ManyModels):
             for _ in range(2):
                 for name in self.models:
                     self.check(name, infer(server, name, self.x))
+
+    def test_asking_about_a_model_brings_it_to_host_memory_only(self):
+        """Mode demand: metadata and configuration take nobody's place on the card."""
+        def resident(server):
+            text = rest.call(server.metrics, "GET", "/metrics").body.decode()
+            return set(re.findall(r'^hadron_model_resident\{model="(\w+)".* 1$', text, re.M))
+
+        with self.server(5, model_control_mode="demand") as server:
+            self.check("m0", infer(server, "m0", self.x))
+            for name in self.models:
+                for what in ("", "/config"):
+                    answer = rest.call(server.http, "GET", f"/v2/models/{name}{what}")
+                    self.assertEqual(200, answer.status, answer.body)
+            self.assertEqual({"m0"}, resident(server))
+            self.check("m1", infer(server, "m1", self.x))
+            self.assertEqual({"m1"}, resident(server))
+            self.assertEqual(MODELS, server.stderr().count("model ready"))
 
     def test_others_are_not_disturbed(self):
         """While a model is on its way, one that is there answers at once."""

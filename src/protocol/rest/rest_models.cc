@@ -42,7 +42,7 @@ void RestFrontend::Handler::Describe(const Route& route, const HttpRequest& requ
   const bool metadata = route.endpoint == Endpoint::kModelMetadata;
   const bool one = version->has_value();
   engine_.load()->Fetch(
-      models, {std::string(route.model), *version, 0, request.cancelled},
+      models, {std::string(route.model), *version, 0, request.cancelled, model::Rung::kCompiled},
       [&models, metadata, one,
        responder = std::move(responder)](StatusOr<ModelHandle> found) mutable {
         if (!found.ok()) {

@@ -79,7 +79,8 @@ grpc::ServerUnaryReactor* AnswerWithModel(const Backend& backend,
       if (found.ok()) status = Guarded([&] { return body(*models, **found); });
       reactor->Finish(ToGrpc(status));
     };
-    backend.engine.load()->Fetch(*models, {in->name(), version, 0, nullptr}, finish);
+    backend.engine.load()->Fetch(*models, {in->name(), version, 0, nullptr, model::Rung::kCompiled},
+                                 finish);
     return {};
   };
   const Status status = Guarded(begin);

@@ -54,6 +54,12 @@ class FakeLoader final : public Loader {
     loads.push_back(source.model.name + "/" + std::to_string(version));
     if (const auto hook = while_loading) hook();  // it may take itself away
     if (cancelled.load()) return base::Cancelled("given up");
+    if (const auto compiled = source.compiled.find(version); compiled != source.compiled.end()) {
+      if (failures > 0)
+        return base::InvalidArgument("bad on the device " + std::to_string(failures--));
+      compiled->second->SetTriedOut();
+      return compiled->second;
+    }
     const std::string file = source.model.name + "/" + std::to_string(version) + "/model.onnx";
     const std::string text = source.model.store->Fetch(file).value().ToString();
     if (text.starts_with("bad") || failures > 0) {
@@ -68,6 +74,7 @@ class FakeLoader final : public Loader {
     parts.config = std::make_shared<const config::ModelConfig>(std::move(fields));
     parts.metrics = metrics_.AddModel(parts.name, version);
     parts.history = source.HistoryOf(version);
+    parts.tried_out = source.rung == Rung::kResident;
     std::shared_ptr<device::Reservation> memory;
     if (pool != nullptr) {
       HADRON_ASSIGN_OR_RETURN(device::Reservation taken, pool->Reserve(parts.name, text.size()));
@@ -232,8 +239,9 @@ class ManagerRig final : public ModelManager::Observer {
 /// Somebody who asks for a model and may have to wait.
 struct Asking {
   Asking(ManagerRig& rig, std::string model, std::optional<std::int64_t> version = {},
-         base::Duration patience = std::chrono::seconds(30)) {
+         base::Duration patience = std::chrono::seconds(30), Rung rung = Rung::kResident) {
     Acquirer acquirer;
+    acquirer.rung = rung;
     acquirer.model = std::move(model);
     acquirer.version = version;
     acquirer.deadline = rig.clock.Now() + patience;

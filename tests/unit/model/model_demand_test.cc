@@ -206,5 +206,72 @@ TEST(ModelManagerStop, TellsEverybody) {
   EXPECT_EQ(rig.loader.alive, 0);
 }
 
+/// A model that somebody has asked about, in mode demand: compiled, and not tried out.
+class AskedAbout : public testing::Test {
+ protected:
+  AskedAbout() {
+    rig.Write("m", 1, "first");
+    EXPECT_EQ(rig.Start(), "OK");
+    const Asking about = About();
+    rig.RunAll();
+    EXPECT_EQ(*about.answer, "first");
+  }
+  Asking About() { return {rig, "m", {}, seconds(30), Rung::kCompiled}; }
+
+  ManagerRig rig{InMode(ControlMode::kDemand)};
+};
+
+TEST_F(AskedAbout, ItIsLoadedOnceAndTriedOutByItsFirstRequest) {
+  EXPECT_EQ(rig.Serving("m"), "absent");
+  EXPECT_EQ(rig.States("m"), "1:READY");
+  EXPECT_EQ(*About().answer, "first") << "at once";
+  EXPECT_THAT(rig.loader.loads, ElementsAre("m/1"));
+  const Asking request(rig, "m");
+  rig.RunAll();
+  EXPECT_EQ(*request.answer, "first");
+  EXPECT_EQ(rig.Serving("m"), "first");
+  EXPECT_EQ(rig.loader.alive, 1);
+  EXPECT_THAT(rig.events, ElementsAre("ready first"));
+}
+
+TEST_F(AskedAbout, ALoadCallBringsItAllTheWay) {
+  EXPECT_EQ(rig.LoadNow("m"), "OK");
+  EXPECT_EQ(rig.Serving("m"), "first");
+  EXPECT_EQ(rig.loader.alive, 1);
+}
+
+TEST_F(AskedAbout, WhatFailsOnTheDeviceIsGoneAndTriedAgain) {
+  rig.loader.failures = 1;
+  const Asking request(rig, "m");
+  rig.RunAll();
+  EXPECT_THAT(*request.answer, HasSubstr("bad on the device"));
+  EXPECT_THAT(rig.States("m"), HasSubstr("1:UNAVAILABLE(bad on the device"));
+  EXPECT_EQ(rig.loader.alive, 0);
+  rig.Advance(seconds(2));
+  const Asking later(rig, "m");
+  rig.RunAll();
+  EXPECT_EQ(*later.answer, "first");
+}
+
+TEST_F(AskedAbout, AChangedFileIsLoadedNoFurther) {
+  rig.Write("m", 1, "second, and longer");
+  rig.Advance(kPoll);
+  rig.Advance(kPoll);
+  EXPECT_EQ(*About().answer, "second, and longer");
+  EXPECT_EQ(rig.Serving("m"), "absent");
+}
+
+TEST(ModelDemandAsk, ARequestDuringTheAskingGoesFurther) {
+  ManagerRig rig(InMode(ControlMode::kDemand));
+  rig.Write("m", 1, "first");
+  EXPECT_EQ(rig.Start(), "OK");
+  const Asking about(rig, "m", {}, seconds(30), Rung::kCompiled);
+  rig.control.RunOne();
+  const Asking request(rig, "m");
+  rig.RunAll();
+  EXPECT_EQ(*about.answer + *request.answer, "firstfirst");
+  EXPECT_EQ(rig.loader.alive, 1);
+}
+
 }  // namespace
 }  // namespace hadron::model
