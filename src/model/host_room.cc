@@ -9,17 +9,19 @@ void HostRoom::Enter(Load load) {
   Look();
 }
 
-void HostRoom::Leave(std::uint64_t bytes) {
-  --running_;
-  running_bytes_ -= bytes;
+void HostRoom::Leave(std::uint64_t bytes, bool fetches) {
+  Running& running = fetches ? fetching_ : here_;
+  --running.count;
+  running.bytes -= bytes;
   Look();
 }
 
 void HostRoom::Look() {
   Verdict verdict = Verdict::kGo;
   while (std::optional<Load> next = TakeNext(verdict)) {
-    ++running_;
-    running_bytes_ += next->bytes;
+    Running& running = next->fetches ? fetching_ : here_;
+    ++running.count;
+    running.bytes += next->bytes;
     next->go(verdict == Verdict::kGoLast);
   }
 }
@@ -30,7 +32,13 @@ std::optional<HostRoom::Load> HostRoom::TakeNext(Verdict& verdict) {
   if (next == waiting_.end()) {
     if (waiting_.empty()) return std::nullopt;
     next = waiting_.begin();
-    verdict = Judge(next->bytes);
+    verdict = Judge(*next);
+    if (verdict == Verdict::kWait && next->fetches && fetching_.count > 0) {
+      // What it waits for may be an origin that does not answer.
+      next = std::ranges::find(waiting_, false, &Load::fetches);
+      if (next == waiting_.end()) return std::nullopt;
+      verdict = Judge(*next);
+    }
     if (verdict == Verdict::kWait) return std::nullopt;
   }
   std::optional<Load> taken(std::move(*next));
@@ -38,12 +46,18 @@ std::optional<HostRoom::Load> HostRoom::TakeNext(Verdict& verdict) {
   return taken;
 }
 
-HostRoom::Verdict HostRoom::Judge(std::uint64_t bytes) const {
+HostRoom::Verdict HostRoom::Judge(const Load& load) const {
+  Running before = here_;
+  if (load.fetches) {
+    before.count += fetching_.count;
+    before.bytes += fetching_.bytes;
+  }
   const std::uint64_t free = hooks_.free();
   // What runs may have reserved its bytes already: this errs towards waiting for its end.
-  if (running_bytes_ <= free && bytes <= free - running_bytes_) return Verdict::kGo;
-  if (running_ > 0 || hooks_.leaving()) return Verdict::kWait;
-  return hooks_.evict(bytes - free) ? Verdict::kWait : Verdict::kGoLast;
+  if (before.bytes <= free && load.bytes <= free - before.bytes) return Verdict::kGo;
+  if (before.count > 0 || hooks_.leaving()) return Verdict::kWait;
+  if (load.bytes > free && hooks_.evict(load.bytes - free)) return Verdict::kWait;
+  return fetching_.count > 0 ? Verdict::kWait : Verdict::kGoLast;
 }
 
 }  // namespace hadron::model

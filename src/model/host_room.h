@@ -17,6 +17,10 @@ namespace hadron::model {
 /// nothing more can be done a load is let in all the same: the ledger refuses what does not fit,
 /// and says why.
 ///
+/// A load that fetches its files from elsewhere may take for ever to need its room, so those whose
+/// files are here neither wait for it nor leave it any: one that finds its room taken is refused by
+/// the ledger, and enters again.
+///
 /// The bytes are estimates and only order things; the ledger is what keeps the budget. Control
 /// thread only.
 ///
@@ -33,6 +37,7 @@ class HostRoom {
   };
   struct Load {
     std::uint64_t bytes = 0;          ///< what it takes while it runs, about
+    bool fetches = false;             ///< its files are not on this machine
     std::function<bool()> cancelled;  ///< then it is let in at once, to end
     /// May run within Enter. `last`: nothing more can be done for it.
     base::UniqueFunction<void(bool last)> go;
@@ -41,20 +46,25 @@ class HostRoom {
   explicit HostRoom(Hooks hooks) : hooks_(std::move(hooks)) {}
 
   void Enter(Load load);
-  /// A load that was let in with so many bytes has ended.
-  void Leave(std::uint64_t bytes);
+  /// A load that was let in with these has ended.
+  void Leave(std::uint64_t bytes, bool fetches = false);
   /// Memory has come back, or a load that waits was cancelled.
   void Look();
 
  private:
   enum class Verdict : std::uint8_t { kGo, kGoLast, kWait };
-  Verdict Judge(std::uint64_t bytes) const;
+  /// Loads that run.
+  struct Running {
+    std::size_t count = 0;
+    std::uint64_t bytes = 0;
+  };
+  Verdict Judge(const Load& load) const;
   std::optional<Load> TakeNext(Verdict& verdict);
 
   const Hooks hooks_;
   std::deque<Load> waiting_;
-  std::size_t running_ = 0;
-  std::uint64_t running_bytes_ = 0;
+  Running here_;
+  Running fetching_;
 };
 
 }  // namespace hadron::model

@@ -279,15 +279,17 @@ std::uint64_t ModelManager::BytesToLoad(const ModelRecord& record, const Commit&
 void ModelManager::Build(ModelRecord& record, const std::shared_ptr<Commit>& commit) {
   HostRoom::Load load;
   load.bytes = commit->bytes;
+  load.fetches = !commit->source.model.store->LocalPath(record.name).has_value();
   load.cancelled = [operation = record.running] { return operation->cancelled(); };
-  load.go = [this, name = record.name, operation = record.running, commit](bool last) {
+  load.go = [this, name = record.name, operation = record.running, commit,
+             fetches = load.fetches](bool last) {
     commit->last = last;
     commit->refusals = HostRefusals();
     operation->Build(commit->source, commit->plan.build,
-                     [this, name, commit](LoadOperation::Results results) {
+                     [this, name, commit, fetches](LoadOperation::Results results) {
                        const std::uint64_t bytes = commit->bytes;
                        OnBuilt(name, commit, std::move(results));
-                       room_.Leave(bytes);  // from here on it may leave for others
+                       room_.Leave(bytes, fetches);  // from here on it may leave for others
                      });
   };
   room_.Enter(std::move(load));

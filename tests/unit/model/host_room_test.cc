@@ -42,10 +42,11 @@ struct Memory {
     };
     return hooks;
   }
-  std::shared_ptr<bool> Enter(const std::string& name, std::uint64_t bytes) {
+  std::shared_ptr<bool> Enter(const std::string& name, std::uint64_t bytes, bool fetches = false) {
     auto cancelled = std::make_shared<bool>(false);
     HostRoom::Load load;
     load.bytes = bytes;
+    load.fetches = fetches;
     load.cancelled = [cancelled] { return *cancelled; };
     load.go = [this, name](bool last) { log.push_back(name + (last ? " last" : "")); };
     room.Enter(std::move(load));
@@ -104,6 +105,35 @@ TEST(HostRoom, WhatCannotFitIsLetInAndEvictsNobody) {
   EXPECT_THAT(memory.TakeLog(), ElementsAre());  // the ledger is about to say no to the other
   memory.End(111, 0);
   EXPECT_THAT(memory.TakeLog(), ElementsAre("next"));
+}
+
+TEST(HostRoom, AnOriginThatDoesNotAnswerHoldsUpNobodyWhoseFilesAreHere) {
+  Memory memory(100, {60});
+  memory.Enter("stalled", 80, true);
+  memory.Enter("fetched", 70, true);
+  memory.Enter("fits", 90);
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("stalled", "fits"));
+  memory.End(90, 90);
+  memory.Enter("evicts", 50);
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("evict 60"));
+  memory.ComeBack();
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("evicts"));
+  memory.End(50, 50);
+  memory.room.Leave(80, true);  // the origin is given up
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("fetched last"));
+}
+
+TEST(HostRoom, WhatOnlyAFetchedLoadKeepsOutWaitsForItsEnd) {
+  Memory memory(100);
+  memory.Enter("fetched", 80, true);
+  memory.free -= 80;
+  memory.Enter("here", 50);
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("fetched")) << "which may leave for it then";
+  memory.models = {80};
+  memory.room.Leave(80, true);
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("evict 80"));
+  memory.ComeBack();
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("here"));
 }
 
 TEST(HostRoom, WhatIsCancelledDoesNotWait) {
