@@ -49,6 +49,8 @@ class DeviceBuffer {
   DeviceBuffer& operator=(const DeviceBuffer&) = delete;
 
   std::uint64_t bytes() const { return bytes_; }
+  /// Names another owner in the ledger. Not from two threads at once.
+  void BookTo(const std::string& owner) { reservation_.BookTo(owner); }
   /// Address on the host, null where the host cannot reach the memory.
   virtual std::byte* host() = 0;
 

@@ -37,6 +37,11 @@ void Reservation::Release() {
   bytes_ = 0;
 }
 
+void Reservation::BookTo(const std::string& owner) {
+  if (pool_ != nullptr && owner_ != owner) pool_->Rebook(owner_, owner, bytes_);
+  owner_ = owner;
+}
+
 MemoryPool::~MemoryPool() { HADRON_DCHECK(reserved() == 0); }
 
 base::StatusOr<Reservation> MemoryPool::Reserve(const std::string& owner, std::uint64_t bytes) {
@@ -67,6 +72,17 @@ void MemoryPool::Return(const std::string& owner, std::uint64_t bytes) {
   if (bytes == 0) return;  // the owner may be gone: it holds nothing
   base::MutexLock lock(mutex_);
   reserved_ -= bytes;
+  TakeFrom(owner, bytes);
+}
+
+void MemoryPool::Rebook(const std::string& from, const std::string& to, std::uint64_t bytes) {
+  if (bytes == 0) return;
+  base::MutexLock lock(mutex_);
+  TakeFrom(from, bytes);
+  by_owner_[to] += bytes;
+}
+
+void MemoryPool::TakeFrom(const std::string& owner, std::uint64_t bytes) {
   const auto it = by_owner_.find(owner);
   HADRON_CHECK(it != by_owner_.end() && it->second >= bytes);
   it->second -= bytes;

@@ -25,6 +25,8 @@ class Reservation {
   /// Splits off `bytes` (at most bytes()) into a reservation of its own.
   Reservation Split(std::uint64_t bytes);
   void Release();
+  /// From now on they are somebody else's.
+  void BookTo(const std::string& owner);
 
  private:
   friend class MemoryPool;
@@ -61,6 +63,8 @@ class MemoryPool {
  private:
   friend class Reservation;
   void Return(const std::string& owner, std::uint64_t bytes);
+  void TakeFrom(const std::string& owner, std::uint64_t bytes) HADRON_REQUIRES(mutex_);
+  void Rebook(const std::string& from, const std::string& to, std::uint64_t bytes);
   std::string HoldersText() const HADRON_REQUIRES(mutex_);
 
   const std::uint64_t budget_;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "base/log.h"
@@ -28,7 +29,21 @@ std::uint64_t ModelManager::HostRefusals() const {
 }
 
 /// Models leave as a whole: a use of one version would load the others, too.
-base::StatusOr<EvictionCandidate> ModelManager::CandidateOf(const ModelRecord& record) const {
+ModelManager::HostShare ModelManager::ShareOf(const ModelRecord& record) const {
+  HostShare share;
+  for (const auto& [number, version] : record.versions) {
+    if (version.handle == nullptr) continue;
+    if (!deps_.host.add_part(*version.handle, share.holds)) share.pinned = true;
+  }
+  // What its versions share is there once.
+  auto& parts = share.holds.parts;
+  std::ranges::sort(parts, std::less<>(), &EvictionCandidate::Part::range);
+  const auto again = std::ranges::unique(parts, {}, &EvictionCandidate::Part::range);
+  parts.erase(again.begin(), again.end());
+  return share;
+}
+
+base::Status ModelManager::WhyItStays(const ModelRecord& record, const HostShare& share) const {
   const auto stays = [&record](std::string_view why) {
     return base::Unavailable(fmt::format("model '{}' has to stay in host memory: {}",
                                          base::EscapeControl(record.name), why));
@@ -36,29 +51,26 @@ base::StatusOr<EvictionCandidate> ModelManager::CandidateOf(const ModelRecord& r
   if (record.running != nullptr) return stays("it is being loaded");
   if (!record.AnyLive()) return stays("it is not there");
   if (record.override_ != nullptr) return stays("it was loaded with an override");
-  EvictionCandidate candidate;
   for (const auto& [number, version] : record.versions) {
-    if (version.handle == nullptr) continue;
-    if (!deps_.host.add_part(*version.handle, candidate)) {
-      return stays("it is pinned; unpin it first");
-    }
-    if (!FollowsDisk()) continue;
+    if (version.handle == nullptr || !FollowsDisk()) continue;
     const ScannedVersion* listed =
         record.listing == nullptr ? nullptr : record.listing->FindVersion(number);
     if (listed == nullptr || ContentOf(*record.listing, *listed) != version.content) {
       return stays("its files have changed since it was loaded and are about to be loaded");
     }
   }
-  return candidate;
+  if (share.pinned) return stays("it is pinned; unpin it first");
+  return {};
 }
 
 void ModelManager::Evict(std::string name, Done done) {
   deps_.control->Post([this, name = std::move(name), done = std::move(done)]() mutable {
     ModelRecord* record = table_.Find(name);
     if (record == nullptr || !record->AnyLive()) return done({});
-    auto candidate = CandidateOf(*record);
-    if (!candidate.ok()) return done(std::move(candidate).status());
-    if (candidate->waiting > 0) {
+    const HostShare share = ShareOf(*record);
+    base::Status stays = WhyItStays(*record, share);
+    if (!stays.ok()) return done(std::move(stays));
+    if (share.holds.waiting > 0) {
       return done(base::Unavailable(
           fmt::format("model '{}' is busy: requests wait", base::EscapeControl(name))));
     }
@@ -70,13 +82,16 @@ void ModelManager::Evict(std::string name, Done done) {
 bool ModelManager::EvictFor(std::uint64_t bytes) {
   std::vector<ModelRecord*> owners;
   std::vector<EvictionCandidate> candidates;
+  EvictionSnapshot snapshot;
   for (auto& [name, record] : table_.records()) {
-    auto candidate = CandidateOf(record);
-    if (!candidate.ok()) continue;
+    HostShare share = ShareOf(record);
+    for (const auto& part : share.holds.parts) ++snapshot.holders[part.range];
+    if (!WhyItStays(record, share).ok()) continue;
     owners.push_back(&record);
-    candidates.push_back(std::move(*candidate));
+    candidates.push_back(std::move(share.holds));
   }
-  const auto victims = deps_.host.policy->Choose({candidates, {}}, bytes);
+  snapshot.candidates = candidates;
+  const auto victims = deps_.host.policy->Choose(snapshot, bytes);
   for (const std::size_t victim : victims) {
     EvictNow(*owners[victim], telemetry::EvictionCause::kPressure);
   }

@@ -63,7 +63,7 @@ class ModelManager {
     const device::MemoryPool* pool = nullptr;  ///< null: without bound
     std::uint64_t margin = 0;                  ///< bytes that loads leave to the lanes' activations
     const EvictionPolicy* policy = nullptr;
-    /// Adds a version to what would leave together with others; false: it must not leave.
+    /// Adds a version to what would leave together with others, also when it must not: false.
     std::function<bool(const ModelVersion&, EvictionCandidate&)> add_part;
   };
   struct Dependencies {
@@ -195,8 +195,14 @@ class ModelManager {
   // Leaving host memory (host_eviction.cc).
   HostRoom::Hooks RoomHooks();
   bool EvictFor(std::uint64_t bytes);
+  /// What a model holds of host memory.
+  struct HostShare {
+    EvictionCandidate holds;
+    bool pinned = false;
+  };
+  HostShare ShareOf(const ModelRecord& record) const;
   /// UNAVAILABLE: why it has to stay.
-  base::StatusOr<EvictionCandidate> CandidateOf(const ModelRecord& record) const;
+  base::Status WhyItStays(const ModelRecord& record, const HostShare& share) const;
   void EvictNow(ModelRecord& record, telemetry::EvictionCause cause);
   std::uint64_t HostRefusals() const;
 

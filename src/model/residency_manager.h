@@ -121,8 +121,8 @@ class ResidencyManager {
   /// Until all of a version is there: what earlier uploads took, less what one under way has done;
   /// 0 when it is there.
   double RestoreSeconds(const ModelVersion& version) const;
-  /// Adds a version to what would leave host memory together; false: it must not, it is pinned.
-  /// Coming back is a load.
+  /// Adds a version to what would leave host memory together, also when it must not: false, it is
+  /// pinned. Ranges that several versions hold are added by each. Coming back is a load.
   bool AddHostPart(const ModelVersion& version, EvictionCandidate& candidate) const;
   const EvictionPolicy& policy() const { return *options_.policy; }
   /// Weights are in the host's memory alone: there is nothing here to evict.
@@ -137,12 +137,13 @@ class ResidencyManager {
     bool restoring = false;       ///< on its way; runs may have started
     bool waiting = false;         ///< wanted, and there is no room yet
     bool pinned = false;
-    bool evictable = false;            ///< may leave now
-    std::uint64_t resident_bytes = 0;  ///< on the device, what others share counted in full
-    std::uint64_t shared_bytes = 0;    ///< of these, held by others, too
-    std::uint64_t host_bytes = 0;      ///< packed, in host memory
-    double restore_seconds = 0;        ///< what bringing it back would take
-    std::uint64_t last_used = 0;       ///< orders versions by use
+    bool evictable = false;               ///< may leave now
+    std::uint64_t resident_bytes = 0;     ///< on the device, what others share counted in full
+    std::uint64_t shared_bytes = 0;       ///< of these, held by others, too
+    std::uint64_t host_bytes = 0;         ///< packed, in host memory, what others share in full
+    std::uint64_t host_shared_bytes = 0;  ///< of these, held by others, too
+    double restore_seconds = 0;           ///< what bringing it back would take
+    std::uint64_t last_used = 0;          ///< orders versions by use
   };
   using Picture = std::map<const Residence*, View>;
   /// All admitted versions at one moment. The keys are for comparing, never for following.
@@ -352,7 +353,9 @@ class Residence {
         history_(std::move(admission.history)),
         idle_evict_(*admission.idle_evict),
         replaces_(admission.replaces),
-        swaps_(admission.reload_policy == ReloadPolicy::kSwapOutFirst) {}
+        swaps_(admission.reload_policy == ReloadPolicy::kSwapOutFirst) {
+    for (const auto& [range, bytes] : image_->HostRanges()) host_parts_.push_back({range, bytes});
+  }
 
   VersionUse& use() { return history_->use; }
   const VersionUse& use() const { return history_->use; }
@@ -366,6 +369,7 @@ class Residence {
   const Residence* replaces_;  ///< null when that one has gone, or there was none
   const bool swaps_;           ///< it may drive out the one that it replaces
   bool yields_ = false;        ///< to the one that replaces it: no new batches
+  std::vector<EvictionCandidate::Part> host_parts_;     ///< of host memory
   std::shared_ptr<const plan::WeightBinding> binding_;  ///< null: absent
   std::shared_ptr<const void> last_of_binding_;         ///< see WeightBinding
   std::vector<EvictionCandidate::Part> parts_;          ///< of the binding

@@ -11,12 +11,34 @@ namespace hadron::model {
 
 using base::Status;
 
+namespace {
+
+using Parts = std::vector<EvictionCandidate::Part>;
+using Holders = std::unordered_map<const void*, int>;
+
+std::uint64_t Sum(const Parts& parts) {
+  std::uint64_t bytes = 0;
+  for (const EvictionCandidate::Part& part : parts) bytes += part.bytes;
+  return bytes;
+}
+
+/// Of the parts, those that others hold, too.
+std::uint64_t SharedOf(const Parts& parts, const Holders& holders) {
+  std::uint64_t bytes = 0;
+  for (const EvictionCandidate::Part& part : parts) {
+    if (holders.at(part.range) > 1) bytes += part.bytes;
+  }
+  return bytes;
+}
+
+}  // namespace
+
 void ResidencyManager::Tally(const Residence& residence) const {
   telemetry::WeightPlace place;
   place.device = deps_.device->info().id;
   place.resident = residence.binding_ != nullptr;
-  for (const EvictionCandidate::Part& part : residence.parts_) place.weights += part.bytes;
-  place.host_copy = residence.image_->total_bytes();
+  place.weights = Sum(residence.parts_);
+  place.host_copy = Sum(residence.host_parts_);
   residence.metrics_->SetPlace(std::move(place));
 }
 
@@ -35,18 +57,23 @@ bool ResidencyManager::AddHostPart(const ModelVersion& version,
                                    EvictionCandidate& candidate) const {
   const Residence& residence = version.residence();
   base::MutexLock lock(mutex_);
-  if (residence.pinned_) return false;
-  candidate.parts.push_back({residence.image_.get(), residence.image_->total_bytes()});
+  candidate.parts.insert(candidate.parts.end(), residence.host_parts_.begin(),
+                         residence.host_parts_.end());
   candidate.waiting += std::max<std::int64_t>(0, residence.metrics_->pending.value());
   candidate.frequency += FrequencyOf(residence);
   candidate.restore_seconds += version.load_seconds();
   candidate.last_used = std::max(candidate.last_used, residence.use().last_used);
-  return true;
+  return !residence.pinned_;
 }
 
 ResidencyManager::Picture ResidencyManager::Look() const {
+  struct Held {
+    View* view;
+    Parts device;
+    Parts host;
+  };
   Picture picture;
-  std::vector<std::pair<View*, std::vector<EvictionCandidate::Part>>> held;
+  std::vector<Held> held;
   {
     base::MutexLock lock(mutex_);
     for (const Residence* residence : residences_) {
@@ -57,22 +84,22 @@ ResidencyManager::Picture ResidencyManager::Look() const {
       view.waiting = residence->wanted_;
       view.pinned = residence->pinned_;
       view.evictable = Evictable(*residence);
-      view.host_bytes = residence->image_->total_bytes();
       view.restore_seconds = CostOf(*residence);
       view.last_used = residence->use().last_used;
       view.in_host_memory = view.resident && residence->parts_.empty();
-      held.emplace_back(&view, residence->parts_);
+      held.push_back({&view, residence->parts_, residence->host_parts_});
     }
   }
-  std::unordered_map<const void*, int> holders;
-  for (const auto& [view, parts] : held) {
-    for (const EvictionCandidate::Part& part : parts) ++holders[part.range];
+  Holders holders;  // ranges of both memories
+  for (const auto& [view, device, host] : held) {
+    for (const EvictionCandidate::Part& part : device) ++holders[part.range];
+    for (const EvictionCandidate::Part& part : host) ++holders[part.range];
   }
-  for (const auto& [view, parts] : held) {
-    for (const EvictionCandidate::Part& part : parts) {
-      view->resident_bytes += part.bytes;
-      if (holders[part.range] > 1) view->shared_bytes += part.bytes;
-    }
+  for (const auto& [view, device, host] : held) {
+    view->resident_bytes = Sum(device);
+    view->shared_bytes = SharedOf(device, holders);
+    view->host_bytes = Sum(host);
+    view->host_shared_bytes = SharedOf(host, holders);
   }
   return picture;
 }

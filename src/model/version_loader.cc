@@ -248,6 +248,7 @@ StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
   options.threads = options_.compute_threads;
   options.split_rows = options_.batch_invariant;
   options.owner = owner;
+  options.shared_segments = &segments_;
   return plan::CompiledModel::Compile(std::move(graph), std::move(options), *deps_.kernels,
                                       *deps_.device, *deps_.host);
 }

@@ -20,14 +20,16 @@
 #include "model/repository.h"
 #include "model/residency_manager.h"
 #include "onnx/external_data.h"
+#include "plan/shared_segments.h"
 #include "storage/artifact_cache.h"
 #include "telemetry/metrics.h"
 
 namespace hadron::model {
 
 /// Turns a version directory into a ModelVersion: configuration, ONNX file, passes, packed weights,
-/// first plans. It remembers which plans have passed the check of batch invariance, nothing else.
-/// Thread-safe; blocks (load threads only).
+/// first plans. It remembers which plans have passed the check of batch invariance, and which
+/// packed weights are in host memory, so that equal ones are there once. Thread-safe; blocks (load
+/// threads only).
 class VersionLoader final : public Loader {
  public:
   struct Options {
@@ -106,6 +108,7 @@ class VersionLoader final : public Loader {
 
   const Options options_;
   const Dependencies deps_;
+  mutable plan::SharedSegments segments_;
   mutable base::Mutex mutex_;
   mutable std::set<std::string> invariant_ HADRON_GUARDED_BY(mutex_);  ///< keys of plans
 };

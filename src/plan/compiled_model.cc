@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <utility>
 #include <variant>
 
 #include "backend/reference_executor.h"
@@ -158,6 +159,7 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   HADRON_RETURN_IF_ERROR(graph::RunPasses(graph, context, disabled));
   HADRON_RETURN_IF_ERROR(graph::InferShapes(graph));
   model->graph_ = std::make_shared<graph::Graph>(std::move(graph));
+  SharedSegments* const shared_segments = std::exchange(options.shared_segments, nullptr);
   model->options_ = std::move(options);
 
   HADRON_ASSIGN_OR_RETURN(const auto shapes, model->RepresentativeShapes());
@@ -166,7 +168,7 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   model->placement_ = Count(representative);
   HADRON_ASSIGN_OR_RETURN(model->weights_,
                           WeightImage::Pack(*model->graph_, std::move(builder.discovered()), host,
-                                            model->options_.owner));
+                                            {model->options_.owner, shared_segments}));
   DropConstants(*model->graph_);
   model->plan_hash_ = PlanHash(*model->graph_, *model->weights_, model->device_class_);
   return std::shared_ptr<const CompiledModel>(std::move(model));

@@ -32,6 +32,9 @@ struct CompileOptions {
   /// Skip every backend but the reference: the oracle of tests.
   bool reference_only = false;
   std::string owner = "model";  ///< in the memory ledgers
+  /// Packed weights that other models hold in host memory are shared with them; null: with nobody.
+  /// Not kept.
+  SharedSegments* shared_segments = nullptr;
 };
 
 /// Where the steps of a plan run. On the host device everything runs on the host.

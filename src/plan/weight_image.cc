@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <future>
+#include <optional>
 #include <span>
 #include <tuple>
 
 #include "base/checked.h"
+#include "plan/shared_segments.h"
 
 namespace hadron::plan {
 namespace {
@@ -16,7 +19,7 @@ namespace {
 using base::Status;
 using base::StatusOr;
 
-constexpr std::uint64_t kOwnSegmentBytes = 64 * 1024;
+constexpr std::uint64_t kOwnSegmentBytes = kSharedSegmentBytes;
 constexpr std::uint64_t kTensorAlignment = 256;
 
 Status PackInto(const graph::Graph& graph, const WeightUse& use, std::span<std::byte> to) {
@@ -24,15 +27,6 @@ Status PackInto(const graph::Graph& graph, const WeightUse& use, std::span<std::
   if (use.packing.pack) return use.packing.pack(tensor, to);
   tensor.bytes.CopyTo(to);
   return {};
-}
-
-StatusOr<std::shared_ptr<device::DeviceBuffer>> AllocateHost(device::Device& host,
-                                                             const std::string& owner,
-                                                             std::uint64_t bytes) {
-  HADRON_ASSIGN_OR_RETURN(auto reservation, host.memory().Reserve(owner, bytes));
-  HADRON_ASSIGN_OR_RETURN(auto buffer, host.Allocate(std::move(reservation), bytes));
-  std::memset(buffer->host(), 0, bytes);  // gaps between tensors are part of the hash
-  return std::shared_ptr<device::DeviceBuffer>(std::move(buffer));
 }
 
 /// Copies the device's segments and waits until the copies have ended, well or not.
@@ -52,53 +46,91 @@ Status Upload(const WeightImage& image, std::span<const SegmentPlace> places,
 
 }  // namespace
 
+/// Makes one image.
+class WeightImage::Packer {
+ public:
+  Packer(const graph::Graph& graph, device::Device& host, const PackOptions& options)
+      : graph_(graph), host_(host), options_(options), image_(std::make_shared<WeightImage>()) {}
+
+  StatusOr<std::shared_ptr<const WeightImage>> Pack(std::vector<WeightUse>& uses) {
+    for (WeightUse& use : uses) Lay(use);
+    HADRON_ASSIGN_OR_RETURN(booked_, host_.memory().Reserve(options_.owner, image_->total_bytes()));
+    missing_.resize(image_->segments_.size(), 0);
+    for (const WeightUse* use : todo_) ++missing_[RefOf(*use).segment];
+    // In the order in which bytes come that are still on their way, and each segment is hashed as
+    // soon as it is whole: so packing keeps pace with a download.
+    std::ranges::stable_sort(todo_, {}, [this](const WeightUse* use) {
+      return graph_.value(use->value).constant->order();
+    });
+    for (const WeightUse* use : todo_) HADRON_RETURN_IF_ERROR(PackOne(*use));
+    return std::shared_ptr<const WeightImage>(std::move(image_));
+  }
+
+ private:
+  const WeightRef& RefOf(const WeightUse& use) const {
+    return image_->refs_.at({use.value, use.home, use.packing.key});
+  }
+
+  /// Gives the use its place in a segment.
+  void Lay(WeightUse& use) {
+    if (use.packing.key.empty() && !use.packing.pack) {
+      use.packing.bytes = graph_.value(use.value).constant->byte_size();
+    }
+    const Key key{use.value, use.home, use.packing.key};
+    if (image_->refs_.contains(key)) return;
+    todo_.push_back(&use);
+    auto& slot = small_[static_cast<std::size_t>(use.home)];
+    std::uint32_t segment = slot.value_or(0);
+    if (use.packing.bytes >= kOwnSegmentBytes || !slot) {
+      segment = static_cast<std::uint32_t>(image_->segments_.size());
+      image_->segments_.push_back({.home = use.home, .host = nullptr});
+      if (use.packing.bytes < kOwnSegmentBytes) slot = segment;
+    }
+    std::uint64_t& end = image_->segments_[segment].bytes;
+    image_->refs_[key] = {segment, end, use.packing.bytes};
+    end = base::AlignUp(end + use.packing.bytes, kTensorAlignment);
+  }
+
+  Status PackOne(const WeightUse& use) {
+    const WeightRef& ref = RefOf(use);
+    Segment& segment = image_->segments_[ref.segment];
+    if (segment.host == nullptr) HADRON_RETURN_IF_ERROR(Allocate(segment));
+    Status packed = PackInto(graph_, use, {segment.host->host() + ref.offset, ref.bytes});
+    if (!packed.ok()) {
+      return std::move(packed).With(
+          fmt::format("packing weights '{}'", graph_.value(use.value).name));
+    }
+    if (--missing_[ref.segment] > 0) return {};
+    segment.hash = base::Sha256::Of({segment.host->host(), segment.bytes});
+    if (options_.shared != nullptr) {
+      segment.host = options_.shared->Share(segment.hash, std::move(segment.host));
+    }
+    return {};
+  }
+
+  /// At the first use, so that memory which turns out to be shared is taken one segment at a time.
+  Status Allocate(Segment& segment) {
+    HADRON_ASSIGN_OR_RETURN(segment.host,
+                            host_.Allocate(booked_.Split(segment.bytes), segment.bytes));
+    std::memset(segment.host->host(), 0, segment.bytes);  // gaps between tensors are hashed, too
+    return {};
+  }
+
+  const graph::Graph& graph_;
+  device::Device& host_;
+  const PackOptions& options_;
+  std::shared_ptr<WeightImage> image_;
+  device::Reservation booked_;  ///< what has not been allocated of the image
+  std::vector<const WeightUse*> todo_;
+  std::array<std::optional<std::uint32_t>, 2> small_;  ///< by home: the segment of small tensors
+  std::vector<std::uint32_t> missing_;                 ///< uses to be packed, by segment
+};
+
 StatusOr<std::shared_ptr<const WeightImage>> WeightImage::Pack(const graph::Graph& graph,
                                                                std::vector<WeightUse> uses,
                                                                device::Device& host,
-                                                               const std::string& owner) {
-  auto image = std::make_shared<WeightImage>();
-  std::vector<const WeightUse*> todo;
-  std::array<std::optional<std::uint32_t>, 2> shared;
-  for (WeightUse& use : uses) {
-    if (use.packing.key.empty() && !use.packing.pack) {
-      use.packing.bytes = graph.value(use.value).constant->byte_size();
-    }
-    const Key key{use.value, use.home, use.packing.key};
-    if (image->refs_.contains(key)) continue;
-    todo.push_back(&use);
-    auto& slot = shared[static_cast<std::size_t>(use.home)];
-    std::uint32_t segment = slot.value_or(0);
-    if (use.packing.bytes >= kOwnSegmentBytes || !slot) {
-      segment = static_cast<std::uint32_t>(image->segments_.size());
-      image->segments_.push_back({.home = use.home, .host = nullptr});
-      if (use.packing.bytes < kOwnSegmentBytes) slot = segment;
-    }
-    std::uint64_t& end = image->segments_[segment].bytes;
-    image->refs_[key] = {segment, end, use.packing.bytes};
-    end = base::AlignUp(end + use.packing.bytes, kTensorAlignment);
-  }
-  for (Segment& segment : image->segments_) {
-    HADRON_ASSIGN_OR_RETURN(segment.host, AllocateHost(host, owner, segment.bytes));
-  }
-  // In the order in which bytes come that are still on their way, and each segment is hashed as
-  // soon as it is whole: so packing keeps pace with a download.
-  std::vector<std::uint32_t> missing(image->segments_.size(), 0);
-  for (const WeightUse* use : todo) ++missing[image->RefOf(*use).segment];
-  std::ranges::stable_sort(
-      todo, {}, [&](const WeightUse* use) { return graph.value(use->value).constant->order(); });
-  for (const WeightUse* use : todo) {
-    const WeightRef& ref = image->RefOf(*use);
-    std::byte* at = image->segments_[ref.segment].host->host() + ref.offset;
-    Status packed = PackInto(graph, *use, {at, ref.bytes});
-    if (!packed.ok()) {
-      return std::move(packed).With(
-          fmt::format("packing weights '{}'", graph.value(use->value).name));
-    }
-    if (--missing[ref.segment] > 0) continue;
-    Segment& segment = image->segments_[ref.segment];
-    segment.hash = base::Sha256::Of({segment.host->host(), segment.bytes});
-  }
-  return std::shared_ptr<const WeightImage>(std::move(image));
+                                                               const PackOptions& options) {
+  return Packer(graph, host, options).Pack(uses);
 }
 
 const WeightRef* WeightImage::Find(graph::ValueId value, Home home,
@@ -129,6 +161,12 @@ std::shared_ptr<const WeightImage> WeightImage::Over(
   auto image = std::make_shared<WeightImage>(*this);
   for (std::size_t i = 0; i < copies.size(); ++i) image->segments_[i].host = std::move(copies[i]);
   return image;
+}
+
+std::map<const device::DeviceBuffer*, std::uint64_t> WeightImage::HostRanges() const {
+  std::map<const device::DeviceBuffer*, std::uint64_t> ranges;
+  for (const Segment& segment : segments_) ranges[segment.host.get()] = segment.bytes;
+  return ranges;
 }
 
 StatusOr<std::shared_ptr<const WeightBinding>> WeightBinding::Create(

@@ -35,6 +35,8 @@ struct WeightUse {
   backend::Packing packing;
 };
 
+class SharedSegments;
+
 /// Immutable table of a model's packed weights: position-independent segments, one for each tensor
 /// of 64 KiB and up, one per home for all smaller ones. Thread-safe.
 class WeightImage {
@@ -47,12 +49,17 @@ class WeightImage {
     std::shared_ptr<device::DeviceBuffer> host;  ///< the packed bytes in host memory
   };
 
-  /// Evaluates and packs every use, one tensor at a time; memory comes from `host` and is booked
-  /// to `owner` there before it is allocated. Equal uses are packed once.
+  struct PackOptions {
+    std::string owner = "model";       ///< in the ledger of host memory
+    SharedSegments* shared = nullptr;  ///< what others hold already is not held twice
+  };
+  /// Evaluates and packs every use, one tensor at a time; memory comes from `host`, all of it is
+  /// booked there before the first byte. Equal uses are packed once; a segment that turns out to be
+  /// in host memory already gives its own back at once.
   static base::StatusOr<std::shared_ptr<const WeightImage>> Pack(const graph::Graph& graph,
                                                                  std::vector<WeightUse> uses,
                                                                  device::Device& host,
-                                                                 const std::string& owner);
+                                                                 const PackOptions& options);
 
   const std::vector<Segment>& segments() const { return segments_; }
   /// Null when the constant was not packed that way.
@@ -64,13 +71,12 @@ class WeightImage {
   /// in memory.
   std::shared_ptr<const WeightImage> Over(
       std::vector<std::shared_ptr<device::DeviceBuffer>> copies) const;
+  /// Its ranges of host memory, each once, and their bytes.
+  std::map<const device::DeviceBuffer*, std::uint64_t> HostRanges() const;
 
  private:
+  class Packer;
   using Key = std::tuple<graph::ValueId, Home, std::string>;
-
-  const WeightRef& RefOf(const WeightUse& use) const {
-    return refs_.at({use.value, use.home, use.packing.key});
-  }
 
   std::vector<Segment> segments_;
   std::map<Key, WeightRef> refs_;

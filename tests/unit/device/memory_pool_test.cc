@@ -73,6 +73,19 @@ TEST(MemoryPool, SplitKeepsTheSum) {
   EXPECT_EQ(pool.reserved(), 25U);
 }
 
+TEST(MemoryPool, AReservationMayBecomeSomebodyElses) {
+  MemoryPool pool(100);
+  Reservation mine = pool.Reserve("mine", 60).value();
+  Reservation rest = pool.Reserve("mine", 10).value();
+  mine.BookTo("ours");
+  mine.BookTo("ours");
+  EXPECT_EQ(pool.ByOwner(), (std::map<std::string, std::uint64_t>{{"mine", 10}, {"ours", 60}}));
+  EXPECT_EQ(pool.reserved(), 70U);
+  mine.Release();
+  mine.BookTo("nobody");  // it holds nothing any more
+  EXPECT_EQ(pool.ByOwner(), (std::map<std::string, std::uint64_t>{{"mine", 10}}));
+}
+
 TEST(MemoryPool, ConcurrentReservationsNeverExceedTheBudget) {
   MemoryPool pool(64);
   std::vector<std::jthread> threads;

@@ -148,6 +148,65 @@ TEST_P(HostEviction, ALoadThatTakesMoreThanThoughtIsTriedAgain) {
   EXPECT_TRUE(taken);
 }
 
+TEST(HostEvictionOfFamilies, OnlyWhatNobodyElseHoldsCountsAsFreed) {
+  // "a" and "b" have 8 of their 10 bytes in common: the two of them are 12. A load is thought to
+  // take half as much again as its file.
+  ManagerRig rig(InMode(ControlMode::kExplicit, {"a", "b", "d"}), 25);
+  rig.Write("a", 1, "aa++++++++");
+  rig.Write("b", 1, "bb++++++++");
+  rig.Write("c", 1, Text('c', 8));
+  rig.Write("d", 1, Text('d', 2));
+  rig.used = {{"a", 1}, {"b", 2}, {"d", 3}};
+  ASSERT_EQ(rig.Start(), "OK");
+  EXPECT_EQ(rig.host->reserved(), 14U);
+  // 12 wanted, 11 free: "a" alone suffices.
+  EXPECT_EQ(rig.LoadNow("c"), "OK");
+  EXPECT_EQ(rig.Serving("a"), "absent");
+  EXPECT_EQ(rig.Serving("b"), "bb++++++++");
+  EXPECT_EQ(rig.host->reserved(), 20U);
+  // 5 are free and "b", which now has the common bytes alone, frees 10.
+  rig.used["c"] = 4;
+  EXPECT_EQ(rig.LoadNow("a"), "OK");
+  EXPECT_EQ(rig.Serving("b"), "absent");
+  EXPECT_EQ(rig.Serving("d"), Text('d', 2));
+  EXPECT_EQ(rig.host->reserved(), 20U);
+}
+
+TEST(HostEvictionOfFamilies, PinnedModelsHoldWhatOthersShareWithThem) {
+  ManagerRig rig(InMode(ControlMode::kExplicit, {"a", "b", "d"}), 25);
+  rig.Write("a", 1, "aa++++++++");
+  rig.Write("b", 1, "bb++++++++");
+  rig.Write("c", 1, Text('c', 10));
+  rig.Write("d", 1, Text('d', 6));
+  rig.used = {{"a", 1}, {"b", 2}, {"d", 3}};
+  rig.pinned = {"b"};
+  ASSERT_EQ(rig.Start(), "OK");
+  EXPECT_EQ(rig.host->reserved(), 18U);
+  // 15 wanted, 7 free: "a" would free 2 and "d" 6, both together what is missing.
+  EXPECT_EQ(rig.LoadNow("c"), "OK");
+  EXPECT_EQ(rig.Serving("a"), "absent");
+  EXPECT_EQ(rig.Serving("d"), "absent");
+  EXPECT_EQ(rig.Serving("b"), "bb++++++++");
+  EXPECT_EQ(rig.host->reserved(), 20U);
+}
+
+TEST(HostEvictionOfFamilies, VersionsOfOneModelLeaveTogether) {
+  ManagerRig rig(InMode(ControlMode::kExplicit, {"a", "d"}), 24);
+  rig.WriteFile("a/config.pbtxt", "versions: all");
+  rig.Write("a", 1, "11++++++++");
+  rig.Write("a", 2, "22++++++++");
+  rig.Write("c", 1, Text('c', 14));
+  rig.Write("d", 1, Text('d', 2));
+  rig.used = {{"a", 1}, {"d", 2}};
+  ASSERT_EQ(rig.Start(), "OK");
+  EXPECT_EQ(rig.host->reserved(), 14U);
+  // 21 wanted, 10 free: the versions hold 12 together, although neither frees what both share.
+  EXPECT_EQ(rig.LoadNow("c"), "OK");
+  EXPECT_EQ(rig.Serving("a"), "absent");
+  EXPECT_EQ(rig.Serving("d"), Text('d', 2));
+  EXPECT_EQ(rig.host->reserved(), 16U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Modes, HostEviction,
                          testing::Values(ControlMode::kNone, ControlMode::kPoll,
                                          ControlMode::kExplicit, ControlMode::kDemand),

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>  // NOLINT: POSIX, for mkdtemp
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/executor.h"
@@ -76,14 +78,21 @@ class FakeLoader final : public Loader {
     parts.history = source.HistoryOf(version);
     parts.tried_out = source.rung == Rung::kResident;
     std::shared_ptr<device::Reservation> memory;
+    std::shared_ptr<device::Reservation> common;
     if (pool != nullptr) {
       HADRON_ASSIGN_OR_RETURN(device::Reservation taken, pool->Reserve(parts.name, text.size()));
       memory = std::make_shared<device::Reservation>(std::move(taken));
+      common = ShareCommon(*memory, text);
     }
     const auto count = std::shared_ptr<int>(&alive, [](int* n) { --*n; });
     ++alive;
     return ModelHandle(new ModelVersion(std::move(parts)),
-                       [count, memory](const ModelVersion* gone) { delete gone; });
+                       [count, memory, common](const ModelVersion* gone) { delete gone; });
+  }
+
+  /// Every letter '+' stands for a byte that all models share.
+  static std::uint64_t CommonBytes(std::string_view text) {
+    return static_cast<std::uint64_t>(std::ranges::count(text, '+'));
   }
 
   std::shared_ptr<const SavedVersion> Save(const ModelVersion&) const override { return nullptr; }
@@ -95,6 +104,18 @@ class FakeLoader final : public Loader {
   device::MemoryPool* pool = nullptr;  ///< a version takes as much as its file is long
 
  private:
+  /// The part of a version's memory that others hold, too: it is taken once.
+  std::shared_ptr<device::Reservation> ShareCommon(device::Reservation& memory,
+                                                   std::string_view text) const {
+    const std::uint64_t bytes = CommonBytes(text);
+    if (bytes == 0) return nullptr;
+    auto mine = std::make_shared<device::Reservation>(memory.Split(bytes));
+    if (auto there = common_.lock()) return there;
+    common_ = mine;
+    return mine;
+  }
+
+  mutable std::weak_ptr<device::Reservation> common_;
   telemetry::Metrics& metrics_;
 };
 
@@ -125,7 +146,10 @@ class ManagerRig final : public ModelManager::Observer {
       loader.pool = host.get();
       dependencies.host = {host.get(), 0, FindEvictionPolicy("lru"),
                            [this](const ModelVersion& version, EvictionCandidate& with) {
-                             with.parts.push_back({&version, version.config().name().size()});
+                             const std::string& text = version.config().name();
+                             const std::uint64_t shared = FakeLoader::CommonBytes(text);
+                             with.parts.push_back({&version, text.size() - shared});
+                             if (shared > 0) with.parts.push_back({this, shared});
                              with.last_used = std::max(with.last_used, used[version.name()]);
                              return !pinned.contains(version.name());
                            }};

@@ -116,6 +116,10 @@ TEST_F(Residency, ShowsAndForeseesWhoIsWhere) {
   EXPECT_EQ(picture.at(&a->residence()).shared_bytes, kMiB);
   EXPECT_FALSE(picture.at(&c->residence()).resident);
   EXPECT_EQ(picture.at(&c->residence()).host_bytes, 3 * kMiB);
+  EXPECT_EQ(picture.at(&c->residence()).host_shared_bytes, 0U);
+  EXPECT_EQ(picture.at(&b->residence()).host_bytes, 2 * kMiB);
+  EXPECT_EQ(picture.at(&b->residence()).host_shared_bytes, kMiB);
+  EXPECT_EQ(host_->memory().reserved(), 6 * kMiB);
   EXPECT_EQ(manager_->Foresee(*a).missing_bytes, 0U);
   const auto forecast = manager_->Foresee(*c);
   EXPECT_EQ(forecast.missing_bytes, 3 * kMiB);
@@ -124,6 +128,27 @@ TEST_F(Residency, ShowsAndForeseesWhoIsWhere) {
   manager_->Pin("a");
   manager_->Pin("b");
   EXPECT_TRUE(manager_->Foresee(*c).blocked);
+}
+
+TEST_F(Residency, NamesTheRangesOfHostMemoryThatLeavingWouldFree) {
+  Open(8 * kMiB);
+  const ModelHandle a = Admit("a", {1, 2, 2});
+  const ModelHandle b = Admit("b", {1, 3});
+  EvictionCandidate of_a;
+  EvictionCandidate of_b;
+  EXPECT_TRUE(manager_->AddHostPart(*a, of_a));
+  manager_->Pin("b");
+  EXPECT_FALSE(manager_->AddHostPart(*b, of_b));
+  const auto holds = [](const EvictionCandidate& candidate, const ModelHandle& model, int segment) {
+    const auto& segments = model->compiled().weights()->segments();
+    return std::ranges::count(candidate.parts, segments.at(segment).host.get(),
+                              &EvictionCandidate::Part::range);
+  };
+  EXPECT_EQ(of_a.parts.size(), 2U);
+  EXPECT_EQ(of_b.parts.size(), 2U);
+  EXPECT_EQ(holds(of_a, b, 0), 1);
+  EXPECT_EQ(holds(of_b, a, 0), 1);
+  EXPECT_EQ(holds(of_a, b, 1), 0);
 }
 
 TEST_F(Residency, EvictsByCallWhatIsIdleAndNotPinned) {

@@ -12,6 +12,7 @@
 #include "model/residency_manager.h"
 #include "onnx/loader.h"
 #include "plan/compiled_model.h"
+#include "plan/shared_segments.h"
 #include "support/faulty_device.h"
 #include "support/onnx_writer.h"
 #include "support/still_clock.h"
@@ -140,6 +141,7 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
         std::make_shared<telemetry::ModelMetrics>(std::make_shared<telemetry::BatchSizes>());
     plan::CompileOptions compile;
     compile.owner = name;
+    compile.shared_segments = &host_segments_;
     parts.compiled = plan::CompiledModel::Compile(std::move(loaded->graph), std::move(compile),
                                                   kernels_, *card_, *host_)
                          .value();
@@ -222,6 +224,7 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
   std::unique_ptr<device::Device> host_ = device::MakeHostDevice(256 * kMiB);
   device::MemoryPool* ledger_ = nullptr;
   std::unique_ptr<device::Device> card_;
+  plan::SharedSegments host_segments_;
   backend::KernelRegistry kernels_;
   std::unique_ptr<ResidencyManager> manager_;
   int news_ = 0;
