@@ -18,14 +18,17 @@ constexpr double kCopyRate = 4e9;
 /// budget: one much larger would only show how the last slab is filled.
 constexpr double kRooms[] = {1.05, 1.1, 1.15, 1.2, 1.3, 1.5};
 constexpr const char* kReserved = "hadron_device_memory_reserved_bytes";
+constexpr const char* kHostReserved = "hadron_host_memory_reserved_bytes";
 constexpr const char* kEvictions = "hadron_model_evictions_total";
 
 struct Seen {
   double reserved_bytes = 0;
+  double host_bytes = 0;
   double evictions = 0;
 };
 
-/// What is booked on a device of that size when every variant has answered twice.
+/// What is booked on a device of that size, and in host memory, when every variant has answered
+/// twice.
 StatusOr<Seen> AskAll(const ServedOptions& options, const ServedModels& models,
                       std::uint64_t budget, const std::vector<int>& cpus) {
   HADRON_ASSIGN_OR_RETURN(const auto server,
@@ -39,6 +42,7 @@ StatusOr<Seen> AskAll(const ServedOptions& options, const ServedModels& models,
   if (result.refused() > 0) return base::Unavailable(result.first_refusal);
   Seen seen;
   HADRON_ASSIGN_OR_RETURN(seen.reserved_bytes, server->Metric(kReserved));
+  HADRON_ASSIGN_OR_RETURN(seen.host_bytes, server->Metric(kHostReserved));
   HADRON_ASSIGN_OR_RETURN(seen.evictions, server->Metric(kEvictions));
   return seen;
 }
@@ -73,8 +77,10 @@ StatusOr<CaseResult> RunFamilyCase(const ServedOptions& options) {
   bytes.context = {{"reserved_bytes", {seen.reserved_bytes}}, {"distinct_bytes", {distinct}}};
   const double unshared = count * static_cast<double>(spec.weight_bytes());
   Ratio copies{label, "unshared bytes", {seen.reserved_bytes / unshared}, {}, {}, "device_bytes"};
+  Ratio host{label, "distinct bytes", {seen.host_bytes / distinct}, {}, {}, "host_bytes"};
+  host.context = {{"reserved_bytes", {seen.host_bytes}}, {"distinct_bytes", {distinct}}};
   return CaseResult{
-      {bytes, copies},
+      {bytes, copies, host},
       {fmt::format("smallest budget without evictions: {} of the distinct bytes, what "
                    "a batch needs included; evictions at 1.05: {}",
                    room, evictions[0]),

@@ -132,6 +132,10 @@ void Server::SampleGauges() {
                       [&device] { return static_cast<double>(device.memory().budget()); });
   metrics_.AddSampled("hadron_device_memory_reserved_bytes", {{"device", id}},
                       [&device] { return static_cast<double>(device.memory().reserved()); });
+  metrics_.AddSampled("hadron_host_memory_budget_bytes", {},
+                      [this] { return static_cast<double>(host_->memory().budget()); });
+  metrics_.AddSampled("hadron_host_memory_reserved_bytes", {},
+                      [this] { return static_cast<double>(host_->memory().reserved()); });
   metrics_.AddSampled("hadron_device_busy_seconds_total", {{"device", id}},
                       [this] { return scheduler_->busy_seconds(); });
   if (artifacts_) {

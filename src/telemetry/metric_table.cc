@@ -51,7 +51,8 @@ constexpr MetricDefinition kTable[] = {
     {"hadron_model_state", kGauge, "model,version,state", "1 for the version's current state"},
     {"hadron_model_resident", kGauge, "model,version,device", "1 if the weights are on the device"},
     {"hadron_model_memory_bytes", kGauge, "model,version,device,kind",
-     "Weights on the device (kind weights) and their copy in host memory (host_copy)"},
+     "Weights on the device (kind weights) and their copy in host memory (host_copy); what several "
+     "models share is told of each"},
     {"hadron_model_loads_total", kCounter, "model,source",
      "Loads up to ready, by where the file came from: a directory (local), the disk cache, the "
      "object store; host: copies of packed weights onto the device, the last step of loads "
@@ -67,6 +68,9 @@ constexpr MetricDefinition kTable[] = {
     {"hadron_model_restore_duration_seconds", kHistogram, "model,source", "Time that took"},
     {"hadron_device_memory_budget_bytes", kGauge, "device", "Budget of the device's allocator"},
     {"hadron_device_memory_reserved_bytes", kGauge, "device", "Bytes reserved of that budget"},
+    {"hadron_host_memory_budget_bytes", kGauge, "",
+     "Budget of host memory for packed weights and tensors; the device's own where both are one"},
+    {"hadron_host_memory_reserved_bytes", kGauge, "", "Bytes reserved of that, shared ones once"},
     {"hadron_device_busy_seconds_total", kCounter, "device",
      "Time the device has spent on runs, copies of inputs and outputs included"},
     {"hadron_cache_bytes", kGauge, "", "Bytes of copies of remote models in --cache-dir"},

@@ -2,14 +2,17 @@
 
 import json
 import os
+import tempfile
 import threading
 import unittest
+from pathlib import Path
 
 import numpy as np
 
 from . import rest
 from .harness import Server
 from .many_models import MIB, MODELS, ManyModels
+from .onnx_mlp import Mlp
 
 BUDGET = 18  # MiB: three models, or two and one that loads
 
@@ -176,6 +179,51 @@ class HostTier(ManyModels):
             states = rest.call(server.http, "POST", "/v2/repository/index", b"{}").json()
             self.assertEqual({"UNAVAILABLE"}, {model["state"] for model in states})
             self.assertIn("of the budget of 3.0 MiB", states[0]["reason"])
+
+
+class Family(unittest.TestCase):
+    """Ten models of 4 MiB that differ in their last layer, of 1 MiB: on the CPU, where host memory
+    is all there is."""
+
+    def test_variants_cost_their_differences(self):
+        """All stay in memory that would hold five of them unshared, and one that leaves takes
+        nothing with it that others need."""
+        base = Mlp.random(512, 3, 0).weights
+        models = {f"v{i}": Mlp(base + Mlp.random(512, 1, i + 1).weights) for i in range(10)}
+        x = np.random.default_rng(5).standard_normal((2, 512)).astype(np.float32)
+        body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": list(x.shape),
+                            "data": x.ravel().tolist()}]}
+        with tempfile.TemporaryDirectory(prefix="hadron-family-") as folder:
+            for name, model in models.items():
+                model.write(Path(folder), name)
+            with Server([Path(folder)], device_memory_budget=21 * MIB,
+                        model_control_mode="explicit", arguments=("--load-model=*",)) as server:
+                def check(name):
+                    answer = rest.call(server.http, "POST", f"/v2/models/{name}/infer",
+                                       json.dumps(body).encode())
+                    self.assertEqual(200, answer.status, answer.body)
+                    y = np.array(answer.json()["outputs"][0]["data"], np.float32)
+                    np.testing.assert_allclose(y.reshape(x.shape), models[name].run(x),
+                                               rtol=1e-4, atol=1e-4)
+
+                for name in models:
+                    check(name)
+                text = rest.call(server.metrics, "GET", "/metrics").body.decode()
+                samples = dict(line.rsplit(" ", 1) for line in text.splitlines()
+                               if not line.startswith("#"))
+                evictions = [float(value) for sample, value in samples.items()
+                             if sample.startswith("hadron_model_evictions_total")]
+                self.assertEqual(0, sum(evictions))
+                booked = float(samples["hadron_host_memory_reserved_bytes"])
+                self.assertGreaterEqual(booked, 13 * MIB)
+                self.assertLess(booked, 14 * MIB)  # what a request needs included
+                status = rest.call(server.http, "GET", "/v2/hadron/status").json()
+                for model in status["models"]:
+                    self.assertEqual(4 * MIB, model["bytes"]["host"])
+                    self.assertEqual(3 * MIB, model["host_shared_bytes"])
+                rest.call(server.http, "POST", "/v2/repository/models/v0/unload")
+                for name in list(models)[1:]:
+                    check(name)
 
 
 if __name__ == "__main__":

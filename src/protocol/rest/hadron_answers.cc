@@ -99,6 +99,7 @@ void WriteRungs(JsonWriter& json, const model::ResidencyManager::View& view,
     json.Key("disk").Int(files->bytes);
   }
   json.EndObject().Key("shared_bytes").Int(view.shared_bytes);
+  json.Key("host_shared_bytes").Int(view.host_shared_bytes);
   json.Key("restore_ms").BeginObject();
   if (!view.in_host_memory) WriteMilliseconds(json, "host", view.restore_seconds);
   WriteMilliseconds(json, "disk", local ? local : metrics.load_time(LoadSource::kDisk));
