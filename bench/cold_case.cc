@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "bench/origin.h"
+#include "bench/played_card.h"
 #include "bench/served_models.h"
 #include "bench/traffic.h"
 
@@ -14,6 +15,8 @@ namespace {
 
 using base::StatusOr;
 using Clock = std::chrono::steady_clock;
+
+constexpr std::uint64_t kRoomForABatch = std::uint64_t{64} << 20U;
 
 struct Plan {
   int rounds;
@@ -40,15 +43,15 @@ struct Spans {
   double answer_s = 0;
 };
 
-/// A start with that cache up to the first answer, which is compared with the reference.
+/// A start with that cache up to the first answer, which is compared with the reference; with a
+/// card, on that.
 StatusOr<Spans> ColdStart(const ServedOptions& options, const Origin& origin,
-                          const Payload& payload, const std::string& cache) {
-  HADRON_ASSIGN_OR_RETURN(const auto server,
-                          ServerUnderTest::Start({options.server,
-                                                  {"--model-repository=" + origin.url()},
-                                                  Origin::Environment(),
-                                                  {},
-                                                  cache}));
+                          const Payload& payload, const std::string& cache,
+                          const std::optional<PlayedCard>& card = std::nullopt) {
+  ServerUnderTest::Setup setup{
+      options.server, {"--model-repository=" + origin.url()}, Origin::Environment(), {}, cache};
+  if (card) card->AddTo(setup);
+  HADRON_ASSIGN_OR_RETURN(const auto server, ServerUnderTest::Start(setup));
   const auto begin = server->process().begun();
   HADRON_RETURN_IF_ERROR(server->Call("GET", "/v2/health/live").status());
   Spans spans;
@@ -77,6 +80,32 @@ StatusOr<Spans> LiveWith(const ServedOptions& options, const std::string& direct
   HADRON_RETURN_IF_ERROR(server->AwaitReady());
   spans.ready_s = Since(server->process().begun());
   return spans;
+}
+
+/// The same on a card whose link takes a quarter of the download's time: copied while they come,
+/// the weights are there when the last byte is.
+base::Status OnACard(const ServedOptions& options, const Plan& plan, const Origin& origin,
+                     const MlpSpec& spec, CaseResult& result) {
+  const double bytes = static_cast<double>(spec.weight_bytes());
+  const PlayedCard card{2 * spec.weight_bytes() + kRoomForABatch, 4 * plan.bytes_per_s};
+  const Payload payload = MlpPayload(spec, 1);
+  Ratio first{fmt::format("{:.0f} MiB at {:.0f} MB/s, card at {:.0f} MB/s", bytes / (1 << 20U),
+                          plan.bytes_per_s / 1e6, card.copy_bytes_per_s / 1e6),
+              "bytes / rate",
+              {},
+              {},
+              {},
+              "time_to_answer"};
+  for (int round = 0; round < plan.rounds; ++round) {
+    HADRON_ASSIGN_OR_RETURN(const TempDir cache, TempDir::Make());
+    HADRON_ASSIGN_OR_RETURN(const Spans cold,
+                            ColdStart(options, origin, payload, cache.path(), card));
+    first.ours_us.push_back(cold.answer_s * 1e6);
+    first.peer_us.push_back(bytes / plan.bytes_per_s * 1e6);
+    first.ratios.push_back(first.ours_us.back() / first.peer_us.back());
+  }
+  result.ratios.push_back(std::move(first));
+  return {};
 }
 
 base::Status CompareLive(const ServedOptions& options, const Plan& plan, CaseResult& result) {
@@ -134,6 +163,7 @@ StatusOr<CaseResult> RunColdCase(const ServedOptions& options) {
   }
   first.context = {{"ready_us", ready}};
   CaseResult result{{first, second}, {}};
+  HADRON_RETURN_IF_ERROR(OnACard(options, plan, origin, spec, result));
   HADRON_RETURN_IF_ERROR(CompareLive(options, plan, result));
   return result;
 }

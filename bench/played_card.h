@@ -16,6 +16,9 @@ struct PlayedCard {
   std::uint64_t bytes = 0;
   double copy_bytes_per_s = 0;
   std::string policy = "cost-lru";
+
+  /// Has a server play it.
+  void AddTo(ServerUnderTest::Setup& setup) const;
 };
 
 /// A server with all of `models` loaded, ready, on such a card.

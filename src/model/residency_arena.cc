@@ -42,6 +42,7 @@ std::optional<StatusOr<plan::ArenaPlace>> ResidencyManager::TryArena(const Arena
   const bool somebody_leaves = SomebodyLeaves();
   auto place = store_.PlaceArena(want.bytes);
   if (place.ok() && !place->has_value()) {
+    if (CallBack(nullptr)) return std::nullopt;
     const std::uint64_t missing = store_.ArenaBytes(want.bytes);
     const bool in_sum = !somebody_leaves && missing <= store_.free_bytes();
     if (in_sum && uploading_) return std::nullopt;
@@ -64,12 +65,17 @@ std::optional<StatusOr<plan::ArenaPlace>> ResidencyManager::TryArena(const Arena
   return Outcome(std::move(**place));
 }
 
-/// Weights that batches have been formed with: they keep them until they have run.
+/// Weights that batches have been formed with: they keep them until they have run. What was sent
+/// ahead is held where it is.
 std::set<const void*> ResidencyManager::RangesInUse() const {
   std::set<const void*> ranges;
   for (const Residence* residence : residences_) {
     if (residence->pins_ == 0) continue;
     for (const auto& part : residence->parts_) ranges.insert(part.range);
+  }
+  for (const EarlyWeights* early : early_) {
+    for (const auto& place : early->reserved_) ranges.insert(place.hold.get());
+    for (const auto& place : early->held_) ranges.insert(place.hold.get());
   }
   return ranges;
 }

@@ -52,12 +52,13 @@ StatusOr<std::unique_ptr<Residence>> ResidencyManager::Admit(Admission admission
   for (const auto& segment : image.segments()) {
     if (WeightStore::Places(segment.home, deps_.device->info())) placed += segment.bytes;
   }
-  const std::uint64_t missing = store_.MissingBytes(image);
+  std::uint64_t missing = store_.MissingBytes(image);
   if (!admission.idle_evict) admission.idle_evict = options_.idle_evict;
   std::unique_ptr<Residence> residence(new Residence(*this, std::move(admission)));  // NOLINT
   base::MutexLock lock(mutex_);
   residence->pinned_ = IsPinned(residence->model_);
   const std::uint64_t pinned = PinnedBytes(residence->swaps_ ? residence->replaces_ : nullptr);
+  if (residence->early_ != nullptr) missing += residence->early_->held_bytes_;
   residences_.insert(residence.get());
   if (placed == 0) {
     residence->binding_ = plan::WeightBinding::InPlace(residence->image_);
@@ -250,6 +251,7 @@ Residence* ResidencyManager::ChooseNext() {
   double best_score = -1;
   for (Residence* residence : residences_) {
     if (!residence->wanted_ || residence->binding_ != nullptr || residence->yields_) continue;
+    if (residence->early_ != nullptr && residence->early_->busy()) continue;  // its end pumps
     const double age = Seconds(now - residence->wanted_since_);
     const double score = (age + 1e-6) / (CostOf(*residence) + 1e-6);
     if (score <= best_score) continue;
@@ -267,27 +269,32 @@ bool ResidencyManager::StartRestore(Residence& next, News& news) {
   const bool somebody_leaves = SomebodyLeaves();
   auto placement = store_.Place(*next.image_);
   if (placement.ok() && !placement->has_value()) {
-    const std::uint64_t missing = store_.MissingBytes(*next.image_);
-    const bool in_sum = !somebody_leaves && missing <= store_.free_bytes();
-    if (in_sum && StartMoves(store_.MakeHole(*next.image_, RangesInUse()), news)) return false;
-    const auto cause = telemetry::EvictionCause::kPressure;
-    if (somebody_leaves || EvictFor(missing, cause, &next, news) || OthersWillLeave(next, news)) {
-      return false;
-    }
-    if (store_.arena_bytes() > 0) {
-      news.memory_short = true;
-      return false;
-    }
+    if (MakeRoom(next, somebody_leaves, news)) return false;
     Refuse(next, NoRoom(next), news);
   } else {
     const Status status =
         placement.ok() ? Publish(next, std::move(**placement)) : std::move(placement).status();
+    news.done_with.push_back(std::exchange(next.early_, nullptr));
     if (!status.ok()) Refuse(next, status, news);
     if (status.ok() && restoring_ != &next) TakeWaiters(next, Status(), news);
     news.resident = news.resident || status.ok();
   }
   starved_.store(false);
   return true;
+}
+
+/// False: nothing can be done, and nobody leaves.
+bool ResidencyManager::MakeRoom(const Residence& next, bool somebody_leaves, News& news) {
+  if (CallBack(next.early_.get())) return true;
+  const std::uint64_t missing = store_.MissingBytes(*next.image_);
+  const bool in_sum = !somebody_leaves && missing <= store_.free_bytes();
+  if (in_sum && StartMoves(store_.MakeHole(*next.image_, RangesInUse()), news)) return true;
+  const auto cause = telemetry::EvictionCause::kPressure;
+  if (somebody_leaves || EvictFor(missing, cause, &next, news) || OthersWillLeave(next, news)) {
+    return true;
+  }
+  news.memory_short = news.memory_short || store_.arena_bytes() > 0;
+  return store_.arena_bytes() > 0;
 }
 
 /// Busy models leave sooner or later.
@@ -317,6 +324,7 @@ bool ResidencyManager::SomebodyLeaves() {
 
 void ResidencyManager::Refuse(Residence& residence, const Status& status, News& news) {
   residence.wanted_ = false;
+  news.done_with.push_back(std::exchange(residence.early_, nullptr));
   news.refused.emplace_back(&residence, status.Clone());
   base::LogError("model does not get onto the device",
                  {{"model", residence.model_}, {"error", std::string(status.message())}});
@@ -423,13 +431,18 @@ Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement pl
   residence.owed_ = std::clamp<std::int64_t>(residence.metrics_->pending.value(), 1, kOwed);
   ++totals_.restores;
   totals_.restored_bytes += placement.fill_bytes;
+  // What was sent ahead is part of what bringing it here takes.
+  const EarlyWeights* const early = residence.early_.get();
+  const base::TimePoint began =
+      deps_.clock->Now() - (early == nullptr ? base::Duration::zero() : early->copied_for_);
+  const std::uint64_t bytes = placement.fill_bytes + (early == nullptr ? 0 : early->copied_bytes_);
+  if (!filling && bytes > 0) CountRestore(residence, began, bytes);
   if (!filling) return {};
   restoring_ = &residence;
   uploading_ = true;
   upload_ends_ = deps_.clock->Now() + std::chrono::duration_cast<base::Duration>(
                                           std::chrono::duration<double>(CostOf(residence)));
-  copies_->Record([this, binding = residence.binding_, began = deps_.clock->Now(),
-                   bytes = placement.fill_bytes](Status status) mutable {
+  copies_->Record([this, binding = residence.binding_, began, bytes](Status status) mutable {
     deps_.control->Post(
         [this, binding = std::move(binding), began, bytes, outcome = std::move(status)]() mutable {
           Uploaded(std::move(binding), outcome, began, bytes);
@@ -439,17 +452,19 @@ Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement pl
   return {};
 }
 
+void ResidencyManager::Copy(const plan::WeightImage::Segment& segment, plan::SegmentPlace& place) {
+  const std::span<const std::byte> bytes(segment.host->host(), segment.bytes);
+  for (std::uint64_t at = 0; at < segment.bytes; at += kChunk) {
+    copies_->Upload(bytes.subspan(at, std::min(kChunk, segment.bytes - at)), *place.buffer,
+                    place.offset + at);
+  }
+  place.ready = copies_->Mark();
+  store_.Filling(place, place.ready);
+}
+
 void ResidencyManager::Upload(Residence& residence, WeightStore::Placement& placement) {
   for (const std::uint32_t i : placement.to_fill) {
-    const plan::WeightImage::Segment& segment = residence.image_->segments()[i];
-    plan::SegmentPlace& place = placement.places[i];
-    const std::span<const std::byte> bytes(segment.host->host(), segment.bytes);
-    for (std::uint64_t at = 0; at < segment.bytes; at += kChunk) {
-      copies_->Upload(bytes.subspan(at, std::min(kChunk, segment.bytes - at)), *place.buffer,
-                      place.offset + at);
-    }
-    place.ready = copies_->Mark();
-    store_.Filling(place, place.ready);
+    Copy(residence.image_->segments()[i], placement.places[i]);
   }
   // Segments that are equal inside the model, or being filled for another one.
   for (std::uint32_t i = 0; i < placement.places.size(); ++i) {
@@ -471,15 +486,11 @@ void ResidencyManager::Uploaded(BindingRef binding, const Status& status, base::
     uploading_ = false;
     if (restoring_ != nullptr) {  // else the version has gone
       Residence& residence = *std::exchange(restoring_, nullptr);
-      const double seconds = std::max(1e-6, Seconds(deps_.clock->Now() - began));
       if (!status.ok()) {
         Refuse(residence, status, news);
         news.evicted.push_back(TakeDown(residence));
       } else {
-        residence.metrics_->ObserveRestore(telemetry::LoadSource::kHost, seconds);
-        residence.use().restore_seconds =
-            Blend(residence.use().restore_seconds.value_or(seconds), seconds);
-        seconds_per_byte_ = Blend(seconds_per_byte_, seconds / static_cast<double>(bytes));
+        CountRestore(residence, began, bytes);
         TakeWaiters(residence, Status(), news);
       }
     }
@@ -487,6 +498,15 @@ void ResidencyManager::Uploaded(BindingRef binding, const Status& status, base::
   binding.reset();  // whoever waited may let go and count what is left
   Tell(std::move(news));
   Pump();
+}
+
+void ResidencyManager::CountRestore(Residence& residence, base::TimePoint began,
+                                    std::uint64_t bytes) {
+  const double seconds = std::max(1e-6, Seconds(deps_.clock->Now() - began));
+  residence.metrics_->ObserveRestore(telemetry::LoadSource::kHost, seconds);
+  residence.use().restore_seconds =
+      Blend(residence.use().restore_seconds.value_or(seconds), seconds);
+  seconds_per_byte_ = Blend(seconds_per_byte_, seconds / static_cast<double>(bytes));
 }
 
 void ResidencyManager::Withdraw(Residence& residence) {

@@ -27,6 +27,8 @@
 
 namespace hadron::model {
 
+class EarlyWeights;
+
 /// Who is on the device. A version that has been admitted is compiled: its packed weights are in
 /// host memory. It becomes resident when somebody wants it: a place is found for its weights,
 /// others are evicted for it if need be, and they are uploaded through a stream of their own; runs
@@ -77,6 +79,9 @@ class ResidencyManager {
   /// Before the first version is admitted; null: nobody.
   void Watch(Observer* observer) { observer_ = observer; }
 
+  /// For a version that is about to be packed; see EarlyWeights.
+  std::shared_ptr<EarlyWeights> Expect() { return std::make_shared<EarlyWeights>(*this); }
+
   /// A version that comes in.
   struct Admission {
     std::string model;
@@ -88,6 +93,7 @@ class ResidencyManager {
     const Residence* replaces = nullptr;  ///< what serves now in its place; alive during the call
     /// What becomes of that one where the device does not hold both.
     ReloadPolicy reload_policy = ReloadPolicy::kKeepOld;
+    std::shared_ptr<EarlyWeights> early = {};       ///< what of it has been sent ahead
   };
   /// A version is compiled. RESOURCE_EXHAUSTED with both numbers when the device could not hold it
   /// even alone, beside what is pinned by configuration.
@@ -219,12 +225,14 @@ class ResidencyManager {
   Totals totals() const;
 
  private:
+  friend class EarlyWeights;
   friend class Residence;
   using BindingRef = std::shared_ptr<const plan::WeightBinding>;
   using Waiter = std::promise<base::StatusOr<ResidencyPin::Weights>>;
   /// What is to be told and let go when the lock is no longer held.
   struct News {
     std::vector<BindingRef> evicted;
+    std::vector<std::shared_ptr<EarlyWeights>> done_with;
     std::vector<std::pair<const Residence*, base::Status>> refused;
     std::vector<std::pair<std::shared_ptr<Waiter>, base::StatusOr<ResidencyPin::Weights>>> answers;
     std::vector<std::pair<ArenaDone, base::StatusOr<plan::ArenaPlace>>> arenas;
@@ -241,11 +249,15 @@ class ResidencyManager {
   void Pump();
   Residence* ChooseNext() HADRON_REQUIRES(mutex_);
   bool StartRestore(Residence& next, News& news) HADRON_REQUIRES(mutex_);
+  bool MakeRoom(const Residence& next, bool somebody_leaves, News& news) HADRON_REQUIRES(mutex_);
   base::Status Publish(Residence& residence, WeightStore::Placement placement)
       HADRON_REQUIRES(mutex_);
   void Upload(Residence& residence, WeightStore::Placement& placement) HADRON_REQUIRES(mutex_);
   void Uploaded(BindingRef binding, const base::Status& status, base::TimePoint began,
                 std::uint64_t bytes);
+  /// It took since then to bring so many bytes.
+  void CountRestore(Residence& residence, base::TimePoint began, std::uint64_t bytes)
+      HADRON_REQUIRES(mutex_);
   /// Those who wait in Obtain are told, and given their pin at once: if they had to ask for it, the
   /// next restore could have thrown the version out before they do.
   void TakeWaiters(Residence& residence, const base::Status& status, News& news)
@@ -274,6 +286,17 @@ class ResidencyManager {
       HADRON_REQUIRES(mutex_);
   void Moved(const std::vector<BindingRef>& rebound, const base::Status& status);
   base::Status OpenCopies() HADRON_REQUIRES(mutex_);
+  void Copy(const plan::WeightImage::Segment& segment, plan::SegmentPlace& place)
+      HADRON_REQUIRES(mutex_);
+  // Segments that are sent ahead of their image (residency_early.cc).
+  std::optional<WeightStore::Claimed> ClaimAhead(EarlyWeights& early, std::uint32_t index,
+                                                 const plan::WeightImage::Segment& segment)
+      HADRON_REQUIRES(mutex_);
+  void SendAhead(EarlyWeights& early) HADRON_REQUIRES(mutex_);
+  void CameAhead(const std::weak_ptr<EarlyWeights>& expected, plan::SegmentPlace place,
+                 std::uint64_t bytes, base::TimePoint began, const base::Status& status);
+  /// Has everything that was sent ahead, but for `keep`, make room; false: there is nothing.
+  bool CallBack(const EarlyWeights* keep) HADRON_REQUIRES(mutex_);
   void Bind(Residence& residence, std::vector<plan::SegmentPlace> places) HADRON_REQUIRES(mutex_);
   // What lanes need (residency_arena.cc).
   void PlaceArenas(News& news) HADRON_REQUIRES(mutex_);
@@ -318,6 +341,8 @@ class ResidencyManager {
   mutable base::Mutex mutex_;
   std::unique_ptr<device::Stream> copies_ HADRON_GUARDED_BY(mutex_);
   std::set<Residence*> residences_ HADRON_GUARDED_BY(mutex_);
+  std::set<EarlyWeights*> early_ HADRON_GUARDED_BY(mutex_);
+  int ahead_in_flight_ HADRON_GUARDED_BY(mutex_) = 0;         ///< copies whose end pumps
   Residence* restoring_ HADRON_GUARDED_BY(mutex_) = nullptr;  ///< whose upload is under way
   /// One at a time, also when its version has gone meanwhile: nobody shares what has not arrived.
   bool uploading_ HADRON_GUARDED_BY(mutex_) = false;
@@ -333,6 +358,51 @@ class ResidencyManager {
   int rounds_of_moves_ HADRON_GUARDED_BY(mutex_) = 0;
   double seconds_per_byte_ HADRON_GUARDED_BY(mutex_) = 1e-9;
   Totals totals_ HADRON_GUARDED_BY(mutex_);
+};
+
+/// The weights of a version that is still being packed, on their way to the device: what has been
+/// packed is copied while the rest is read or downloaded, one segment at a time, so that a load
+/// ends soon after its last byte. The version is resident no sooner: its restore then finds these
+/// ranges by their content. The place for all of it is taken at the first segment, if it is free,
+/// so that models lie in one piece; unless tensors turn out to be there already: a variant takes
+/// what it needs one by one. Nobody leaves for bytes that may turn out wrong. All is given back
+/// when others want the room, and with this object.
+///
+/// Owner: the load, then the Residence. Thread-safe; the rest is guarded by the manager's mutex.
+class EarlyWeights : public std::enable_shared_from_this<EarlyWeights> {
+ public:
+  explicit EarlyWeights(ResidencyManager& manager);
+  ~EarlyWeights();
+  EarlyWeights(const EarlyWeights&) = delete;
+  EarlyWeights& operator=(const EarlyWeights&) = delete;
+
+  /// A segment of the image has been packed; the image is always the same. Returns at once. By the
+  /// thread that packs.
+  void Add(const plan::WeightImage& image, std::uint32_t segment);
+
+ private:
+  friend class ResidencyManager;
+  bool busy() const { return in_flight_ || !waiting_.empty(); }
+  void GiveUp() {
+    over_ = true;
+    waiting_.clear();
+    reserved_.clear();
+    held_.clear();
+    held_bytes_ = 0;
+  }
+
+  ResidencyManager& manager_;
+  bool begun_ = false;  ///< of the thread that packs
+  std::deque<std::pair<std::uint32_t, plan::WeightImage::Segment>> waiting_;
+  std::vector<std::uint64_t> sizes_;          ///< by segment; 0: it comes with the restore
+  std::vector<plan::SegmentPlace> reserved_;  ///< by segment: what has not been packed yet
+  std::vector<plan::SegmentPlace> held_;
+  bool in_flight_ = false;
+  bool over_ = false;             ///< no more is sent
+  bool shares_ = false;           ///< some of it was there already
+  std::uint64_t held_bytes_ = 0;  ///< of the device's memory, in ranges that it has filled
+  std::uint64_t copied_bytes_ = 0;
+  base::Duration copied_for_{0};
 };
 
 /// A version's entry in the residency: held by the ModelVersion, so that it ends with it. All of it
@@ -353,7 +423,8 @@ class Residence {
         history_(std::move(admission.history)),
         idle_evict_(*admission.idle_evict),
         replaces_(admission.replaces),
-        swaps_(admission.reload_policy == ReloadPolicy::kSwapOutFirst) {
+        swaps_(admission.reload_policy == ReloadPolicy::kSwapOutFirst),
+        early_(std::move(admission.early)) {
     for (const auto& [range, bytes] : image_->HostRanges()) host_parts_.push_back({range, bytes});
   }
 
@@ -370,6 +441,7 @@ class Residence {
   const bool swaps_;           ///< it may drive out the one that it replaces
   bool yields_ = false;        ///< to the one that replaces it: no new batches
   std::vector<EvictionCandidate::Part> host_parts_;     ///< of host memory
+  std::shared_ptr<EarlyWeights> early_;                 ///< until it is resident
   std::shared_ptr<const plan::WeightBinding> binding_;  ///< null: absent
   std::shared_ptr<const void> last_of_binding_;         ///< see WeightBinding
   std::vector<EvictionCandidate::Part> parts_;          ///< of the binding

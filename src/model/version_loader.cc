@@ -154,8 +154,7 @@ Status VersionLoader::BuildFrom(std::shared_ptr<const base::ByteSource> file,
   HADRON_ASSIGN_OR_RETURN(parts.labels, ReadLabels(model, *parts.config));
 
   DropUnlistedOutputs(loaded.graph, *parts.config);
-  HADRON_ASSIGN_OR_RETURN(parts.compiled,
-                          Compile(std::move(loaded.graph), *parts.config, build.owner));
+  HADRON_ASSIGN_OR_RETURN(parts.compiled, Compile(std::move(loaded.graph), *parts.config, build));
   HADRON_RETURN_IF_ERROR(CheckNotCancelled(build.cancelled));
   // What was read at once is as whole as a file can be; the rest may have been written meanwhile.
   if (loaded.largest_stored > 0) HADRON_RETURN_IF_ERROR(loaded.Settle());
@@ -237,7 +236,7 @@ std::shared_ptr<const SavedVersion> VersionLoader::Save(const ModelVersion& vers
 }
 
 StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
-    graph::Graph graph, const ModelConfig& config, const std::string& owner) const {
+    graph::Graph graph, const ModelConfig& config, Build& build) const {
   plan::CompileOptions options;
   options.max_batch = config.max_batch_size();
   if (config.dynamic_batching()) {
@@ -247,8 +246,14 @@ StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
   options.max_fold_bytes = options_.max_fold_bytes;
   options.threads = options_.compute_threads;
   options.split_rows = options_.batch_invariant;
-  options.owner = owner;
+  options.owner = build.owner;
   options.shared_segments = &segments_;
+  if (!deps_.residency->shares_host_memory()) {
+    build.early = deps_.residency->Expect();
+    options.packed = [early = build.early](const plan::WeightImage& image, std::uint32_t segment) {
+      early->Add(image, segment);
+    };
+  }
   return plan::CompiledModel::Compile(std::move(graph), std::move(options), *deps_.kernels,
                                       *deps_.device, *deps_.host);
 }
@@ -417,7 +422,7 @@ StatusOr<ModelHandle> VersionLoader::Make(Build& build) const {
       parts.residence,
       deps_.residency->Admit({model.name, parts.compiled->weights(), parts.metrics, parts.history,
                               parts.config->idle_evict(), build.source.ReplacedBy(build.number),
-                              build.source.reload_policy}));
+                              build.source.reload_policy, std::move(build.early)}));
   parts.tried_out = false;
   const ModelHandle version = std::make_shared<const ModelVersion>(std::move(parts));
   HADRON_RETURN_IF_ERROR(CheckNotCancelled(build.cancelled));

@@ -75,6 +75,7 @@ class VersionLoader final : public Loader {
     std::string owner;
     telemetry::LoadSource from = telemetry::LoadSource::kLocal;
     ModelVersion::Parts parts{};
+    std::shared_ptr<EarlyWeights> early{};  ///< of what has been packed
   };
 
   /// Host memory for a phase of the load. Where it is short and the old version would leave for the
@@ -93,7 +94,7 @@ class VersionLoader final : public Loader {
   base::Status BuildFromSaved(const SavedVersion& saved, Build& build) const;
   base::Status BuildFromStore(const std::string& file, Build& build) const;
   base::StatusOr<std::shared_ptr<const plan::CompiledModel>> Compile(
-      graph::Graph graph, const config::ModelConfig& config, const std::string& owner) const;
+      graph::Graph graph, const config::ModelConfig& config, Build& build) const;
   base::Status WarmPlans(const ResidencyPin& version, const std::string& owner) const;
   /// Lets the kernels that this thread makes be tuned until a request comes; null: no tuning.
   std::unique_ptr<backend::Tuning> Tune() const;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "device/slab_compaction.h"
+#include "plan/shared_segments.h"
 
 namespace hadron::model {
 namespace {
@@ -16,7 +17,7 @@ using plan::WeightImage;
 
 constexpr std::uint64_t kAlignment = 256;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
-constexpr std::uint64_t kSharedBytes = 64 * 1024;
+constexpr std::uint64_t kSharedBytes = plan::kSharedSegmentBytes;
 
 std::uint64_t UsualSlab(std::uint64_t budget, std::uint64_t largest) {
   return std::min(std::clamp(budget / 16, 8 * kMiB, 256 * kMiB), largest);
@@ -201,11 +202,65 @@ std::vector<WeightStore::Move> WeightStore::MakeHole(std::uint64_t bytes,
 }
 
 void WeightStore::Filling(const SegmentPlace& place, std::shared_ptr<const device::Event> ready) {
+  RangeRef range;  // let go of after the lock
   base::MutexLock lock(mutex_);
-  const auto range = std::static_pointer_cast<const Range>(place.hold);
-  const auto it = by_content_.find(range->hash);
-  if (it == by_content_.end()) return;
-  if (const RangeRef shared = it->second.lock(); shared == range) shared->ready = std::move(ready);
+  range = Lock(place);
+  range->ready = std::move(ready);
+}
+
+/// Places are held without the right to change their ranges.
+WeightStore::RangeRef WeightStore::Lock(const SegmentPlace& place) const {
+  const auto& where = std::static_pointer_cast<const Range>(place.hold)->where;
+  return given_.at({where.slab, where.offset}).range.lock();
+}
+
+bool WeightStore::PlacesAhead(const WeightImage::Segment& segment) const {
+  return options_.share && segment.bytes >= kSharedBytes && Places(segment.home, device_.info());
+}
+
+StatusOr<std::vector<SegmentPlace>> WeightStore::Reserve(std::span<const std::uint64_t> sizes) {
+  std::vector<SegmentPlace> places(sizes.size());  // a failure gives them back after the lock
+  base::MutexLock lock(mutex_);
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] == 0) continue;
+    HADRON_ASSIGN_OR_RETURN(const RangeRef range, NewRange(sizes[i], {}));
+    if (range == nullptr) return std::vector<SegmentPlace>();
+    places[i] = {range->slab, range->where.offset, nullptr, range};
+  }
+  return places;
+}
+
+StatusOr<std::optional<WeightStore::Claimed>> WeightStore::Claim(
+    const SegmentPlace& reserved, const WeightImage::Segment& segment) {
+  RangeRef range;  // as above
+  base::MutexLock lock(mutex_);
+  range = Shared(segment);
+  const bool there = range != nullptr;
+  if (!there && reserved.hold != nullptr) range = Lock(reserved);
+  if (range == nullptr) {
+    HADRON_ASSIGN_OR_RETURN(range, NewRange(segment.bytes, segment.hash));
+    if (range == nullptr) return std::optional<Claimed>();
+  }
+  range->hash = segment.hash;
+  SegmentPlace place{range->slab, range->where.offset, range->ready, range};
+  return std::optional(Claimed{std::move(place), !there});
+}
+
+bool WeightStore::Holds(const WeightImage::Segment& segment) const {
+  RangeRef range;  // as above
+  base::MutexLock lock(mutex_);
+  range = Shared(segment);
+  return range != nullptr;
+}
+
+void WeightStore::Offer(const SegmentPlace& place) {
+  RangeRef range;  // as above
+  RangeRef other;
+  base::MutexLock lock(mutex_);
+  range = Lock(place);
+  auto& known = by_content_[range->hash];
+  other = known.lock();
+  if (other == nullptr) known = range;
 }
 
 void WeightStore::Distrust(const std::vector<SegmentPlace>& places) {

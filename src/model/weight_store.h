@@ -52,6 +52,24 @@ class WeightStore {
   /// leaves. Whoever is given `to_fill` fills them before anybody reads, and calls Filling with the
   /// events. Errors are the device's: it refuses memory that the ledger says it has.
   base::StatusOr<std::optional<Placement>> Place(const plan::WeightImage& image);
+  /// Whether a segment can be placed before the rest of its image: if it goes by its content.
+  bool PlacesAhead(const plan::WeightImage::Segment& segment) const;
+  /// Places of so many bytes for segments whose content is not known yet, all or none; none when
+  /// there is no room. 0: no place.
+  base::StatusOr<std::vector<plan::SegmentPlace>> Reserve(std::span<const std::uint64_t> sizes);
+  struct Claimed {
+    plan::SegmentPlace place;
+    bool to_fill = false;  ///< its bytes are not there: copy them, call Filling, then Offer
+  };
+  /// The segment, of 64 KiB or more, that such a place was for: it is there already, or it is to be
+  /// filled. With no place one is looked for; nothing: no room. Nobody is given a share of it
+  /// before Offer, so that nobody depends on a copy that may fail.
+  base::StatusOr<std::optional<Claimed>> Claim(const plan::SegmentPlace& reserved,
+                                               const plan::WeightImage::Segment& segment);
+  /// Whether it is there, or on its way.
+  bool Holds(const plan::WeightImage::Segment& segment) const;
+  /// The place's bytes have come: images with this content find it.
+  void Offer(const plan::SegmentPlace& place);
   /// A range whose bytes are to be copied; both ends are held until the move goes.
   struct Move {
     plan::SegmentPlace from;
@@ -124,6 +142,7 @@ class WeightStore {
                              std::vector<RangeRef>& alive) HADRON_REQUIRES(mutex_);
   std::uint64_t FirstWithoutHole(const plan::WeightImage& image, std::vector<RangeRef>& alive) const
       HADRON_REQUIRES(mutex_);
+  RangeRef Lock(const plan::SegmentPlace& place) const HADRON_REQUIRES(mutex_);
   RangeRef Hold(const device::SlabRange& where, const base::Sha256Digest& hash)
       HADRON_REQUIRES(mutex_);
   std::vector<std::shared_ptr<device::DeviceBuffer>> TakeEmptySlabs() HADRON_REQUIRES(mutex_);

@@ -159,16 +159,18 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   HADRON_RETURN_IF_ERROR(graph::RunPasses(graph, context, disabled));
   HADRON_RETURN_IF_ERROR(graph::InferShapes(graph));
   model->graph_ = std::make_shared<graph::Graph>(std::move(graph));
-  SharedSegments* const shared_segments = std::exchange(options.shared_segments, nullptr);
+  const WeightImage::PackOptions packing{options.owner,
+                                         std::exchange(options.shared_segments, nullptr),
+                                         std::exchange(options.packed, {})};
   model->options_ = std::move(options);
 
   HADRON_ASSIGN_OR_RETURN(const auto shapes, model->RepresentativeShapes());
   PlanBuilder builder(*model->graph_, model->BuilderOptions());
   HADRON_ASSIGN_OR_RETURN(const ExecutionPlan representative, builder.Build(shapes));
   model->placement_ = Count(representative);
-  HADRON_ASSIGN_OR_RETURN(model->weights_,
-                          WeightImage::Pack(*model->graph_, std::move(builder.discovered()), host,
-                                            {model->options_.owner, shared_segments}));
+  HADRON_ASSIGN_OR_RETURN(
+      model->weights_,
+      WeightImage::Pack(*model->graph_, std::move(builder.discovered()), host, packing));
   DropConstants(*model->graph_);
   model->plan_hash_ = PlanHash(*model->graph_, *model->weights_, model->device_class_);
   return std::shared_ptr<const CompiledModel>(std::move(model));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,8 +34,10 @@ struct CompileOptions {
   bool reference_only = false;
   std::string owner = "model";  ///< in the memory ledgers
   /// Packed weights that other models hold in host memory are shared with them; null: with nobody.
-  /// Not kept.
+  /// Not kept, as the next one.
   SharedSegments* shared_segments = nullptr;
+  /// See WeightImage::PackOptions.
+  std::function<void(const WeightImage&, std::uint32_t segment)> packed = {};
 };
 
 /// Where the steps of a plan run. On the host device everything runs on the host.

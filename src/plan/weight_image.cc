@@ -105,6 +105,7 @@ class WeightImage::Packer {
     if (options_.shared != nullptr) {
       segment.host = options_.shared->Share(segment.hash, std::move(segment.host));
     }
+    if (options_.packed) options_.packed(*image_, ref.segment);
     return {};
   }
 

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -52,6 +53,9 @@ class WeightImage {
   struct PackOptions {
     std::string owner = "model";       ///< in the ledger of host memory
     SharedSegments* shared = nullptr;  ///< what others hold already is not held twice
+    /// Told of each segment when it has been packed, while others may still be on their way; all
+    /// sizes are known from the beginning.
+    std::function<void(const WeightImage&, std::uint32_t segment)> packed = {};
   };
   /// Evaluates and packs every use, one tensor at a time; memory comes from `host`, all of it is
   /// booked there before the first byte. Equal uses are packed once; a segment that turns out to be

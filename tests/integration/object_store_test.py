@@ -21,6 +21,7 @@ from integration import rest, swift
 from integration.cli_test import program, scale_directory
 from integration.harness import (MODEL_REPO, SLOWDOWN, START_SECONDS, TEST_MODELS, Server,
                                  wait_until)
+from integration.onnx_mlp import Mlp
 from integration.relay import Relay
 from integration.s3 import S3Client
 
@@ -292,6 +293,34 @@ class Replaced(OverS3):
             self.assertEqual(answer.status, 200, answer.body)
             self.assertEqual(self.factor(server), 2.0)
         self.assertEqual(self.cached(), ({right}, {right}))
+
+    def test_takes_back_from_a_card_what_turns_out_wrong(self):
+        # The layers are copied while they come; that their sum is another one shows at the end.
+        model = Mlp.random(512, 6, 1)
+        x = np.random.default_rng(2).standard_normal((2, 512)).astype(np.float32)
+        file = model.serialize()
+        self.s3.put("mlp/config.pbtxt", b'name: "mlp" max_batch_size: 4')
+        self.s3.put("mlp/1/model.onnx", file, {"x-amz-meta-sha256": "0" * 64})
+        env = {"HADRON_TEST_HOOKS": "1", "HADRON_TEST_COPY_RATE": str(400 * MIB)}
+        with self.server(model_control_mode="explicit", env=env,
+                         device_memory_budget=32 * MIB) as server:
+            def booked():
+                text = rest.call(server.metrics, "GET", "/metrics").body.decode()
+                return {float(line.rsplit(" ", 1)[1]) for line in text.splitlines()
+                        if re.match(r"hadron_(device|host)_memory_reserved_bytes", line)}
+
+            for _ in range(3):
+                answer = rest.call(server.http, "POST", "/v2/repository/models/mlp/load")
+                self.assertEqual(answer.status, 503, answer.body)
+                self.assertIn("do not have the sha256", answer.json()["error"])
+            wait_until(lambda: booked() == {0.0}, START_SECONDS, "all memory is given back")
+            self.s3.put("mlp/1/model.onnx", file,
+                        {"x-amz-meta-sha256": hashlib.sha256(file).hexdigest()})
+            answer = rest.call(server.http, "POST", "/v2/repository/models/mlp/load")
+            self.assertEqual(answer.status, 200, answer.body)
+            with rest.Client(server.http) as client:
+                y = client.infer_binary("mlp", {"x": x})["y"]
+            np.testing.assert_allclose(y, model.run(x), rtol=1e-4, atol=1e-4)
 
     def test_serves_external_data_from_a_store(self):
         self.put_scale(factor=2)

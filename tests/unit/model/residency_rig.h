@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstring>
+#include <functional>
 #include <map>
 
 #include "backend/kernel.h"
@@ -142,13 +143,20 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
     plan::CompileOptions compile;
     compile.owner = name;
     compile.shared_segments = &host_segments_;
+    const std::shared_ptr<EarlyWeights> early = std::move(early_);
+    if (early != nullptr) {
+      compile.packed = [this, early](const plan::WeightImage& image, std::uint32_t segment) {
+        early->Add(image, segment);
+        if (while_packing_) while_packing_();
+      };
+    }
     parts.compiled = plan::CompiledModel::Compile(std::move(loaded->graph), std::move(compile),
                                                   kernels_, *card_, *host_)
                          .value();
     HADRON_ASSIGN_OR_RETURN(
         parts.residence,
         manager_->Admit({name, parts.compiled->weights(), parts.metrics, parts.history, idle_evict,
-                         replaces == nullptr ? nullptr : &replaces->residence(), policy}));
+                         replaces == nullptr ? nullptr : &replaces->residence(), policy, early}));
     return std::make_shared<const ModelVersion>(std::move(parts));
   }
   ModelHandle Admit(const std::string& name, const std::vector<int>& layers) {
@@ -225,6 +233,8 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
   device::MemoryPool* ledger_ = nullptr;
   std::unique_ptr<device::Device> card_;
   plan::SharedSegments host_segments_;
+  std::shared_ptr<EarlyWeights> early_;  ///< of the version that is admitted next
+  std::function<void()> while_packing_;  ///< after each segment that was sent ahead
   backend::KernelRegistry kernels_;
   std::unique_ptr<ResidencyManager> manager_;
   int news_ = 0;
