@@ -14,22 +14,10 @@
 #include "base/snapshot.h"
 #include "base/status.h"
 #include "base/sync.h"
+#include "tenancy/tenant_settings.h"
 #include "tenancy/work_class.h"
 
 namespace hadron::tenancy {
-
-/// What the configuration says of a tenant. 0 means "no limit" everywhere.
-struct TenantSettings {
-  double weight = 1;  ///< of its share of the device's time, relative to the others'
-  WorkClass default_class = WorkClass::kInteractive;  ///< of requests that do not say
-  std::uint64_t max_outstanding = 0;                  ///< requests accepted and not yet answered
-  std::uint64_t max_queued_bytes = 0;                 ///< of the inputs of these
-  double max_requests_per_second = 0;                 ///< with a burst of one second's requests
-  double max_device_seconds = 0;                      ///< in each window
-  base::Duration window{0};                           ///< of max_device_seconds
-  std::uint64_t max_resident_bytes = 0;  ///< on the device, by models it has called for
-  double pledge = 0;  ///< device-seconds a day it was promised; for the accounts, not for the order
-};
 
 /// Somebody who shares the device: a group, an experiment. Lives as long as the process, so that
 /// whoever has met it may keep a reference; one that left the configuration is not found any more.
@@ -84,6 +72,14 @@ class Tenant {
 
  private:
   void Return(const Hold& hold);
+  base::Status CheckCounts(const TenantSettings& settings, std::uint64_t bytes) const;
+  base::Status CheckDeviceTime(const TenantSettings& settings, base::TimePoint now)
+      HADRON_REQUIRES(mutex_);
+  base::Status TakeToken(const TenantSettings& settings, base::TimePoint now)
+      HADRON_REQUIRES(mutex_);
+  /// Closes the window of device-seconds that has ended. The next one begins where it ended when
+  /// something is carried over, else with its first use.
+  void RollWindow(const TenantSettings& settings, base::TimePoint now) HADRON_REQUIRES(mutex_);
 
   const std::string name_;
   base::Snapshot<TenantSettings> settings_;
@@ -118,7 +114,7 @@ struct Identity {
 /// All tenants: the one place that says who is who. There is always the tenant `default`, which
 /// those share who do not say who they are or whom nobody knows. Thread-safe.
 ///
-///     HADRON_ASSIGN_OR_RETURN(auto tenants, Tenants::Create("/etc/hadron/tenants.json", clock));
+///     HADRON_ASSIGN_OR_RETURN(auto tenants, Tenants::Create("/etc/hadron/tenants.json"));
 ///     const Identity who = tenants->Identify({.tenant = header});
 class Tenants {
  public:
@@ -129,7 +125,8 @@ class Tenants {
   Tenants();
 
   /// Who asks, by all that the call brings. A name that cannot be one (1 to 64 characters of
-  /// [A-Za-z0-9._@-]) or is not in the configuration is `default`, and counted.
+  /// [A-Za-z0-9._@-]) or is not in the configuration is `default`, and counted. A user that is not
+  /// 1 to 128 printable ASCII characters, or begins with '_', is nobody.
   Identity Identify(const Credentials& credentials);
   Tenant& default_tenant() const { return *default_; }
   /// Null when nobody of that name is in the configuration.
@@ -145,6 +142,8 @@ class Tenants {
 
  private:
   using Table = std::map<std::string, Tenant*, std::less<>>;
+
+  void Apply(std::vector<std::pair<std::string, TenantSettings>> settings);
 
   std::string file_;
   std::string seen_;  ///< what the file was when it was last read; Reload's caller only
