@@ -1,6 +1,9 @@
 #include "plan/bound_plan.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "tensor/string_tensor.h"
 
@@ -150,10 +153,60 @@ void BoundPlan::EnqueueStep(std::size_t piece, std::size_t index, device::Stream
   stream.Host([this, run] { return RunHost(run, run + 1); });
 }
 
-void BoundPlan::Enqueue(device::Stream& stream, std::int64_t rows) {
+BoundPlan::Progress BoundPlan::Start(std::int64_t rows) const {
   const std::int64_t piece_rows = plan_->rows / plan_->pieces;
   const std::int64_t pieces = (rows + piece_rows - 1) / piece_rows;
-  const std::size_t count = plan_->steps.size() * static_cast<std::size_t>(pieces);
+  return {0, plan_->steps.size() * static_cast<std::size_t>(pieces)};
+}
+
+Status BoundPlan::RunHostPart(Progress& progress, std::size_t end, base::Duration longest) {
+  using Clock = std::chrono::steady_clock;
+  host_times_.resize(launches_.size());
+  const base::TimePoint began = Clock::now();
+  base::TimePoint now = began;
+  while (progress.next < end) {
+    const std::size_t run = progress.next;
+    if (now != began && now - began + host_times_[run] > longest) return {};
+    Status status = RunHostStep(run);
+    if (!status.ok()) return std::move(status).With(StepOf(run).label);
+    const base::TimePoint before = std::exchange(now, Clock::now());
+    host_times_[run] = now - before;
+    ++progress.next;
+  }
+  return {};
+}
+
+std::size_t BoundPlan::EndOfHostSteps(std::size_t begin, std::size_t count) const {
+  const bool settled = weights_->settled();
+  std::size_t end = begin;
+  while (end < count && IsHostStep(end) && (settled || end == begin || PendingWeights(end).empty()))
+    ++end;
+  return end;
+}
+
+void BoundPlan::EnqueuePart(device::Stream& stream, Progress& progress, const PartLimit& limit) {
+  for (auto& event : PendingWeights(progress.next)) stream.Wait(std::move(event));
+  if (IsHostStep(progress.next)) {
+    const std::size_t end = EndOfHostSteps(progress.next, progress.count);
+    stream.Host([this, &progress, end, longest = limit.longest] {
+      return RunHostPart(progress, end, longest);
+    });
+    return;
+  }
+  constexpr std::size_t kUnknown = 8;
+  const double longest = std::chrono::duration<double>(limit.longest).count();
+  const std::size_t steps = limit.seconds_a_step <= 0
+                                ? kUnknown
+                                : static_cast<std::size_t>(longest / limit.seconds_a_step);
+  const std::size_t end = std::min(progress.count, progress.next + std::max<std::size_t>(1, steps));
+  while (progress.next < end && !IsHostStep(progress.next)) {
+    for (auto& event : PendingWeights(progress.next)) stream.Wait(std::move(event));
+    EnqueueDeviceStep(progress.next++, stream);
+  }
+}
+
+void BoundPlan::Enqueue(device::Stream& stream, std::int64_t rows) {
+  const std::size_t count = Start(rows).count;
   const bool settled = weights_->settled();
   for (std::size_t i = 0; i < count;) {
     if (!settled) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "backend/kernel.h"
+#include "base/clock.h"
 #include "base/status.h"
 #include "device/device.h"
 #include "plan/execution_plan.h"
@@ -45,6 +46,22 @@ class BoundPlan {
   /// become one host task. A step waits for the weights that it reads, not for all: the first ones
   /// run while the last weights are on their way.
   void Enqueue(device::Stream& stream, std::int64_t rows);
+  /// Where a run that is enqueued in parts has come to. Written on the lane's thread by the part
+  /// that runs, read when it has ended.
+  struct Progress {
+    std::size_t next = 0;   ///< run, see below
+    std::size_t count = 0;  ///< all of them
+    bool ended() const { return next == count; }
+  };
+  Progress Start(std::int64_t rows) const;
+  /// Enqueues what comes next, for about so long: on the host until the clock says that another
+  /// step would take longer than that, on a device as many steps as `seconds_a_step` makes likely
+  /// (0: not known); at least one step. `progress` outlives the part.
+  struct PartLimit {
+    base::Duration longest;
+    double seconds_a_step = 0;
+  };
+  void EnqueuePart(device::Stream& stream, Progress& progress, const PartLimit& limit);
   /// Enqueues one step of one piece, for profiles: all steps of a piece in order, each makes what
   /// the later ones read, then those of the next piece.
   void EnqueueStep(std::size_t piece, std::size_t index, device::Stream& stream);
@@ -59,6 +76,9 @@ class BoundPlan {
   /// Runs are steps of pieces: run `piece * steps + step`.
   base::Status RunHost(std::size_t begin, std::size_t end);
   base::Status RunHostStep(std::size_t run);
+  base::Status RunHostPart(Progress& progress, std::size_t end, base::Duration longest);
+  /// First run from `begin` on that is not a host step or whose weights are on their way.
+  std::size_t EndOfHostSteps(std::size_t begin, std::size_t count) const;
   void EnqueueDeviceStep(std::size_t run, device::Stream& stream);
   const PlanStep& StepOf(std::size_t run) const;
   /// The weights that the step reads and that are still on their way.
@@ -76,6 +96,7 @@ class BoundPlan {
   std::vector<std::vector<std::string>> strings_;           ///< by slot
   std::vector<std::unique_ptr<backend::Launch>> launches_;  ///< by run; null for copies
   std::vector<backend::KernelArgs> views_;                  ///< by run
+  std::vector<base::Duration> host_times_;  ///< by run, the last time; lane's thread only
 };
 
 }  // namespace hadron::plan

@@ -51,13 +51,6 @@ void Replace(ArenaPlace& old, ArenaPlace larger) {
   if (larger.buffer != nullptr) old = std::move(larger);
 }
 
-/// Moments of one run, written on the lane's thread.
-struct Marks {
-  base::TimePoint begin;
-  base::TimePoint gathered;
-  base::TimePoint computed;
-};
-
 }  // namespace
 
 StatusOr<std::unique_ptr<Lane>> Lane::Create(device::Device& device, device::Device& host,
@@ -143,6 +136,84 @@ StatusOr<std::shared_ptr<BoundPlan>> Lane::Bound(const RunRequest& request, std:
   return entries_.front().bound;
 }
 
+/// Written on the lane's thread while a task of it runs, on `dev` between its parts.
+struct Lane::Run {
+  std::shared_ptr<State> state;
+  std::size_t slot = 0;
+  std::shared_ptr<BoundPlan> bound;
+  std::shared_ptr<const ExecutionPlan> plan;
+  std::shared_ptr<const WeightBinding> weights;
+  std::int64_t rows = 1;
+  RunResult result;
+  base::TimePoint mark;  ///< when what is going on now began
+  BoundPlan::Progress progress;
+  base::Duration part{0};
+  double step_seconds = 0;  ///< of a step of the last part, on average
+  base::UniqueFunction<void(RunResult)> done;
+  base::UniqueFunction<void()> paused;
+
+  std::uint64_t Lap() {
+    const base::TimePoint before = std::exchange(mark, std::chrono::steady_clock::now());
+    return NsBetween(before, mark);
+  }
+  Status Collect();
+  void End(Status status);
+};
+
+Status Lane::Run::Collect() {
+  if (bound->weights()->failed()) return base::Internal("the weights did not reach the device");
+  HADRON_ASSIGN_OR_RETURN(result.outputs, bound->Collect(rows));
+  result.output_ns = Lap();
+  return {};
+}
+
+void Lane::Run::End(Status status) {
+  result.status = std::move(status);
+  state->busy[slot].store(false);
+  state->in_flight.fetch_sub(1);
+  // Whoever is told may tear everything down, device included: what this task holds of it goes
+  // first, because the task itself ends some time after its answer, on a thread of the driver.
+  bound.reset();
+  plan.reset();
+  weights.reset();
+  paused = {};
+  std::exchange(done, {})(std::move(result));
+}
+
+void Lane::EnqueueBegin(const std::shared_ptr<Run>& run, std::vector<RunInput> inputs) {
+  stream_->Host([run = run.get(), inputs = std::move(inputs)] {
+    run->mark = std::chrono::steady_clock::now();
+    Status status = run->bound->Gather(inputs);
+    run->result.input_ns = run->Lap();
+    return status;
+  });
+}
+
+void Lane::EnqueueEnd(const std::shared_ptr<Run>& run) {
+  stream_->Host([run = run.get()] {
+    run->result.infer_ns += run->Lap();
+    return run->Collect();
+  });
+  stream_->Record([run](Status status) { run->End(std::move(status)); });
+}
+
+void Lane::EnqueuePart(const std::shared_ptr<Run>& run) {
+  const BoundPlan::PartLimit limit{run->part, run->step_seconds};
+  const std::size_t first = run->progress.next;
+  run->bound->EnqueuePart(*stream_, run->progress, limit);
+  stream_->Host([run = run.get(), first]() -> Status {
+    const std::uint64_t ns = run->Lap();
+    run->result.infer_ns += ns;
+    const auto steps = static_cast<double>(run->progress.next - first);
+    if (steps > 0) run->step_seconds = static_cast<double>(ns) * 1e-9 / steps;
+    return {};
+  });
+  stream_->Record([run](Status status) {
+    if (!status.ok()) return run->End(std::move(status));
+    run->paused();
+  });
+}
+
 Status Lane::Submit(RunRequest& request) {
   HADRON_RETURN_IF_ERROR(EnsureMemory(*request.plan));
   const std::size_t slot = FreeSlot();
@@ -150,40 +221,44 @@ Status Lane::Submit(RunRequest& request) {
   state_->busy[slot].store(true);
   state_->in_flight.fetch_add(1);
 
-  auto marks = std::make_shared<Marks>();
-  auto result = std::make_shared<RunResult>();
-  stream_->Host([bound = bound.get(), marks, inputs = std::move(request.inputs)] {
-    marks->begin = std::chrono::steady_clock::now();
-    Status status = bound->Gather(inputs);
-    marks->gathered = std::chrono::steady_clock::now();
-    return status;
-  });
-  if (request.rows > 0)
-    bound->Enqueue(*stream_, request.rows);  // of no rows there is nothing to compute
-  stream_->Host([bound = bound.get(), marks, result, rows = request.rows]() -> Status {
-    marks->computed = std::chrono::steady_clock::now();
-    if (bound->weights()->failed()) return base::Internal("the weights did not reach the device");
-    HADRON_ASSIGN_OR_RETURN(result->outputs, bound->Collect(rows));
-    result->input_ns = NsBetween(marks->begin, marks->gathered);
-    result->infer_ns = NsBetween(marks->gathered, marks->computed);
-    result->output_ns = NsBetween(marks->computed, std::chrono::steady_clock::now());
-    return {};
-  });
-  stream_->Record([state = state_, slot, result, plan = request.plan, weights = request.weights,
-                   bound = std::move(bound),
-                   done = std::move(request.done)](Status status) mutable {
-    result->status = std::move(status);
-    state->busy[slot].store(false);
-    state->in_flight.fetch_sub(1);
-    // Whoever is told may tear everything down, device included: what this task holds of it goes
-    // first, because the task itself ends some time after its answer, on a thread of the driver.
-    bound.reset();
-    plan.reset();
-    weights.reset();
-    std::exchange(done, {})(std::move(*result));
-  });
+  auto run = std::make_shared<Run>();
+  run->state = state_;
+  run->slot = slot;
+  run->bound = std::move(bound);
+  run->plan = request.plan;
+  run->weights = request.weights;
+  run->rows = request.rows;
+  run->done = std::move(request.done);
+  EnqueueBegin(run, std::move(request.inputs));
+  if (request.part.count() > 0 && request.rows > 0) {
+    run->part = request.part;
+    run->paused = std::move(request.paused);
+    run->progress = run->bound->Start(run->rows);
+    in_parts_ = run;
+    EnqueuePart(run);
+  } else {
+    // Of no rows there is nothing to compute.
+    if (run->rows > 0) run->bound->Enqueue(*stream_, run->rows);
+    EnqueueEnd(run);
+  }
   stream_->Flush();
   return {};
+}
+
+void Lane::Continue() {
+  const std::shared_ptr<Run> run = in_parts_;
+  HADRON_CHECK(run != nullptr);
+  stream_->Host([run = run.get()]() -> Status {
+    run->mark = std::chrono::steady_clock::now();
+    return {};
+  });
+  if (run->progress.ended()) {
+    in_parts_.reset();
+    EnqueueEnd(run);
+  } else {
+    EnqueuePart(run);
+  }
+  stream_->Flush();
 }
 
 std::uint64_t Lane::memory_bytes() const {

@@ -32,6 +32,10 @@ struct RunRequest {
   std::vector<RunInput> inputs;                ///< by graph input
   std::int64_t rows = 1;                       ///< rows that count; at most plan->rows
   base::UniqueFunction<void(RunResult)> done;  ///< on the stream's thread
+  /// The run is to make way for others after so long, again and again; 0: it runs in one go. When
+  /// it has, `paused` is called on the stream's thread, and it goes on with Lane::Continue.
+  base::Duration part{0};
+  base::UniqueFunction<void()> paused = {};
 };
 
 /// A part of a device's memory for a lane's intermediate tensors.
@@ -67,6 +71,8 @@ class Lane {
   /// Starts the run; never blocks. Needs CanTake. RESOURCE_EXHAUSTED when the arenas cannot grow:
   /// then `done` is not called and the request is unchanged.
   base::Status Submit(RunRequest& request);
+  /// The run that has paused goes on. One at a time runs in parts.
+  void Continue();
   /// Bytes of a device's own memory that this plan needs in one piece, if they are more than the
   /// lane has; 0: it has enough, or its memory is the host's.
   std::uint64_t MissingArena(const ExecutionPlan& plan) const;
@@ -91,6 +97,8 @@ class Lane {
     std::atomic<int> in_flight{0};
     std::array<std::atomic<bool>, kMaxRuns> busy{};
   };
+  /// A run on its way; belongs to the tasks of its stream.
+  struct Run;
 
   Lane(device::Device& device, device::Device& host, std::string name)
       : device_(device), host_(host), name_(std::move(name)) {}
@@ -100,6 +108,9 @@ class Lane {
   bool Fits(const ExecutionPlan& plan) const;
   base::StatusOr<std::shared_ptr<BoundPlan>> Bound(const RunRequest& request, std::size_t slot);
   std::size_t FreeSlot() const;
+  void EnqueueBegin(const std::shared_ptr<Run>& run, std::vector<RunInput> inputs);
+  void EnqueueEnd(const std::shared_ptr<Run>& run);
+  void EnqueuePart(const std::shared_ptr<Run>& run);
 
   device::Device& device_;
   device::Device& host_;
@@ -110,6 +121,7 @@ class Lane {
   ArenaPlace device_arena_;
   std::list<Entry> entries_;  ///< most recently used first
   std::shared_ptr<State> state_ = std::make_shared<State>();
+  std::shared_ptr<Run> in_parts_;  ///< null: none
 };
 
 }  // namespace hadron::plan
