@@ -187,6 +187,21 @@ base::Status FillDefaults(const CompletionOptions& options, ::inference::ModelCo
                                       notices);
 }
 
+/// Who does not choose a scheduler gets one that finds its settings by itself.
+void TuneBatching(const ::inference::ModelConfig& written, ModelConfig::Fields& built) {
+  const bool chosen =
+      written.scheduling_choice_case() != ::inference::ModelConfig::SCHEDULING_CHOICE_NOT_SET;
+  const auto batching = built.parameters.find(wire::kBatching);
+  const bool off = batching != built.parameters.end() && batching->second == "off";
+  if (chosen || off || built.max_batch_size < 2) {
+    if (off && !chosen) built.dynamic_batching.reset();
+    return;
+  }
+  if (!built.dynamic_batching) built.dynamic_batching.emplace();
+  built.dynamic_batching->preferred_batch_sizes = {built.max_batch_size};
+  built.dynamic_batching->tuned = true;
+}
+
 }  // namespace
 
 base::StatusOr<RawConfig> Identify(RawConfig raw, const ModelDirectory& directory, bool strict) {
@@ -208,7 +223,9 @@ base::StatusOr<std::shared_ptr<const ModelConfig>> Complete(const RawConfig& raw
   HADRON_RETURN_IF_ERROR(FillDefaults(options, config, notices));
   HADRON_RETURN_IF_ERROR(wire::CheckDynamicBatching(config));
   HADRON_RETURN_IF_ERROR(wire::CheckWarmup(config));
-  return std::make_shared<const ModelConfig>(wire::Build(config, std::move(notices)));
+  ModelConfig::Fields built = wire::Build(config, std::move(notices));
+  TuneBatching(raw.message(), built);
+  return std::make_shared<const ModelConfig>(std::move(built));
 }
 
 }  // namespace hadron::config

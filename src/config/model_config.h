@@ -51,6 +51,9 @@ struct DynamicBatching {
   std::uint64_t default_priority_level = 0;
   QueuePolicy default_queue_policy;
   std::map<std::uint64_t, QueuePolicy> priority_queue_policies;  ///< by level, 1 is the highest
+  /// The file says nothing about batching: sizes and delay follow from what is measured, and a
+  /// client's timeout counts.
+  bool tuned = false;
 };
 
 /// Where and how often a model runs at the same time.
@@ -123,7 +126,8 @@ class ModelConfig {
   const std::vector<IoConfig>& inputs() const { return fields_.inputs; }
   const std::vector<IoConfig>& outputs() const { return fields_.outputs; }
   const VersionPolicy& version_policy() const { return fields_.version_policy; }
-  /// Nothing = the default scheduler: requests run as they come, one at a time.
+  /// Nothing = requests run as they come, one at a time: the model cannot batch, or parameter
+  /// hadron.batching says "off".
   const std::optional<DynamicBatching>& dynamic_batching() const {
     return fields_.dynamic_batching;
   }

@@ -64,6 +64,12 @@ base::Status CheckRefused(const ::inference::ModelConfig& config) {
                       kIdleEvictSecs, Quote(idle->second.string_value()), kLongestIdleSecs));
     }
   }
+  const auto batching = config.parameters().find(kBatching);
+  if (batching != config.parameters().end() && batching->second.string_value() != "off") {
+    return base::InvalidArgument(
+        fmt::format("parameters: {}: {} is not 'off', which is all it can say", kBatching,
+                    Quote(batching->second.string_value())));
+  }
   for (const auto& group : config.instance_group()) {
     if (group.profile_size() > 0) {
       return base::InvalidArgument("instance_group: profile is only for TensorRT models");

@@ -27,6 +27,8 @@ std::string Quote(std::string_view name);
 
 /// After how long without requests a model's weights leave the device.
 inline constexpr const char* kIdleEvictSecs = "hadron.idle_evict_secs";
+/// "off": requests are never joined; anything else is refused.
+inline constexpr const char* kBatching = "hadron.batching";
 inline constexpr std::uint64_t kLongestIdleSecs = std::uint64_t{365} * 24 * 3600;
 /// Nothing when it is no number from 0 to kLongestIdleSecs.
 std::optional<std::chrono::seconds> ParseIdleSecs(std::string_view text);
