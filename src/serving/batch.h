@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "model/model_version.h"
+#include "serving/flow.h"
 #include "serving/inference_request.h"
 
 namespace hadron::serving {
@@ -15,6 +16,9 @@ struct Pending {
   OnDone done;
   base::TimePoint enqueued;
   base::TimePoint deadline = base::TimePoint::max();  ///< when its time in the queue is over
+  double expected = 0;  ///< seconds of the device, as it was thought when it came
+
+  Flow flow() const { return {request.identity.tenant, request.work_class}; }
 };
 
 /// Ends a request that was not run.
@@ -25,6 +29,12 @@ struct Batch {
   model::ResidencyPin pin;
   std::vector<Pending> requests;
   std::int64_t rows = 0;
+  Flow flow;            ///< whose turn it was; others may ride along
+  double expected = 0;  ///< seconds
 };
+
+/// What of a batch's time, in nanoseconds, is each request's, in their order: by rows, and exact in
+/// the sum.
+std::vector<std::uint64_t> DivideTime(const Batch& batch, std::uint64_t ns);
 
 }  // namespace hadron::serving

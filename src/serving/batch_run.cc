@@ -117,6 +117,18 @@ telemetry::FailureReason ReasonOf(const Status& status) {
                                                       : telemetry::FailureReason::kOther;
 }
 
+void CountOnAccount(const Pending& pending, const RequestTimes& times,
+                    const std::vector<HostTensor>& outputs) {
+  if (pending.request.account == nullptr) return;
+  tenancy::Usage usage;
+  usage.requests = 1;
+  usage.rows = static_cast<std::uint64_t>(pending.request.rows);
+  usage.queue_ns = times.queue_ns;
+  usage.bytes_in = InputBytes(pending.request);
+  for (const HostTensor& output : outputs) usage.bytes_out += output.bytes.size();
+  pending.request.account->Add(usage);
+}
+
 void CountSuccess(const Pending& pending, const RequestTimes& times, const model::BatchTimes& batch,
                   const base::Clock& clock) {
   const model::ModelVersion& version = *pending.request.model;
@@ -140,9 +152,49 @@ void Refuse(Pending pending, Status status) {
   const model::ModelVersion& version = *pending.request.model;
   version.metrics().CountFailure(ReasonOf(status));
   version.statistics().RecordFailure(Ns(std::chrono::steady_clock::now() - pending.enqueued));
+  if (pending.request.account != nullptr) pending.request.account->CountRefusal(status.cause());
   InferenceResponse response;
   response.status = std::move(status);
   pending.done(std::move(response));
+}
+
+std::vector<std::uint64_t> DivideTime(const Batch& batch, std::uint64_t ns) {
+  // Differences of a running sum: what is rounded away of one part is in the next.
+  std::vector<std::uint64_t> parts;
+  const bool by_rows = batch.rows > 0;
+  const double all =
+      static_cast<double>(by_rows ? batch.rows : static_cast<std::int64_t>(batch.requests.size()));
+  double so_far = 0;
+  std::uint64_t given = 0;
+  for (const Pending& pending : batch.requests) {
+    so_far += by_rows ? static_cast<double>(pending.request.rows) : 1;
+    const bool last = parts.size() + 1 == batch.requests.size();
+    const auto until =
+        last ? ns : static_cast<std::uint64_t>(static_cast<double>(ns) * (so_far / all));
+    parts.push_back(until - given);
+    given = until;
+  }
+  return parts;
+}
+
+std::uint64_t InputBytes(const InferenceRequest& request) {
+  std::uint64_t bytes = 0;
+  for (const HostTensor& input : request.inputs) bytes += input.bytes.size();
+  return bytes;
+}
+
+void ChargeBatch(const Batch& batch, std::uint64_t device_ns, base::TimePoint now) {
+  if (device_ns == 0) return;
+  const std::vector<std::uint64_t> parts = DivideTime(batch, device_ns);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const InferenceRequest& request = batch.requests[i].request;
+    tenancy::Usage usage;
+    usage.device_ns = parts[i];
+    if (request.account != nullptr) request.account->Add(usage);
+    if (request.identity.tenant != nullptr) {
+      request.identity.tenant->Charge(std::chrono::nanoseconds(parts[i]), now);
+    }
+  }
 }
 
 StatusOr<std::vector<Shape>> PlanShapes(const Batch& batch) {
@@ -197,6 +249,7 @@ void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
     response.times = {Ns(started - pending.enqueued), result.input_ns, result.infer_ns,
                       result.output_ns};
     CountSuccess(pending, response.times, times, clock);
+    CountOnAccount(pending, response.times, response.outputs);
     first += pending.request.rows;
     version.metrics().running.Add(-1);
     pending.done(std::move(response));

@@ -22,6 +22,12 @@ std::vector<plan::RunInput> RunInputs(const Batch& batch);
 void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
                    const base::Clock& clock);
 
+/// Puts the time that a batch kept the device on the accounts of its requests and tenants.
+void ChargeBatch(const Batch& batch, std::uint64_t device_ns, base::TimePoint now);
+
+/// Bytes of a request's inputs.
+std::uint64_t InputBytes(const InferenceRequest& request);
+
 /// Completes every request of a batch with a failure.
 void FailBatch(Batch batch, const base::Status& status, const base::Clock& clock);
 

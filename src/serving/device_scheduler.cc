@@ -1,11 +1,10 @@
 #include "serving/device_scheduler.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "serving/batch_run.h"
-#include "serving/dynamic_batcher.h"
-#include "serving/model_choice.h"
 
 namespace hadron::serving {
 namespace {
@@ -14,23 +13,13 @@ using base::Status;
 
 Status Draining() { return base::Unavailable("Server exiting", base::RefusalCause::kDraining); }
 
-double Seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
-Status NotResident(const model::ModelVersion& version) {
-  return base::Unavailable("model '" + version.name() +
-                               "' did not get onto the device within --model-restore-timeout-ms: "
-                               "others use its memory; try again later",
-                           base::RefusalCause::kMemory);
-}
-
-Status Gone(const model::ModelVersion& version) {
-  return base::NotFound("Request for unknown model: '" + version.name() +
-                        "' has no available versions");
-}
+/// How long before the end of a run the next batch is formed: longer than it takes to prepare it.
+constexpr std::chrono::microseconds kLead{200};
 
 }  // namespace
 
-DeviceScheduler::DeviceScheduler(Dependencies dependencies) : deps_(std::move(dependencies)) {
+DeviceScheduler::DeviceScheduler(Dependencies dependencies)
+    : deps_(std::move(dependencies)), queues_(*deps_.residency) {
   deps_.residency->Watch(this);
 }
 
@@ -38,19 +27,12 @@ DeviceScheduler::~DeviceScheduler() { deps_.residency->Watch(nullptr); }
 
 void DeviceScheduler::Add(const model::ModelHandle& version) {
   base::MutexLock lock(mutex_);
-  Queue& queue = queues_[version.get()];
-  queue.version = version.get();
-  queue.scheduler = std::make_unique<DynamicBatcher>(version->config_ptr());
+  queues_.Add(version);
 }
 
 void DeviceScheduler::Remove(const model::ModelVersion& version, base::Task released) {
   base::MutexLock lock(mutex_);
-  const auto it = queues_.find(&version);
-  if (it != queues_.end()) {
-    HADRON_CHECK(it->second.scheduler->queued() == 0);  // a request has a handle
-    queues_.erase(it);
-    active_.erase(&version);
-  }
+  queues_.Remove(version);
   leaving_.departures.push_back({&version, std::move(released)});
   Notify();
 }
@@ -60,7 +42,7 @@ void DeviceScheduler::LetGo(Leaving leaving) {
     leaving.evicted.push_back(deps_.residency->TakeDown(*departure.version));
   }
   for (const auto& weights : leaving.evicted) {
-    for (plan::Lane* lane : deps_.lanes) lane->Forget(weights.get());
+    for (plan::Lane* lane : AllLanes()) lane->Forget(weights.get());
   }
   leaving.evicted.clear();
   for (const Departure& departure : leaving.departures) have_run_.erase(departure.version);
@@ -69,13 +51,7 @@ void DeviceScheduler::LetGo(Leaving leaving) {
 }
 
 void DeviceScheduler::ReleaseArenas() {
-  for (plan::Lane* lane : deps_.lanes) lane->ReleaseMemory();
-}
-
-std::vector<Pending> DeviceScheduler::TakeWaiting(Queue& queue) {
-  std::vector<Pending> waiting = queue.scheduler->TakeAll();
-  queue.version->metrics().pending.Add(-static_cast<std::int64_t>(waiting.size()));
-  return waiting;
+  for (plan::Lane* lane : AllLanes()) lane->ReleaseMemory();
 }
 
 void DeviceScheduler::OnResident() {
@@ -99,12 +75,9 @@ void DeviceScheduler::OnRefused(const model::Residence* residence, const base::S
   std::vector<Pending> waiting;
   {
     base::MutexLock lock(mutex_);
-    const auto it = std::ranges::find_if(queues_, [residence](const auto& entry) {
-      return &entry.second.version->residence() == residence;
-    });
-    if (it == queues_.end()) return;
-    waiting = TakeWaiting(it->second);
-    active_.erase(it->first);
+    const model::ModelVersion* const version = queues_.Find(residence);
+    if (version == nullptr) return;
+    waiting = queues_.TakeWaiting(*version);
   }
   for (Pending& pending : waiting) {
     const std::string model = "model '" + pending.request.model->name() + "'";
@@ -120,22 +93,24 @@ void DeviceScheduler::Enqueue(InferenceRequest request, OnDone done) {
   Status status;
   {
     base::MutexLock lock(mutex_);
-    const auto it = queues_.find(pending.request.model.get());
-    if (stopping_) {
-      status = Draining();
-    } else if (it == queues_.end()) {
-      status = Gone(*pending.request.model);
-    } else {
-      telemetry::ModelMetrics& metrics = pending.request.model->metrics();
-      status = it->second.scheduler->Enqueue(pending);
-      if (status.ok()) {
-        metrics.pending.Add(1);
-        active_.insert(it->first);
-        Notify();
-      }
-    }
+    status = stopping_ ? Draining() : Admit(pending);
+    if (status.ok()) Notify();
   }
   if (!status.ok()) Refuse(std::move(pending), std::move(status));
+}
+
+/// What its tenant may not have is refused before it is known whether there would be room.
+Status DeviceScheduler::Admit(Pending& pending) {
+  InferenceRequest& request = pending.request;
+  if (request.identity.tenant != nullptr) {
+    const std::chrono::duration<double> expected(queues_.Expected(request));
+    auto hold = request.identity.tenant->Admit(InputBytes(request),
+                                               std::chrono::duration_cast<base::Duration>(expected),
+                                               pending.enqueued);
+    if (!hold.ok()) return std::move(hold).status();
+    request.hold = std::move(*hold);
+  }
+  return queues_.Enqueue(pending, pending.enqueued, free_at_);
 }
 
 void DeviceScheduler::Notify() {
@@ -143,121 +118,59 @@ void DeviceScheduler::Notify() {
   wake_.NotifyOne();
 }
 
-bool DeviceScheduler::AnyLaneFree() const {
-  return std::ranges::any_of(
-      deps_.lanes, [](const plan::Lane* lane) { return lane->in_flight() < plan::Lane::kMaxRuns; });
+std::vector<plan::Lane*> DeviceScheduler::AllLanes() const {
+  std::vector<plan::Lane*> lanes = deps_.lanes;
+  if (deps_.bulk != nullptr) lanes.push_back(deps_.bulk);
+  return lanes;
 }
 
-plan::Lane* DeviceScheduler::LaneFor(const plan::ExecutionPlan& plan) const {
+plan::Lane* DeviceScheduler::LaneFor(const Flow& flow, const plan::ExecutionPlan& plan) const {
+  if (!flow.interactive()) return BulkLane()->in_flight() == 0 ? BulkLane() : nullptr;
   const auto it = std::ranges::find_if(
       deps_.lanes, [&plan](const plan::Lane* lane) { return lane->CanTake(plan); });
   return it == deps_.lanes.end() ? nullptr : *it;
 }
 
-std::vector<DeviceScheduler::Queue*> DeviceScheduler::InOrder(base::TimePoint now) {
-  std::vector<Queue*> queues;
-  std::vector<WaitingModel> models;
-  for (const model::ModelVersion* version : active_) {
-    Queue& queue = queues_.at(version);
-    queues.push_back(&queue);
-    models.push_back({Seconds(now - queue.scheduler->oldest()), queue.exec_seconds,
-                      deps_.residency->RestoreSeconds(*version)});
+/// What there is room for now, and how much of a hurry there is.
+WorkQueues::Wish DeviceScheduler::WishNow(Search& search) {
+  WorkQueues::Wish wish;
+  const auto room = [](const plan::Lane* lane) { return lane->in_flight() < plan::Lane::kMaxRuns; };
+  wish.interactive = std::ranges::any_of(deps_.lanes, room);
+  wish.batch = !bulk_busy_ && BulkLane()->in_flight() == 0;
+  if (bulk_busy_) {
+    wish.urgent_only = true;
+    wish.below = queues_.tag(bulk_flow_);
   }
-  std::vector<Queue*> ordered;
-  for (const std::size_t i : OrderModels(models)) ordered.push_back(queues[i]);
-  // A batch that waits on the lane for its weights holds up whom it need not: such models come last
-  // unless the weights will be there by the time they are read.
-  const auto ready = [&](const Queue* queue) {
-    return deps_.residency->RestoreSeconds(*queue->version) <= queue->exec_seconds;
-  };
-  std::ranges::stable_partition(ordered, ready);
-  const auto current =
-      std::ranges::find(ordered, current_, [](const Queue* queue) { return queue->version; });
-  if (served_ < kExhaustive && current != ordered.end() && ready(*current)) {
-    std::rotate(ordered.begin(), current, current + 1);
+  const auto idle = [](const plan::Lane* lane) { return lane->in_flight() == 0; };
+  if (std::ranges::none_of(deps_.lanes, idle) && free_at_ > search.now + kLead) {
+    wish.only_full = true;
+    search.WakeAt(free_at_ - kLead);
   }
-  return ordered;
+  return wish;
 }
 
-std::optional<Batch> DeviceScheduler::NextBatch(Search& search) {
-  if (active_.empty()) return std::nullopt;
-  for (Queue* const queue : InOrder(search.now)) {
-    const model::ModelVersion* const version = queue->version;
-    std::optional<Batch> batch = BatchOf(*queue, search);
-    if (queue->scheduler->queued() == 0) active_.erase(version);
-    if (!batch) continue;
-    if (std::exchange(current_, version) != version) served_ = 0;
-    served_ += static_cast<int>(batch->requests.size());
-    return batch;
+void DeviceScheduler::FindBatch(Turn& turn) {
+  if (!alone_.empty()) {
+    turn.batch = TakeAlone();
+  } else {
+    const WorkQueues::Wish wish = WishNow(turn.search);
+    turn.batch = queues_.Next(wish, turn.search);
   }
-  return std::nullopt;
-}
-
-void DeviceScheduler::Expire(Queue& queue, Decision& decision, Search& search) {
-  for (auto& item : decision.expired) {
-    queue.version->metrics().pending.Add(-1);
-    search.expired.push_back(std::move(item));
-  }
-  if (decision.wake_at) search.WakeAt(*decision.wake_at);
-}
-
-std::optional<Batch> DeviceScheduler::BatchOf(Queue& queue, Search& search) {
-  if (queue.scheduler->queued() == 0) return std::nullopt;
-  auto weights = deps_.residency->TryPin(*queue.version);
-  if (!weights) {
-    AwaitResidency(queue, search);
-    return std::nullopt;
-  }
-  if (!queue.absent_until) queue.absent_until = search.now;
-  Decision decision = queue.scheduler->Next(search.now);
-  Expire(queue, decision, search);
-  if (decision.requests.empty()) return std::nullopt;
-  for (const Pending& pending : decision.requests) NoteAbsence(queue, pending);
-  Batch batch{model::ResidencyPin(decision.requests.front().request.model, std::move(*weights)),
-              std::move(decision.requests), 0};
-  for (const Pending& pending : batch.requests) batch.rows += pending.request.rows;
-  const auto requests = static_cast<std::int64_t>(batch.requests.size());
-  queue.version->metrics().pending.Add(-requests);
-  queue.version->metrics().running.Add(requests);
-  deps_.residency->CountUse(*queue.version, requests);
-  return batch;
-}
-
-void DeviceScheduler::NoteAbsence(const Queue& queue, const Pending& pending) {
-  if (!queue.absent_since || pending.enqueued >= *queue.absent_until) return;
-  const base::TimePoint since = std::max(*queue.absent_since, pending.enqueued);
-  queue.version->metrics().ObserveWait(telemetry::Wait::kResidency,
-                                       Seconds(*queue.absent_until - since));
-}
-
-void DeviceScheduler::AwaitResidency(Queue& queue, Search& search) {
-  if (!queue.absent_since || queue.absent_until) queue.absent_since = search.now;
-  queue.absent_until.reset();
-  const base::Duration limit = deps_.residency->restore_timeout();
-  Decision decision = queue.scheduler->Expire(search.now);
-  for (Pending& pending : queue.scheduler->TakeOlder(search.now - limit)) {
-    decision.expired.emplace_back(std::move(pending), NotResident(*queue.version));
-  }
-  queue.absent_until = search.now;  // those who give up here have waited until now
-  for (const auto& item : decision.expired) NoteAbsence(queue, item.first);
-  queue.absent_until.reset();
-  Expire(queue, decision, search);
-  const bool waits = queue.scheduler->queued() > 0;
-  const base::TimePoint oldest = queue.scheduler->oldest();
-  deps_.residency->Want(*queue.version, waits ? std::optional(oldest) : std::nullopt);
-  if (waits) search.WakeAt(oldest + limit + base::Duration(1));
+  if (!turn.batch || turn.batch->flow.interactive()) return;
+  bulk_busy_ = true;
+  bulk_flow_ = turn.batch->flow;
 }
 
 std::optional<Batch> DeviceScheduler::TakeAlone() {
-  std::optional<Batch> batch(std::move(alone_.front()));
+  Single single = std::move(alone_.front());
   alone_.pop_front();
-  return batch;
+  return queues_.Alone(single.pin, std::move(single.pending));
 }
 
 void DeviceScheduler::Prepare(Batch batch) {
   auto shapes = PlanShapes(batch);
   if (!shapes.ok()) {
-    return FailBatch(std::move(batch), std::move(shapes).status(), *deps_.clock);
+    return Fail(std::move(batch), std::move(shapes).status());
   }
   auto plan = batch.pin->plans().Find(*shapes);
   if (plan == nullptr) return OrderPlan(std::move(batch), std::move(shapes).value());
@@ -274,7 +187,7 @@ void DeviceScheduler::OrderPlan(Batch batch, std::vector<tensor::Shape> shapes) 
     auto plan = batch.pin->compiled().Specialise(shapes);
     if (plan.ok()) batch.pin->plans().Insert(*plan);
     const bool ok = plan.ok();
-    if (!ok) FailBatch(std::move(batch), plan.CloneStatus(), *deps_.clock);
+    if (!ok) Fail(std::move(batch), plan.CloneStatus());
     base::MutexLock lock(mutex_);
     --ordered_;
     if (ok) prepared_.push_back({std::move(batch), std::move(plan).value()});
@@ -282,12 +195,18 @@ void DeviceScheduler::OrderPlan(Batch batch, std::vector<tensor::Shape> shapes) 
   });
 }
 
-/// In order; while one waits for an arena, whatever the lane can take.
+/// In order among those that go to the same lane; while one waits for an arena, whatever a lane can
+/// take.
 std::optional<DeviceScheduler::Prepared> DeviceScheduler::TakePrepared(plan::Lane*& lane) {
+  std::optional<bool> blocked;  // interactive or batch work
   for (auto it = prepared_.begin(); it != prepared_.end(); ++it) {
-    lane = LaneFor(*it->plan);
-    if (lane == nullptr && awaiting_.empty()) return std::nullopt;
-    if (lane == nullptr) continue;
+    const Flow flow = it->batch.flow;
+    if (blocked == flow.interactive() && awaiting_.empty()) continue;
+    lane = LaneFor(flow, *it->plan);
+    if (lane == nullptr) {
+      if (!blocked) blocked = flow.interactive();
+      continue;
+    }
     std::optional<Prepared> taken(std::move(*it));
     prepared_.erase(it);
     return taken;
@@ -327,8 +246,7 @@ void DeviceScheduler::Begin(Prepared prepared, plan::Lane& lane) {
 
 void DeviceScheduler::Resume(Awaiting awaiting) {
   if (!awaiting.arena->ok()) {
-    return FailBatch(std::move(awaiting.prepared.batch), std::move(*awaiting.arena).status(),
-                     *deps_.clock);
+    return Fail(std::move(awaiting.prepared.batch), std::move(*awaiting.arena).status());
   }
   // Another one's may be large enough by now.
   if (awaiting.lane->MissingArena(*awaiting.prepared.plan) > 0) {
@@ -350,46 +268,68 @@ void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
     Complete(std::move(*batch), std::move(result), started);
     Finished();
   };
+  if (&lane == deps_.bulk) {
+    run.part = deps_.longest_part;
+    run.paused = [this] { OnPaused(); };
+  }
   {
     base::MutexLock lock(mutex_);
     ++running_;
+    free_at_ =
+        std::max(free_at_, started) + std::chrono::nanoseconds(std::llround(batch->expected * 1e9));
   }
   Status status = lane.Submit(run);
   if (status.ok()) return;
-  FailBatch(std::move(*batch), status, *deps_.clock);
+  Fail(std::move(*batch), status);
   Finished();
 }
 
+void DeviceScheduler::OnPaused() {
+  base::MutexLock lock(mutex_);
+  bulk_paused_ = true;
+  Notify();
+}
+
+void DeviceScheduler::Settle(const Batch& batch, std::uint64_t device_ns) {
+  const base::TimePoint now = deps_.clock->Now();
+  ChargeBatch(batch, device_ns, now);
+  base::MutexLock lock(mutex_);
+  queues_.Settle(batch, static_cast<double>(device_ns) * 1e-9, now);
+  if (!batch.flow.interactive()) bulk_busy_ = bulk_paused_ = false;
+}
+
+void DeviceScheduler::Fail(Batch batch, const Status& status) {
+  Settle(batch, 0);
+  FailBatch(std::move(batch), status, *deps_.clock);
+}
+
 void DeviceScheduler::Complete(Batch batch, plan::RunResult result, base::TimePoint started) {
-  busy_ns_.fetch_add(result.input_ns + result.infer_ns + result.output_ns);
-  NoteTime(*batch.pin.version(), result);
+  const std::uint64_t device_ns = result.input_ns + result.infer_ns + result.output_ns;
+  busy_ns_.fetch_add(device_ns);
+  Settle(batch, device_ns);
+  {
+    base::MutexLock lock(mutex_);
+    if (result.status.ok()) {
+      queues_.NoteTime(*batch.pin.version(), batch.rows, static_cast<double>(device_ns) * 1e-9);
+    }
+    queues_.Ended(batch, result);
+  }
   const bool somebodys_fault = result.status.code() == base::StatusCode::kInvalidArgument;
   if (somebodys_fault && batch.requests.size() > 1) return RunAlone(std::move(batch));
   CompleteBatch(std::move(batch), std::move(result), started, *deps_.clock);
 }
 
-void DeviceScheduler::NoteTime(const model::ModelVersion& version, const plan::RunResult& result) {
-  constexpr double kNewest = 0.2;
-  const double seconds =
-      static_cast<double>(result.input_ns + result.infer_ns + result.output_ns) * 1e-9;
-  base::MutexLock lock(mutex_);
-  const auto it = queues_.find(&version);
-  if (it == queues_.end() || !result.status.ok()) return;
-  double& known = it->second.exec_seconds;
-  known = known == 0 ? seconds : known + kNewest * (seconds - known);
-}
-
 void DeviceScheduler::RunAlone(Batch batch) {
   base::MutexLock lock(mutex_);
-  for (Pending& pending : batch.requests) {
-    Batch& alone = alone_.emplace_back(Batch{batch.pin, {}, pending.request.rows});
-    alone.requests.push_back(std::move(pending));
-  }
+  for (Pending& pending : batch.requests) alone_.push_back({batch.pin, std::move(pending)});
 }
 
 void DeviceScheduler::Finished() {
   base::MutexLock lock(mutex_);
-  --running_;
+  if (--running_ == 0) {
+    free_at_ = {};
+    queues_.Rest();
+  }
   Notify();
 }
 
@@ -418,11 +358,16 @@ DeviceScheduler::Turn DeviceScheduler::ChooseTurn() {
   turn.release = running_ == 0 && std::exchange(arenas_wanted_back_, false);
   turn.answered = TakeAnswered();
   if (turn.answered) return turn;  // before anything else uses the lane
-  if (!prepared_.empty()) {
-    turn.start = TakePrepared(turn.lane);
-  } else if (awaiting_.empty() && AnyLaneFree()) {
-    turn.batch = alone_.empty() ? NextBatch(turn.search) : TakeAlone();
-  }
+  queues_.ExpireDue(turn.search);
+  turn.start = TakePrepared(turn.lane);
+  if (turn.start) return turn;
+  // What is prepared for the one lane does not keep the other one waiting.
+  const bool waiting = std::ranges::any_of(
+      prepared_, [](const Prepared& prepared) { return prepared.batch.flow.interactive(); });
+  if (!waiting && awaiting_.empty()) FindBatch(turn);
+  // Between two parts: nobody has to go first.
+  turn.go_on = bulk_paused_ && !turn.batch;
+  if (turn.go_on) bulk_paused_ = false;
   return turn;
 }
 
@@ -435,6 +380,7 @@ void DeviceScheduler::Do(Turn turn) {
   if (turn.batch) Prepare(std::move(*turn.batch));
   if (turn.start) Begin(std::move(*turn.start), *turn.lane);
   if (turn.answered) Resume(std::move(*turn.answered));
+  if (turn.go_on) deps_.bulk->Continue();
 }
 
 bool DeviceScheduler::Step() {
@@ -458,10 +404,7 @@ void DeviceScheduler::Stop() {
   {
     base::MutexLock lock(mutex_);
     stopping_ = true;
-    for (auto& [version, queue] : queues_) {
-      for (Pending& pending : TakeWaiting(queue)) waiting.push_back(std::move(pending));
-    }
-    active_.clear();
+    waiting = queues_.TakeWaiting();
     Notify();
   }
   for (Pending& pending : waiting) Refuse(std::move(pending), Draining());

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,14 +15,17 @@
 #include "base/sync.h"
 #include "model/residency_manager.h"
 #include "plan/lane.h"
-#include "serving/scheduler.h"
+#include "serving/work_queues.h"
 
 namespace hadron::serving {
 
-/// The loop of one device: asks the schedulers of its models for batches when a lane can take one,
-/// finds or orders the plan, starts the run. It decides and enqueues; it never computes and never
-/// waits for the device. Models whose weights are not there are asked for and take no place on a
-/// lane meanwhile; others go on.
+/// The loop of one device: asks its queues (WorkQueues, who decide what goes next) for a batch when
+/// a lane can take one, finds or orders the plan, starts the run. It decides and enqueues; it never
+/// computes and never waits for the device.
+///
+/// A batch is formed late: while a run keeps the device for a while yet only batches that could not
+/// grow any more are prepared. Work of class batch runs on a lane of its own in parts of bounded
+/// length: between two of them interactive work goes first, on the other lane.
 ///
 /// The lanes' arenas stay for as long as there is a version that has ever run on a lane, because it
 /// may do so again; when the last of these has gone, they go, and with them the last byte that is
@@ -37,6 +40,10 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     base::Executor* load = nullptr;  ///< plans for new signatures are made there
     const base::Clock* clock = nullptr;
     model::ResidencyManager* residency = nullptr;  ///< watched from here on
+    /// For work of class batch, which runs in parts there; null: it shares the other lanes, and
+    /// only starts when they are idle.
+    plan::Lane* bulk = nullptr;
+    base::Duration longest_part = std::chrono::milliseconds(5);
   };
   explicit DeviceScheduler(Dependencies dependencies);
   ~DeviceScheduler() override;
@@ -78,23 +85,12 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     std::uint64_t number = 0;
     std::optional<base::StatusOr<plan::ArenaPlace>> arena;  ///< the answer
   };
-  /// The queue of a version; no handle, which the requests in it have.
-  struct Queue {
-    const model::ModelVersion* version = nullptr;
-    std::unique_ptr<Scheduler> scheduler;
-    double exec_seconds = 0;  ///< of a batch, measured
-    // Requests found no weights from then until then (none: they still do not).
-    std::optional<base::TimePoint> absent_since;
-    std::optional<base::TimePoint> absent_until;
+  /// A request of a failed batch.
+  struct Single {
+    model::ResidencyPin pin;
+    Pending pending;
   };
-  /// What looking for a batch came to besides the batch.
-  struct Search {
-    base::TimePoint now;
-    std::optional<base::TimePoint> wake_at;
-    std::vector<std::pair<Pending, base::Status>> expired;
-
-    void WakeAt(base::TimePoint when) { wake_at = std::min(wake_at.value_or(when), when); }
-  };
+  using Search = WorkQueues::Search;
   /// A version nobody has a handle of.
   struct Departure {
     const model::ModelVersion* version = nullptr;
@@ -116,9 +112,11 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     std::optional<Prepared> start;
     plan::Lane* lane = nullptr;  ///< for `start`
     std::optional<Awaiting> answered;
+    bool go_on = false;  ///< the run that has paused
 
     bool empty() const {
-      return search.expired.empty() && leaving.empty() && !release && !batch && !start && !answered;
+      return search.expired.empty() && leaving.empty() && !release && !batch && !start &&
+             !answered && !go_on;
     }
   };
 
@@ -128,15 +126,12 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   void ReleaseArenas();
   /// There is nothing to do just now: sleeps, or says that this is the end.
   bool Rest(std::optional<base::TimePoint> wake_at) HADRON_REQUIRES(mutex_);
-  plan::Lane* LaneFor(const plan::ExecutionPlan& plan) const;
-  bool AnyLaneFree() const;
-  std::optional<Batch> NextBatch(Search& search) HADRON_REQUIRES(mutex_);
-  std::optional<Batch> BatchOf(Queue& queue, Search& search) HADRON_REQUIRES(mutex_);
-  void AwaitResidency(Queue& queue, Search& search) HADRON_REQUIRES(mutex_);
-  std::vector<Queue*> InOrder(base::TimePoint now) HADRON_REQUIRES(mutex_);
-  static void Expire(Queue& queue, Decision& decision, Search& search);
-  /// Tells the metrics how long a request waited for the weights, if it did.
-  static void NoteAbsence(const Queue& queue, const Pending& pending);
+  /// Where a batch of the flow goes that needs this plan; null: it has to wait.
+  plan::Lane* LaneFor(const Flow& flow, const plan::ExecutionPlan& plan) const;
+  plan::Lane* BulkLane() const { return deps_.bulk != nullptr ? deps_.bulk : deps_.lanes.front(); }
+  std::vector<plan::Lane*> AllLanes() const;
+  void FindBatch(Turn& turn) HADRON_REQUIRES(mutex_);
+  WorkQueues::Wish WishNow(Search& search) HADRON_REQUIRES(mutex_);
   std::optional<Batch> TakeAlone() HADRON_REQUIRES(mutex_);
   void Prepare(Batch batch);
   void OrderPlan(Batch batch, std::vector<tensor::Shape> shapes);
@@ -147,12 +142,16 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   void Resume(Awaiting awaiting);
   void Start(Prepared prepared, plan::Lane& lane);
   void Complete(Batch batch, plan::RunResult result, base::TimePoint started);
+  /// Ends a batch that was not run, or whose run was nobody's use.
+  void Fail(Batch batch, const base::Status& status);
+  void Settle(const Batch& batch, std::uint64_t device_ns);
+  base::Status Admit(Pending& pending) HADRON_REQUIRES(mutex_);
+  /// A part of the run on the bulk lane has ended.
+  void OnPaused();
   /// Runs the requests of a failed batch one by one: only the one at fault shall fail.
   void RunAlone(Batch batch);
-  void NoteTime(const model::ModelVersion& version, const plan::RunResult& result);
   void Finished();
   void LetGo(Leaving leaving);
-  static std::vector<Pending> TakeWaiting(Queue& queue);
   void Notify() HADRON_REQUIRES(mutex_);
   bool Idle() const HADRON_REQUIRES(mutex_);
 
@@ -161,14 +160,16 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   std::atomic<std::uint64_t> busy_ns_{0};
   base::Mutex mutex_;
   base::CondVar wake_;
-  std::map<const model::ModelVersion*, Queue> queues_ HADRON_GUARDED_BY(mutex_);
-  std::set<const model::ModelVersion*> active_ HADRON_GUARDED_BY(mutex_);  ///< have requests
-  const model::ModelVersion* current_ HADRON_GUARDED_BY(mutex_) = nullptr;
-  int served_ HADRON_GUARDED_BY(mutex_) = 0;  ///< requests of the current model, in a row
+  WorkQueues queues_ HADRON_GUARDED_BY(mutex_);
+  base::TimePoint free_at_ HADRON_GUARDED_BY(mutex_);  ///< what runs will have ended
+  /// A batch of class batch was formed and has not ended.
+  bool bulk_busy_ HADRON_GUARDED_BY(mutex_) = false;
+  bool bulk_paused_ HADRON_GUARDED_BY(mutex_) = false;
+  Flow bulk_flow_ HADRON_GUARDED_BY(mutex_);
   std::deque<Prepared> prepared_ HADRON_GUARDED_BY(mutex_);
   std::deque<Awaiting> awaiting_ HADRON_GUARDED_BY(mutex_);
   std::uint64_t asked_ HADRON_GUARDED_BY(mutex_) = 0;  ///< for arenas
-  std::deque<Batch> alone_ HADRON_GUARDED_BY(mutex_);  ///< single requests of failed batches
+  std::deque<Single> alone_ HADRON_GUARDED_BY(mutex_);
   Leaving leaving_ HADRON_GUARDED_BY(mutex_);
   bool arenas_wanted_back_ HADRON_GUARDED_BY(mutex_) = false;
   int ordered_ HADRON_GUARDED_BY(mutex_) = 0;  ///< batches that wait for a plan to be made

@@ -12,15 +12,32 @@ base::Status QueueFull() {
   return base::Unavailable("Exceeds maximum queue size", base::RefusalCause::kQueue);
 }
 
-/// Requests share a batch when every input has the same shape but for the batch dimension.
+/// Requests share a batch when they bring the same inputs, and every input has the same shape but
+/// for the batch dimension.
 bool Compatible(const InferenceRequest& a, const InferenceRequest& b) {
   if (a.inputs.size() != b.inputs.size()) return false;
   for (std::size_t i = 0; i < a.inputs.size(); ++i) {
+    if (a.inputs[i].desc.name != b.inputs[i].desc.name) return false;
     const auto left = a.inputs[i].desc.shape.dims();
     const auto right = b.inputs[i].desc.shape.dims();
     if (!std::ranges::equal(left.subspan(1), right.subspan(1))) return false;
   }
   return true;
+}
+
+/// The usual case, found without moving anything; `first` is the first deadline then.
+bool NobodyEnded(const std::deque<Pending>& queue, TimePoint now, TimePoint& first) {
+  for (const Pending& pending : queue) {
+    if (pending.deadline <= now || pending.request.IsCancelled()) return false;
+    first = std::min(first, pending.deadline);
+  }
+  return true;
+}
+
+bool HaveOneShape(const config::ModelConfig& config) {
+  return std::ranges::all_of(config.inputs(), [](const config::IoConfig& io) {
+    return !io.optional && std::ranges::all_of(io.dims.dims(), [](auto dim) { return dim >= 0; });
+  });
 }
 
 }  // namespace
@@ -29,7 +46,11 @@ DynamicBatcher::DynamicBatcher(std::shared_ptr<const config::ModelConfig> config
     : config_(std::move(config)),
       rules_(config_->dynamic_batching().value_or(config::DynamicBatching())),
       max_rows_(std::max<std::int64_t>(1, config_->max_batch_size())),
-      batches_(config_->dynamic_batching().has_value() && config_->batched()) {}
+      batches_(config_->dynamic_batching().has_value() && config_->batched()),
+      same_shapes_(HaveOneShape(*config_)),
+      order_(rules_.preserve_ordering ? std::make_shared<OrderedAnswers>() : nullptr) {}
+
+// ---- Who waits ---------------------------------------------------------------
 
 std::uint64_t DynamicBatcher::LevelOf(const InferenceRequest& request) const {
   if (rules_.priority_levels == 0) return 0;
@@ -42,42 +63,106 @@ const config::QueuePolicy& DynamicBatcher::PolicyOf(std::uint64_t level) const {
   return it == rules_.priority_queue_policies.end() ? rules_.default_queue_policy : it->second;
 }
 
-base::Status DynamicBatcher::Enqueue(Pending& pending) {
-  const std::uint64_t level_number = LevelOf(pending.request);
-  const config::QueuePolicy& policy = PolicyOf(level_number);
-  Level& level = levels_[level_number];
-  const std::size_t waiting = level.live.size() + level.delayed.size();
-  if (policy.max_queue_size > 0 && waiting >= policy.max_queue_size) return QueueFull();
+TimePoint DynamicBatcher::DeadlineOf(const Pending& pending,
+                                     const config::QueuePolicy& policy) const {
   auto timeout = policy.default_timeout;
-  if (policy.allow_timeout_override && pending.request.timeout_us > 0) {
+  const bool override = policy.allow_timeout_override || rules_.tuned;
+  if (override && pending.request.timeout_us > 0) {
     // A year is more than any queue lasts and keeps the sum inside the clock's range.
     constexpr std::uint64_t kMaxUs = 365ULL * 24 * 3600 * 1'000'000;
     const std::chrono::microseconds wish(std::min(pending.request.timeout_us, kMaxUs));
     timeout = timeout.count() == 0 ? wish : std::min(timeout, wish);
   }
-  if (timeout.count() > 0) pending.deadline = pending.enqueued + timeout;
-  level.live.push_back(std::move(pending));
+  return timeout.count() > 0 ? pending.enqueued + timeout : TimePoint::max();
+}
+
+TimePoint DynamicBatcher::MustStartBy(const Pending& pending) const {
+  const config::QueuePolicy& policy = PolicyOf(LevelOf(pending.request));
+  const bool delays = policy.timeout_action == config::QueuePolicy::TimeoutAction::kDelay;
+  return delays ? TimePoint::max() : DeadlineOf(pending, policy);
+}
+
+DynamicBatcher::Line* DynamicBatcher::FindLine(const Flow& flow) {
+  const auto it = std::ranges::find(lines_, flow, &Line::flow);
+  return it == lines_.end() ? nullptr : &*it;
+}
+
+DynamicBatcher::Line& DynamicBatcher::LineOf(const Flow& flow) {
+  Line* const known = FindLine(flow);
+  return known != nullptr ? *known : lines_.emplace_back(Line{flow, {}, 0});
+}
+
+std::size_t DynamicBatcher::WaitingAt(std::uint64_t level) const {
+  std::size_t waiting = 0;
+  for (const Line& line : lines_) {
+    const auto at = line.levels.find(level);
+    if (at != line.levels.end()) waiting += at->second.live.size() + at->second.delayed.size();
+  }
+  return waiting;
+}
+
+base::Status DynamicBatcher::Enqueue(Pending& pending) {
+  const std::uint64_t level = LevelOf(pending.request);
+  const config::QueuePolicy& policy = PolicyOf(level);
+  if (policy.max_queue_size > 0 && WaitingAt(level) >= policy.max_queue_size) return QueueFull();
+  if (order_ != nullptr) pending.done = order_->Wrap(std::move(pending.done));
+  pending.deadline = DeadlineOf(pending, policy);
+  first_deadline_ = std::min(first_deadline_, pending.deadline);
+  Line& line = LineOf(pending.flow());
+  line.levels[level].live.push_back(std::move(pending));
+  ++line.requests;
   ++queued_;
   return {};
 }
 
-void DynamicBatcher::DropExpired(TimePoint now, Decision& decision) {
-  for (auto& [number, level] : levels_) {
-    const bool delay =
-        PolicyOf(number).timeout_action == config::QueuePolicy::TimeoutAction::kDelay;
-    for (auto* queue : {&level.live, &level.delayed}) {
-      std::deque<Pending> kept;
+std::vector<FlowState> DynamicBatcher::Flows() const {
+  std::vector<FlowState> flows;
+  for (const Line& line : lines_) {
+    if (line.requests == 0) continue;
+    FlowState& state = flows.emplace_back(FlowState{line.flow, TimePoint::max(), line.requests});
+    for (const auto& [number, level] : line.levels) {
+      for (const Queue* queue : {&level.live, &level.delayed}) {
+        if (!queue->empty()) state.oldest = std::min(state.oldest, queue->front().enqueued);
+      }
+    }
+  }
+  return flows;
+}
+
+TimePoint DynamicBatcher::oldest() const {
+  TimePoint oldest = TimePoint::max();
+  for (const FlowState& state : Flows()) oldest = std::min(oldest, state.oldest);
+  return oldest;
+}
+
+// ---- Who is over ---------------------------------------------------------------
+
+void DynamicBatcher::DropEnded(TimePoint now, Line& line, Decision& decision) {
+  using Action = config::QueuePolicy::TimeoutAction;
+  const auto end = [&](Pending& pending, base::Status status) {
+    decision.expired.emplace_back(std::move(pending), std::move(status));
+    --queued_;
+    --line.requests;
+  };
+  for (auto& [number, level] : line.levels) {
+    for (Queue* queue : {&level.live, &level.delayed}) {
+      TimePoint first = TimePoint::max();
+      if (NobodyEnded(*queue, now, first)) {
+        first_deadline_ = std::min(first_deadline_, first);
+        continue;
+      }
+      Queue kept;
       for (Pending& pending : *queue) {
         if (pending.request.IsCancelled()) {
-          End(pending, base::Cancelled("the client cancelled the request"), decision);
+          end(pending, base::Cancelled("the client cancelled the request"));
         } else if (pending.deadline > now) {
+          first_deadline_ = std::min(first_deadline_, pending.deadline);
           kept.push_back(std::move(pending));
-        } else if (delay) {
+        } else if (PolicyOf(number).timeout_action == Action::kDelay) {
           pending.deadline = TimePoint::max();
           level.delayed.push_back(std::move(pending));
         } else {
-          End(pending, base::Unavailable("Request timeout expired", base::RefusalCause::kDeadline),
-              decision);
+          end(pending, base::Unavailable("Request timeout expired", base::RefusalCause::kDeadline));
         }
       }
       queue->swap(kept);
@@ -85,109 +170,133 @@ void DynamicBatcher::DropExpired(TimePoint now, Decision& decision) {
   }
 }
 
-void DynamicBatcher::End(Pending& pending, base::Status status, Decision& decision) {
-  decision.expired.emplace_back(std::move(pending), std::move(status));
-  --queued_;
+void DynamicBatcher::DropEnded(TimePoint now, Decision& decision) {
+  first_deadline_ = TimePoint::max();
+  for (Line& line : lines_) DropEnded(now, line, decision);
 }
 
-bool DynamicBatcher::IsPreferred(std::int64_t rows) const {
-  return std::ranges::find(rules_.preferred_batch_sizes, rows) !=
-         rules_.preferred_batch_sizes.end();
+// ---- What goes together ----------------------------------------------------------
+
+DynamicBatcher::Rules DynamicBatcher::RulesNow(const Terms& terms) const {
+  if (!batches_) return {{1}, 1, 1, {}};
+  if (rules_.tuned) {
+    const std::int64_t rows = std::clamp<std::int64_t>(terms.tuning.rows, 1, max_rows_);
+    return {{rows}, rows, max_rows_, terms.tuning.delay};
+  }
+  Rules rules{rules_.preferred_batch_sizes, 0, max_rows_, rules_.max_queue_delay};
+  for (const std::int64_t size : rules.preferred) {
+    rules.largest_preferred = std::max(rules.largest_preferred, size);
+  }
+  return rules;
 }
 
-DynamicBatcher::Reach DynamicBatcher::Measure() const {
-  Reach reach;
-  const InferenceRequest* first = nullptr;
-  for (const auto& [number, level] : levels_) {
-    for (const auto* queue : {&level.live, &level.delayed}) {
-      for (const Pending& pending : *queue) {
-        const bool fits =
-            first == nullptr || (batches_ && reach.rows + pending.request.rows <= max_rows_ &&
-                                 Compatible(*first, pending.request));
-        if (!fits) {
-          reach.full = true;
-          return reach;
-        }
-        if (first == nullptr) first = &pending.request;
-        ++reach.requests;
-        reach.rows += pending.request.rows;
-        reach.oldest = std::min(reach.oldest, pending.enqueued);
-        reach.deadline = std::min(reach.deadline, pending.deadline);
-        if (IsPreferred(reach.rows)) reach.preferred = reach.requests;
+void DynamicBatcher::Walk(std::span<const Flow> order, const std::function<bool(Queue&)>& visit) {
+  for (const Flow& flow : order) {
+    Line* const line = FindLine(flow);
+    if (line == nullptr || line->requests == 0) continue;
+    for (auto& [number, level] : line->levels) {
+      for (Queue* queue : {&level.live, &level.delayed}) {
+        if (!queue->empty() && !visit(*queue)) return;
       }
     }
   }
+}
+
+bool DynamicBatcher::Extend(Reach& reach, const Pending& pending, const InferenceRequest*& first,
+                            const Rules& rules) const {
+  const InferenceRequest& request = pending.request;
+  const bool fits = first == nullptr || (batches_ && reach.rows + request.rows <= rules.max_rows &&
+                                         (same_shapes_ || Compatible(*first, request)));
+  if (!fits) {
+    reach.full = true;
+    return false;
+  }
+  if (first == nullptr) first = &request;
+  // The point before the one that passes the largest preferred size, if there is none better.
+  const bool passes = reach.rows + request.rows > rules.largest_preferred;
+  if (passes && reach.preferred == 0) reach.preferred = reach.requests;
+  ++reach.requests;
+  reach.rows += request.rows;
+  reach.oldest = std::min(reach.oldest, pending.enqueued);
+  reach.deadline = std::min(reach.deadline, pending.deadline);
+  if (std::ranges::find(rules.preferred, reach.rows) != rules.preferred.end()) {
+    reach.preferred = reach.requests;
+  }
+  return true;
+}
+
+DynamicBatcher::Reach DynamicBatcher::Measure(std::span<const Flow> order, const Rules& rules) {
+  Reach reach;
+  const InferenceRequest* first = nullptr;
+  Walk(order, [&](Queue& queue) {
+    for (const Pending& pending : queue) {
+      reach.cancelled = reach.cancelled || pending.request.IsCancelled();
+      if (!Extend(reach, pending, first, rules)) return false;
+    }
+    return true;
+  });
   return reach;
 }
 
-std::size_t DynamicBatcher::CountToSend(const Reach& reach, TimePoint now,
+std::size_t DynamicBatcher::CountToSend(const Reach& reach, const Rules& rules, TimePoint now,
                                         Decision& decision) const {
-  const auto delay = rules_.max_queue_delay;
-  const bool aged = delay.count() == 0 || now - reach.oldest >= delay;
   if (!batches_ || reach.requests == 0) return reach.requests;
-  if (reach.preferred > 0 && !aged) return reach.preferred;
-  if (reach.preferred > 0 && delay.count() == 0) return reach.preferred;
-  const auto largest = std::ranges::max_element(rules_.preferred_batch_sizes);
-  const bool enough = largest != rules_.preferred_batch_sizes.end() && reach.rows >= *largest;
-  if (aged || reach.full || enough) return reach.requests;
-  decision.wake_at = std::min(reach.oldest + delay, reach.deadline);
+  const bool aged = now - reach.oldest >= rules.delay;
+  if (reach.preferred > 0 && (rules.delay.count() == 0 || !aged)) return reach.preferred;
+  if (aged || reach.full || reach.rows >= rules.largest_preferred) return reach.requests;
+  decision.wake_at = std::min(reach.oldest + rules.delay, reach.deadline);
   return 0;
 }
 
-std::vector<Pending> DynamicBatcher::Take(std::size_t count) {
+std::vector<Pending> DynamicBatcher::Take(std::span<const Flow> order, std::size_t count) {
   std::vector<Pending> taken;
   taken.reserve(count);
-  for (auto& [number, level] : levels_) {
-    for (auto* queue : {&level.live, &level.delayed}) {
-      while (taken.size() < count && !queue->empty()) {
-        taken.push_back(std::move(queue->front()));
-        queue->pop_front();
-      }
+  Walk(order, [&](Queue& queue) {
+    while (taken.size() < count && !queue.empty()) {
+      taken.push_back(std::move(queue.front()));
+      queue.pop_front();
     }
-  }
+    return taken.size() < count;
+  });
+  for (const Pending& pending : taken) --FindLine(pending.flow())->requests;
   queued_ -= taken.size();
   return taken;
 }
 
-Decision DynamicBatcher::Next(TimePoint now) {
+Decision DynamicBatcher::Next(TimePoint now, const Terms& terms) {
   Decision decision;
-  DropExpired(now, decision);
-  const Reach reach = Measure();
-  decision.requests = Take(CountToSend(reach, now, decision));
+  if (now >= first_deadline_) DropEnded(now, decision);
+  const Rules rules = RulesNow(terms);
+  Reach reach = Measure(terms.order, rules);
+  if (reach.cancelled) {
+    DropEnded(now, decision);
+    reach = Measure(terms.order, rules);
+  }
+  const bool could_grow = batches_ && !reach.full && reach.rows < rules.largest_preferred;
+  if (terms.only_full && could_grow) return decision;
+  decision.requests = Take(terms.order, CountToSend(reach, rules, now, decision));
   return decision;
 }
 
 Decision DynamicBatcher::Expire(TimePoint now) {
   Decision decision;
-  DropExpired(now, decision);
-  for (const auto& [number, level] : levels_) {
-    for (const Pending& pending : level.live) {
-      if (pending.deadline == TimePoint::max()) continue;
-      decision.wake_at = std::min(decision.wake_at.value_or(pending.deadline), pending.deadline);
-    }
-  }
+  DropEnded(now, decision);
+  if (first_deadline_ != TimePoint::max()) decision.wake_at = first_deadline_;
   return decision;
 }
 
-std::size_t DynamicBatcher::queued() const { return queued_; }
-
-TimePoint DynamicBatcher::oldest() const {
-  TimePoint oldest = TimePoint::max();
-  for (const auto& [number, level] : levels_) {
-    for (const auto* queue : {&level.live, &level.delayed}) {
-      if (!queue->empty()) oldest = std::min(oldest, queue->front().enqueued);
-    }
-  }
-  return oldest;
-}
-
-std::vector<Pending> DynamicBatcher::TakeOlder(TimePoint than) {
+std::vector<Pending> DynamicBatcher::TakeIf(const std::function<bool(const Pending&)>& take) {
   std::vector<Pending> taken;
-  for (auto& [number, level] : levels_) {
-    for (auto* queue : {&level.live, &level.delayed}) {
-      while (!queue->empty() && queue->front().enqueued < than) {
-        taken.push_back(std::move(queue->front()));
-        queue->pop_front();
+  for (Line& line : lines_) {
+    for (auto& [number, level] : line.levels) {
+      for (Queue* queue : {&level.live, &level.delayed}) {
+        Queue kept;
+        for (Pending& pending : *queue) {
+          const bool goes = take(pending);
+          goes ? taken.push_back(std::move(pending)) : kept.push_back(std::move(pending));
+        }
+        line.requests -= queue->size() - kept.size();
+        queue->swap(kept);
       }
     }
   }
@@ -195,6 +304,13 @@ std::vector<Pending> DynamicBatcher::TakeOlder(TimePoint than) {
   return taken;
 }
 
-std::vector<Pending> DynamicBatcher::TakeAll() { return Take(queued_); }
+std::vector<Pending> DynamicBatcher::TakeOlder(TimePoint than) {
+  if (oldest() >= than) return {};
+  return TakeIf([than](const Pending& pending) { return pending.enqueued < than; });
+}
+
+std::vector<Pending> DynamicBatcher::TakeAll() {
+  return TakeIf([](const Pending&) { return true; });
+}
 
 }  // namespace hadron::serving

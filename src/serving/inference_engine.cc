@@ -36,12 +36,21 @@ base::StatusOr<Place> InferenceEngine::Admit() {
   return Place(this);
 }
 
+void InferenceEngine::OpenAccount(InferenceRequest& request) const {
+  const tenancy::Tenant* const tenant = request.identity.tenant;
+  if (options_.ledger == nullptr || tenant == nullptr) return;
+  request.account = options_.ledger->Open(
+      {tenant->name(), request.identity.user, request.model->name(), request.work_class});
+}
+
 void InferenceEngine::Infer(InferenceRequest request, OnDone done, Place place) {
+  OpenAccount(request);
   if (!place.taken()) {
     auto admitted = Admit();
     if (!admitted.ok()) {
       InferenceResponse response;
       response.status = std::move(admitted).status();
+      if (request.account != nullptr) request.account->CountRefusal(response.status.cause());
       return done(std::move(response));
     }
     place = std::move(*admitted);

@@ -18,7 +18,6 @@
 namespace hadron::serving {
 
 class DeviceScheduler;
-
 class InferenceEngine;
 
 /// A place among the requests in flight; gives it back when it dies, on any thread. Move-only; an
@@ -69,14 +68,16 @@ class InferenceEngine {
     std::uint64_t max_inflight = 0;  ///< 0 = no limit
     /// How long a request waits for its model to be loaded, at most.
     base::Duration restore_timeout = std::chrono::seconds(30);
+    tenancy::Ledger* ledger = nullptr;  ///< null: nobody keeps accounts
   };
   /// The references outlive the engine.
   InferenceEngine(Options options, DeviceScheduler& scheduler, telemetry::ServerMetrics& metrics,
                   const base::Clock& clock);
 
   /// Takes the request; `done` is called exactly once, possibly before this returns (refusals).
-  /// UNAVAILABLE with cause kDraining after StopAdmission() and kQueue above max_inflight.
-  /// `place`: one that the request has already, from Await.
+  /// UNAVAILABLE with cause kDraining after StopAdmission(), kQueue above max_inflight, kDeadline
+  /// when the answer would come too late; RESOURCE_EXHAUSTED with cause kQuota beyond a limit of
+  /// the tenant's. `place`: one that the request has already, from Await.
   void Infer(InferenceRequest request, OnDone done, Place place = {});
   /// Has the model loaded for a request, which counts as in flight from now on and takes its place
   /// along to Infer. It waits no longer than its own timeout, --model-restore-timeout-ms, or its
@@ -93,6 +94,7 @@ class InferenceEngine {
  private:
   friend class Place;
   base::StatusOr<Place> Admit();
+  void OpenAccount(InferenceRequest& request) const;
 
   const Options options_;
   DeviceScheduler& scheduler_;

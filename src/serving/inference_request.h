@@ -12,12 +12,11 @@
 #include "base/status.h"
 #include "base/unique_function.h"
 #include "model/model_version.h"
+#include "tenancy/ledger.h"
+#include "tenancy/tenants.h"
 #include "tensor/host_tensor.h"
 
 namespace hadron::serving {
-
-/// Interactive requests go before batch ones.
-enum class RequestClass : std::uint8_t { kInteractive, kBatch };
 
 using ParameterValue = std::variant<bool, std::int64_t, std::uint64_t, double, std::string>;
 
@@ -34,11 +33,18 @@ struct InferenceRequest {
   std::map<std::string, ParameterValue, std::less<>> parameters;
   std::uint64_t priority = 0;    ///< 0 = the model's default level
   std::uint64_t timeout_us = 0;  ///< queue timeout, 0 = none
-  std::string tenant = "default";
-  RequestClass request_class = RequestClass::kInteractive;
+  tenancy::Identity identity;    ///< in whose name; nobody's unless the frontend says
+  tenancy::WorkClass work_class = tenancy::WorkClass::kInteractive;
   base::TimePoint received;  ///< when the frontend had read it
+  /// The client takes no answer after that: it is refused at the door if it will not be in time.
+  base::TimePoint deadline = base::TimePoint::max();
   /// Set by the frontend when the client has gone; schedulers drop the request then. May be null.
   std::shared_ptr<const std::atomic<bool>> cancelled;
+
+  /// Filled by InferenceEngine: what counts against the tenant's limits, and who pays. The account
+  /// is null for requests without identity.
+  tenancy::Tenant::Hold hold;
+  tenancy::AccountRef account;
 
   bool IsCancelled() const { return cancelled != nullptr && cancelled->load(); }
 };

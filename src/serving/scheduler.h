@@ -2,11 +2,18 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
 #include "serving/batch.h"
+#include "serving/batch_tuning.h"
+
+namespace hadron::plan {
+struct RunResult;
+}
 
 namespace hadron::serving {
 
@@ -18,6 +25,22 @@ struct Decision {
   std::vector<std::pair<Pending, base::Status>> expired;
 };
 
+/// Under which terms a batch is asked for.
+struct Terms {
+  /// Who may be in it, most entitled first: the first is whose turn it is, the others ride along.
+  std::span<const Flow> order;
+  BatchTuning tuning;  ///< for models that nobody has configured
+  /// The device is busy for a while yet: only a batch that could not grow any more.
+  bool only_full = false;
+};
+
+/// Requests of one flow that wait.
+struct FlowState {
+  Flow flow;
+  base::TimePoint oldest;
+  std::size_t requests = 0;
+};
+
 /// The queue of one model version and the rule by which batches form. Passive: it starts nothing,
 /// reads no clock. Externally synchronised (DeviceScheduler's mutex).
 class Scheduler {
@@ -26,10 +49,18 @@ class Scheduler {
   /// Takes the request, or says why not and leaves it untouched.
   virtual base::Status Enqueue(Pending& pending) = 0;
   /// Asked only when a lane can take work, so batches form late.
-  virtual Decision Next(base::TimePoint now) = 0;
+  virtual Decision Next(base::TimePoint now, const Terms& terms) = 0;
+  /// A batch of this scheduler has ended: with its outputs, as NameOutputs gives them, or with the
+  /// failure. Before its requests are answered.
+  virtual void Ended(const std::vector<Pending>& /*requests*/, const plan::RunResult& /*result*/) {}
   /// Ends what must not wait any longer and forms no batch; says when to ask again.
   virtual Decision Expire(base::TimePoint now) = 0;
+  /// When the request has to have begun, by the client's wish and the model's rules; max(): no
+  /// promise.
+  virtual base::TimePoint MustStartBy(const Pending& pending) const = 0;
   virtual std::size_t queued() const = 0;
+  /// Who waits; nobody twice.
+  virtual std::vector<FlowState> Flows() const = 0;
   /// When the request that has waited longest was enqueued; max() without any.
   virtual base::TimePoint oldest() const = 0;
   /// Removes the requests that were enqueued before.

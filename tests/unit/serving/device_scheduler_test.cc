@@ -21,8 +21,12 @@ class Rig {
     auto made = plan::Lane::Create(*model.host, *model.host, lane_queue, "lane 0");
     HADRON_CHECK(made.ok());
     lane = std::move(made).value();
-    scheduler = std::make_unique<DeviceScheduler>(
-        DeviceScheduler::Dependencies{{lane.get()}, &load_queue, &clock, &model.residency});
+    auto made_bulk = plan::Lane::Create(*model.host, *model.host, lane_queue, "lane batch");
+    HADRON_CHECK(made_bulk.ok());
+    bulk = std::move(made_bulk).value();
+    // Every step of batch work is a part of its own.
+    scheduler = std::make_unique<DeviceScheduler>(DeviceScheduler::Dependencies{
+        {lane.get()}, &load_queue, &clock, &model.residency, bulk.get(), base::Duration(1)});
     engine = std::make_unique<InferenceEngine>(InferenceEngine::Options{max_inflight}, *scheduler,
                                                model.metrics.server(), clock);
     scheduler->Add(model.version);
@@ -45,6 +49,7 @@ class Rig {
   base::TaskQueue lane_queue;
   base::TaskQueue load_queue;
   std::unique_ptr<plan::Lane> lane;
+  std::unique_ptr<plan::Lane> bulk;
   std::unique_ptr<DeviceScheduler> scheduler;
   std::unique_ptr<InferenceEngine> engine;
   std::jthread lane_thread;
@@ -88,6 +93,52 @@ TEST(DeviceScheduler, AnswersEveryRequestWithItsOwnRows) {
   EXPECT_LE(statistics.execution_count, statistics.success.count);
   EXPECT_EQ(rig.model.version->metrics().success.value(), kThreads * kEach);
   EXPECT_EQ(rig.model.version->metrics().pending.value(), 0);
+}
+
+TEST(DeviceScheduler, AnswersInteractiveWorkBetweenThePartsOfBatchWork) {
+  Rig rig("");
+  tenancy::Tenant farm("farm", {});
+  tenancy::Tenant person("person", {});
+  constexpr int kThreads = 4;
+  constexpr int kEach = 300;
+  std::latch answered(kThreads * kEach);
+  std::atomic<int> wrong{0};
+  std::vector<std::jthread> clients;
+  for (int t = 0; t < kThreads; ++t) {
+    clients.emplace_back([&, t] {
+      for (int i = 0; i < kEach; ++i) {
+        const std::int32_t value = t * 1000 + i;
+        InferenceRequest request = rig.model.Request(1 + i % 3, value);
+        const bool batch = t % 2 == 0;
+        request.identity.tenant = batch ? &farm : &person;
+        request.work_class = batch ? tenancy::WorkClass::kBatch : tenancy::WorkClass::kInteractive;
+        rig.engine->Infer(std::move(request), [&, value](InferenceResponse r) {
+          if (!r.status.ok() || FirstElement(r.outputs[0]) != value + 1) wrong.fetch_add(1);
+          answered.count_down();
+        });
+      }
+    });
+  }
+  clients.clear();
+  answered.wait();
+  EXPECT_EQ(wrong.load(), 0);
+  EXPECT_EQ(rig.model.version->metrics().pending.value(), 0);
+  EXPECT_EQ(farm.outstanding() + person.outstanding(), 0U);
+}
+
+TEST(DeviceScheduler, PutsTheTimeOfABatchOnTheAccountsExactly) {
+  Rig rig("");
+  const auto account = std::make_shared<tenancy::Account>(tenancy::AccountKey{"a", "", "simple"});
+  std::latch answered(100);
+  for (int i = 0; i < 100; ++i) {
+    InferenceRequest request = rig.model.Request(1 + i % 3, i);
+    request.account = account;
+    rig.engine->Infer(std::move(request), [&](InferenceResponse) { answered.count_down(); });
+  }
+  answered.wait();
+  const tenancy::Usage usage = account->Read();
+  EXPECT_EQ(usage.requests, 100U);
+  EXPECT_EQ(static_cast<double>(usage.device_ns) * 1e-9, rig.scheduler->busy_seconds());
 }
 
 TEST(DeviceScheduler, LetsNobodyFailForAnothersInput) {

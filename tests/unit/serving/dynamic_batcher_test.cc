@@ -14,20 +14,38 @@ class Batcher {
   explicit Batcher(const std::string& config, int max_batch = 8)
       : model(config, "simple", max_batch), batcher(model.version->config_ptr()) {}
 
-  base::Status Add(std::int64_t rows, std::uint64_t priority = 0, std::uint64_t timeout_us = 0) {
+  base::Status Add(std::int64_t rows, std::uint64_t priority = 0, std::uint64_t timeout_us = 0,
+                   tenancy::Tenant* tenant = nullptr,
+                   tenancy::WorkClass work_class = tenancy::WorkClass::kInteractive) {
     Pending pending;
     pending.request = model.Request(rows);
+    pending.request.identity.tenant = tenant;
+    pending.request.work_class = work_class;
     pending.request.priority = priority;
     pending.request.timeout_us = timeout_us;
     pending.request.id = std::to_string(next_id_++);
     pending.enqueued = model.clock.Now();
     return batcher.Enqueue(pending);
   }
-  Decision Next() { return batcher.Next(model.clock.Now()); }
+  Decision Next(const Terms& terms) { return batcher.Next(model.clock.Now(), terms); }
+  Decision Next() {
+    const std::vector<Flow> nobody = {Flow{}};
+    Terms terms;
+    terms.order = nobody;
+    terms.tuning.rows = 8;
+    return Next(terms);
+  }
   /// Ids of the next batch, "" when there is none.
-  std::string NextIds() {
+  std::string NextIds() { return Ids(Next()); }
+  std::string NextIds(const std::vector<Flow>& order) {
+    Terms terms;
+    terms.order = order;
+    terms.tuning.rows = 8;
+    return Ids(Next(terms));
+  }
+  static std::string Ids(const Decision& decision) {
     std::string ids;
-    for (const Pending& pending : Next().requests) ids += pending.request.id;
+    for (const Pending& pending : decision.requests) ids += pending.request.id;
     return ids;
   }
 
@@ -46,8 +64,8 @@ TEST(DynamicBatcher, JoinsWhatWaitsUpToTheMaximum) {
   EXPECT_EQ(b.NextIds(), "");
 }
 
-TEST(DynamicBatcher, RunsRequestsAloneWithoutDynamicBatching) {
-  Batcher b("");
+TEST(DynamicBatcher, RunsRequestsAloneWhereBatchingIsOff) {
+  Batcher b(" parameters { key: 'hadron.batching' value { string_value: 'off' } }");
   ASSERT_TRUE(b.Add(1).ok());
   ASSERT_TRUE(b.Add(1).ok());
   EXPECT_EQ(b.NextIds(), "0");
@@ -141,6 +159,140 @@ TEST(DynamicBatcher, DropsWhatTheClientCancelled) {
   ASSERT_EQ(decision.expired.size(), 1U);
   EXPECT_EQ(decision.expired[0].second.code(), base::StatusCode::kCancelled);
   EXPECT_EQ(b.batcher.queued(), 0U);
+}
+
+TEST(DynamicBatcher, StopsBeforeTheLargestPreferredSizeIsPassed) {
+  // 3 + 3 = 6 is past 4, and 4 itself was not met: the first point is the best there is.
+  Batcher b(
+      " dynamic_batching { preferred_batch_size: [ 4 ] max_queue_delay_microseconds: 100000 }");
+  ASSERT_TRUE(b.Add(3).ok());
+  EXPECT_EQ(b.NextIds(), "");
+  ASSERT_TRUE(b.Add(3).ok());
+  EXPECT_EQ(b.NextIds(), "0");
+}
+
+TEST(DynamicBatcher, SendsWhatIsCollectedWhenTheDelayIsOver) {
+  Batcher b(" dynamic_batching { preferred_batch_size: [ 2 ] max_queue_delay_microseconds: 100 }");
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(b.Add(1).ok());
+  b.model.clock.Advance(microseconds(100));
+  EXPECT_EQ(b.NextIds(), "012");
+}
+
+TEST(DynamicBatcher, WakesForTheTimeoutOfAMemberOfAnUnsentBatch) {
+  Batcher b(
+      " dynamic_batching { max_queue_delay_microseconds: 1000 default_queue_policy { "
+      "default_timeout_microseconds: 50 } }");
+  ASSERT_TRUE(b.Add(1).ok());
+  EXPECT_EQ(*b.Next().wake_at, b.model.clock.Now() + microseconds(50));
+}
+
+TEST(DynamicBatcher, RebuildsAnUnsentBatchForAHigherPriority) {
+  Batcher b(
+      " dynamic_batching { preferred_batch_size: [ 4 ] max_queue_delay_microseconds: 1000 "
+      "priority_levels: 2 default_priority_level: 2 }");
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(b.Add(1, 2).ok());
+  EXPECT_EQ(b.NextIds(), "");
+  ASSERT_TRUE(b.Add(2, 1).ok());
+  EXPECT_EQ(b.NextIds(), "301");
+}
+
+TEST(DynamicBatcher, TakesTheTimeoutOfTheClientWhereThereIsNone) {
+  Batcher b(" dynamic_batching { default_queue_policy { allow_timeout_override: true } }");
+  ASSERT_TRUE(b.Add(1, 0, 10).ok());
+  b.model.clock.Advance(microseconds(10));
+  EXPECT_EQ(b.Next().expired.size(), 1U);
+}
+
+TEST(DynamicBatcher, IgnoresTheTimeoutOfTheClientWhereTheFileDoesNotAllowIt) {
+  Batcher b(" dynamic_batching { }");
+  ASSERT_TRUE(b.Add(1, 0, 10).ok());
+  b.model.clock.Advance(microseconds(10));
+  EXPECT_EQ(b.NextIds(), "0");
+}
+
+TEST(DynamicBatcher, HasSizesAndPoliciesByLevel) {
+  Batcher b(
+      " dynamic_batching { priority_levels: 2 default_priority_level: 1 priority_queue_policy { "
+      "key: 2 value { max_queue_size: 1 default_timeout_microseconds: 10 } } }");
+  ASSERT_TRUE(b.Add(1, 1).ok());
+  ASSERT_TRUE(b.Add(1, 2).ok());
+  ASSERT_TRUE(b.Add(1, 1).ok());
+  EXPECT_FALSE(b.Add(1, 2).ok());
+  b.model.clock.Advance(microseconds(20));
+  const Decision decision = b.Next();
+  EXPECT_EQ(Batcher::Ids(decision), "02");
+  ASSERT_EQ(decision.expired.size(), 1U);
+  EXPECT_EQ(decision.expired[0].first.request.id, "1");
+}
+
+// ---- Nobody has configured anything -------------------------------------------
+
+TEST(DynamicBatcher, BatchesAsTheTermsSayWhereTheFileSaysNothing) {
+  Batcher b("");
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(b.Add(1).ok());
+  const std::vector<Flow> nobody = {Flow{}};
+  Terms terms;
+  terms.order = nobody;
+  terms.tuning.rows = 4;
+  EXPECT_EQ(Batcher::Ids(b.Next(terms)), "0123");
+  terms.tuning.delay = microseconds(50);
+  EXPECT_EQ(Batcher::Ids(b.Next(terms)), "");
+  b.model.clock.Advance(microseconds(50));
+  EXPECT_EQ(Batcher::Ids(b.Next(terms)), "45");
+}
+
+TEST(DynamicBatcher, LetsTheClientsTimeoutCountWhereTheFileSaysNothing) {
+  Batcher b("");
+  ASSERT_TRUE(b.Add(1, 0, 10).ok());
+  b.model.clock.Advance(microseconds(10));
+  EXPECT_EQ(b.Next().expired.size(), 1U);
+}
+
+TEST(DynamicBatcher, HoldsBackWhatCouldGrowWhileTheDeviceIsBusy) {
+  Batcher b(" dynamic_batching { }");
+  const std::vector<Flow> nobody = {Flow{}};
+  Terms terms;
+  terms.order = nobody;
+  terms.only_full = true;
+  for (int i = 0; i < 7; ++i) ASSERT_TRUE(b.Add(1).ok());
+  EXPECT_EQ(Batcher::Ids(b.Next(terms)), "");
+  ASSERT_TRUE(b.Add(1).ok());
+  EXPECT_EQ(Batcher::Ids(b.Next(terms)), "01234567");
+}
+
+// ---- Several tenants ------------------------------------------------------------
+
+TEST(DynamicBatcher, TakesTheEntitledFirstAndLetsOthersRide) {
+  Batcher b(" dynamic_batching { }");
+  tenancy::Tenant atlas("atlas", {});
+  tenancy::Tenant cms("cms", {});
+  const Flow first{&atlas, tenancy::WorkClass::kInteractive};
+  const Flow second{&cms, tenancy::WorkClass::kInteractive};
+  ASSERT_TRUE(b.Add(1, 0, 0, &cms).ok());
+  ASSERT_TRUE(b.Add(1, 0, 0, &atlas).ok());
+  ASSERT_TRUE(b.Add(1, 0, 0, &cms).ok());
+  ASSERT_TRUE(b.Add(1, 0, 0, &atlas).ok());
+  EXPECT_EQ(b.batcher.Flows().size(), 2U);
+  EXPECT_EQ(b.NextIds({first, second}), "1302");
+}
+
+TEST(DynamicBatcher, LeavesOutWhoIsNotNamed) {
+  Batcher b(" dynamic_batching { }");
+  const Flow urgent{nullptr, tenancy::WorkClass::kInteractive};
+  const Flow farm{nullptr, tenancy::WorkClass::kBatch};
+  ASSERT_TRUE(b.Add(1, 0, 0, nullptr, tenancy::WorkClass::kBatch).ok());
+  ASSERT_TRUE(b.Add(1).ok());
+  EXPECT_EQ(b.NextIds({urgent}), "1");
+  EXPECT_EQ(b.NextIds({urgent}), "");
+  EXPECT_EQ(b.NextIds({farm}), "0");
+}
+
+TEST(DynamicBatcher, CountsTheQueueOfALevelOverAllTenants) {
+  Batcher b(" dynamic_batching { default_queue_policy { max_queue_size: 2 } }");
+  tenancy::Tenant atlas("atlas", {});
+  ASSERT_TRUE(b.Add(1, 0, 0, &atlas, tenancy::WorkClass::kBatch).ok());
+  ASSERT_TRUE(b.Add(1).ok());
+  EXPECT_FALSE(b.Add(1).ok());
 }
 
 TEST(DynamicBatcher, GivesEverythingBack) {

@@ -1,0 +1,397 @@
+// Who goes next, and who is not let in: how the rules go together, two by two; and that nobody is
+// lost, served twice or out of turn, whatever happens.
+#include "serving/work_queues.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+#include <set>
+
+#include "plan/lane.h"
+#include "serving/model_choice.h"
+#include "unit/serving/served_model.h"
+
+namespace hadron::serving {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using tenancy::Tenant;
+using tenancy::WorkClass;
+
+tenancy::TenantSettings WithWeight(double weight) {
+  tenancy::TenantSettings settings;
+  settings.weight = weight;
+  return settings;
+}
+
+/// The queues of two versions of one model (`first`, `second`), whose batches a test ends by hand.
+class Queues {
+ public:
+  explicit Queues(const std::string& config = " dynamic_batching { }", int max_batch = 8)
+      : model(config, "simple", max_batch), queues(model.residency) {
+    first = model.version;
+    model::ModelVersion::Parts parts;
+    parts.name = "other";
+    parts.version = 1;
+    parts.config = first->config_ptr();
+    parts.compiled = first->compiled_ptr();
+    parts.metrics = model.metrics.AddModel("other", 1);
+    auto residence =
+        model.residency.Admit({"other", parts.compiled->weights(), parts.metrics, parts.history});
+    HADRON_CHECK(residence.ok());
+    parts.residence = std::move(residence).value();
+    second = std::make_shared<const model::ModelVersion>(std::move(parts));
+    queues.Add(first);
+    queues.Add(second);
+  }
+
+  struct What {
+    Tenant* tenant = nullptr;
+    WorkClass work_class = WorkClass::kInteractive;
+    std::int64_t rows = 1;
+    bool second = false;
+    std::uint64_t timeout_us = 0;
+    base::Duration deadline = base::Duration::max();
+  };
+  base::Status Add(const What& what) {
+    Pending pending;
+    pending.request = model.Request(what.rows);
+    if (what.second) pending.request.model = second;
+    pending.request.id = std::to_string(next_id_++);
+    pending.request.identity.tenant = what.tenant;
+    pending.request.work_class = what.work_class;
+    pending.request.timeout_us = what.timeout_us;
+    pending.enqueued = Now();
+    if (what.deadline != base::Duration::max()) pending.request.deadline = Now() + what.deadline;
+    return queues.Enqueue(pending, Now(), free_at);
+  }
+  std::optional<Batch> Next(const WorkQueues::Wish& wish = {}) {
+    WorkQueues::Search search;
+    search.now = Now();
+    auto batch = queues.Next(wish, search);
+    expired = std::move(search.expired);
+    return batch;
+  }
+  /// Ids of the next batch, which then takes so long; "" for none.
+  std::string Run(double seconds, const WorkQueues::Wish& wish = {}) {
+    auto batch = Next(wish);
+    if (!batch) return "";
+    std::string ids;
+    for (const Pending& pending : batch->requests) ids += pending.request.id;
+    queues.NoteTime(*batch->pin.version(), batch->rows, seconds);
+    queues.Settle(*batch, seconds, Now());
+    return ids;
+  }
+  base::TimePoint Now() const { return model.clock.Now(); }
+
+  ServedModel model;
+  model::ModelHandle first;
+  model::ModelHandle second;
+  WorkQueues queues;
+  base::TimePoint free_at;
+  std::vector<std::pair<Pending, base::Status>> expired;
+
+ private:
+  int next_id_ = 0;
+};
+
+TEST(WorkQueues, ServesInteractiveWorkBeforeTheBatchWorkOfWhoIsFurtherBehind) {
+  Queues q;
+  Tenant farm("farm", {});
+  Tenant person("person", {});
+  ASSERT_TRUE(q.Add({.tenant = &person}).ok());
+  ASSERT_EQ(q.Run(1.0), "0");  // the person's tag is ahead of the farm's now
+  ASSERT_TRUE(q.Add({.tenant = &farm, .work_class = WorkClass::kBatch}).ok());
+  ASSERT_TRUE(q.Add({.tenant = &person}).ok());
+  EXPECT_EQ(q.Run(1.0), "2");
+  EXPECT_EQ(q.Run(1.0), "1");
+}
+
+TEST(WorkQueues, GivesATenantThatCallsAllItsWorkInteractiveNoMoreThanItsShare) {
+  Queues q(" parameters { key: 'hadron.batching' value { string_value: 'off' } }");
+  Tenant farm("farm", {});
+  Tenant greedy("greedy", {});
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(q.Add({.tenant = &farm, .work_class = WorkClass::kBatch}).ok());
+    ASSERT_TRUE(q.Add({.tenant = &greedy}).ok());
+  }
+  std::map<std::string, int> served;
+  for (int i = 0; i < 40; ++i) {
+    auto batch = q.Next();
+    ASSERT_TRUE(batch.has_value());
+    ++served[batch->flow.tenant->name()];
+    q.queues.Settle(*batch, 0.1, q.Now());
+  }
+  EXPECT_NEAR(served["farm"], 20, 2);
+}
+
+TEST(WorkQueues, ChangesTheTenantBetweenTwoBatchesOfAModel) {
+  Queues q(" parameters { key: 'hadron.batching' value { string_value: 'off' } }");
+  Tenant a("a", {});
+  Tenant b("b", {});
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(q.Add({.tenant = &a}).ok());
+  q.model.clock.Advance(milliseconds(1));
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(q.Add({.tenant = &b, .second = true}).ok());
+  std::string order;
+  for (int i = 0; i < 4; ++i) order += q.Run(1.0);
+  EXPECT_EQ(order.substr(0, 4), "0314");
+}
+
+TEST(WorkQueues, GoesOnWithAModelUntilItsQueueIsEmpty) {
+  Queues q(" parameters { key: 'hadron.batching' value { string_value: 'off' } }");
+  ASSERT_TRUE(q.Add({}).ok());
+  q.model.clock.Advance(milliseconds(1));
+  ASSERT_TRUE(q.Add({.second = true}).ok());
+  ASSERT_TRUE(q.Add({}).ok());
+  EXPECT_EQ(q.Run(1.0), "0");
+  EXPECT_EQ(q.Run(1.0), "2");  // younger, but on this model the device is
+  EXPECT_EQ(q.Run(1.0), "1");
+}
+
+TEST(WorkQueues, LooksAtOtherModelsAgainAfterSoManyRequests) {
+  Queues q(" parameters { key: 'hadron.batching' value { string_value: 'off' } }");
+  for (int i = 0; i < 2 * kExhaustive; ++i) ASSERT_TRUE(q.Add({}).ok());
+  ASSERT_EQ(q.Run(1.0), "0");
+  q.model.clock.Advance(-milliseconds(1));
+  ASSERT_TRUE(q.Add({.second = true}).ok());  // as if it had waited longer than all others
+  q.model.clock.Advance(milliseconds(1));
+  int served = 1;
+  while (q.Run(1.0) != std::to_string(2 * kExhaustive)) ++served;
+  EXPECT_EQ(served, kExhaustive);
+}
+
+TEST(WorkQueues, FillsFreePlacesWithOthersAndChargesEachItsRows) {
+  Queues q;
+  Tenant a("a", {});
+  Tenant b("b", WithWeight(2));
+  ASSERT_TRUE(q.Add({.tenant = &a, .rows = 2}).ok());
+  ASSERT_TRUE(q.Add({.tenant = &b, .rows = 6}).ok());
+  EXPECT_EQ(q.Run(8.0), "01");
+  EXPECT_DOUBLE_EQ(q.queues.tag({&a}), 2.0);
+  EXPECT_DOUBLE_EQ(q.queues.tag({&b}), 3.0);
+}
+
+TEST(WorkQueues, DoesNotMakeInteractiveBatchesLongerWithBatchWork) {
+  Queues q;
+  Tenant farm("farm", {});
+  Tenant person("person", {});
+  ASSERT_TRUE(q.Add({.tenant = &farm, .work_class = WorkClass::kBatch}).ok());
+  ASSERT_TRUE(q.Add({.tenant = &person}).ok());
+  EXPECT_EQ(q.Run(1.0), "1");
+  // The other way round there is nothing against it.
+  ASSERT_TRUE(q.Add({.tenant = &farm, .work_class = WorkClass::kBatch}).ok());
+  EXPECT_EQ(q.Run(1.0), "02");
+}
+
+TEST(WorkQueues, TakesOnlyWhatIsUrgentBetweenTwoPartsOfARun) {
+  Queues q;
+  Tenant farm("farm", {});
+  Tenant person("person", {});
+  ASSERT_TRUE(q.Add({.tenant = &farm, .work_class = WorkClass::kBatch}).ok());
+  const WorkQueues::Wish wish{.batch = false, .urgent_only = true, .below = -1.0};
+  EXPECT_EQ(q.Run(1.0, wish), "");
+  ASSERT_TRUE(q.Add({.tenant = &person}).ok());
+  EXPECT_EQ(q.Run(1.0, wish), "1");
+}
+
+// ---- The door --------------------------------------------------------------------------
+
+TEST(WorkQueues, RefusesWhatWouldBeLate) {
+  Queues q("");
+  ASSERT_TRUE(q.Add({}).ok());
+  ASSERT_EQ(q.Run(0.010), "0");
+  EXPECT_TRUE(q.Add({.deadline = milliseconds(11)}).ok());
+  const base::Status late = q.Add({.deadline = milliseconds(9)});
+  EXPECT_EQ(late.code(), base::StatusCode::kUnavailable);
+  EXPECT_EQ(late.cause(), base::RefusalCause::kDeadline);
+  ASSERT_TRUE(late.retry_after().has_value());
+  EXPECT_THAT(late.message(), testing::HasSubstr("deadline is in 9.0 ms"));
+}
+
+TEST(WorkQueues, CountsWhatRunsAndWhatWaitsBeforeIt) {
+  Queues q(" parameters { key: 'hadron.batching' value { string_value: 'off' } }");
+  ASSERT_TRUE(q.Add({}).ok());
+  ASSERT_EQ(q.Run(0.010), "0");
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(q.Add({}).ok());
+  q.free_at = q.Now() + milliseconds(5);
+  EXPECT_FALSE(q.Add({.deadline = milliseconds(44)}).ok());  // 5 + 30 + its own 10
+  EXPECT_TRUE(q.Add({.deadline = milliseconds(46)}).ok());
+}
+
+TEST(WorkQueues, PromisesATenantItsShareWhateverOthersHaveWaiting) {
+  Queues q(" parameters { key: 'hadron.batching' value { string_value: 'off' } }");
+  Tenant farm("farm", {});
+  Tenant person("person", {});
+  ASSERT_TRUE(q.Add({.tenant = &person}).ok());
+  ASSERT_EQ(q.Run(0.010), "0");
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(q.Add({.tenant = &farm}).ok());
+  EXPECT_TRUE(q.Add({.tenant = &person, .deadline = milliseconds(11)}).ok());
+  EXPECT_FALSE(q.Add({.tenant = &farm, .deadline = milliseconds(900)}).ok());
+}
+
+TEST(WorkQueues, LetsBatchWorkOfOthersNotCountForInteractiveWork) {
+  Queues q(" parameters { key: 'hadron.batching' value { string_value: 'off' } }");
+  ASSERT_TRUE(q.Add({}).ok());
+  ASSERT_EQ(q.Run(0.010), "0");
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(q.Add({.work_class = WorkClass::kBatch}).ok());
+  EXPECT_TRUE(q.Add({.deadline = milliseconds(15)}).ok());
+  EXPECT_FALSE(q.Add({.work_class = WorkClass::kBatch, .deadline = milliseconds(15)}).ok());
+}
+
+TEST(WorkQueues, EndsWhatMayWaitNoLongerThoughThereIsNoRoom) {
+  Queues q("");
+  ASSERT_TRUE(q.Add({.timeout_us = 100}).ok());
+  ASSERT_TRUE(q.Add({}).ok());
+  WorkQueues::Search search;
+  search.now = q.Now();
+  q.queues.ExpireDue(search);
+  EXPECT_TRUE(search.expired.empty());
+  ASSERT_TRUE(search.wake_at.has_value());
+  EXPECT_EQ(*search.wake_at, q.Now() + microseconds(100));
+  search.now = *search.wake_at;
+  q.queues.ExpireDue(search);
+  ASSERT_EQ(search.expired.size(), 1U);
+  EXPECT_EQ(search.expired[0].second.cause(), base::RefusalCause::kDeadline);
+  EXPECT_EQ(q.Run(1.0), "1");
+}
+
+// ---- Whatever happens ------------------------------------------------------------------------
+
+/// One random history: requests of several tenants, classes and priorities come, are cancelled, run
+/// out of time, are served; everybody has to come out once, and nobody before those of the same
+/// tenant, class, model and level who came earlier (but for those that ran out of time and wait
+/// on).
+class History {
+ public:
+  explicit History(Queues& queues, std::uint64_t seed) : q_(queues), random_(seed) {}
+
+  void Play(int events, std::span<Tenant* const> tenants) {
+    for (int i = 0; i < events; ++i) {
+      q_.model.clock.Advance(microseconds(Up(40)));
+      switch (Up(4)) {
+        case 0:
+        case 1:
+          Come(tenants);
+          break;
+        case 2:
+          if (!flags_.empty() && Up(5) == 0) flags_[Up(flags_.size())]->store(true);
+          break;
+        default:
+          Serve();
+      }
+    }
+  }
+
+  void Come(std::span<Tenant* const> tenants) {
+    Pending pending;
+    pending.request = q_.model.Request(1 + static_cast<std::int64_t>(Up(3)));
+    if (Up(2) == 0) pending.request.model = q_.second;
+    pending.request.id = std::to_string(came_);
+    pending.request.identity.tenant = tenants[Up(tenants.size())];
+    pending.request.work_class = Up(2) == 0 ? WorkClass::kInteractive : WorkClass::kBatch;
+    pending.request.priority = Up(3);
+    pending.request.timeout_us = Up(4) == 0 ? 1 + Up(200) : 0;
+    const auto flag = std::make_shared<std::atomic<bool>>(false);
+    pending.request.cancelled = flag;
+    pending.enqueued = q_.Now();
+    const bool patient = pending.request.timeout_us == 0;
+    const Key key{pending.request.model.get(), pending.flow(),
+                  pending.request.priority == 0 ? 2 : pending.request.priority};
+    if (!q_.queues.Enqueue(pending, q_.Now(), {}).ok()) return;
+    flags_.push_back(flag);
+    waiting_.emplace(came_++, Waiting{key, patient});
+  }
+
+  void Serve() {
+    WorkQueues::Search search;
+    search.now = q_.Now();
+    WorkQueues::Wish wish;
+    wish.batch = Up(3) != 0;
+    wish.only_full = Up(4) == 0;
+    auto batch = q_.queues.Next(wish, search);
+    q_.queues.ExpireDue(search);
+    Leave(std::move(search));
+    if (!batch) return;
+    EXPECT_LE(batch->rows, 8);
+    for (const Pending& pending : batch->requests) {
+      EXPECT_EQ(pending.request.model, batch->pin.version());
+      Served(std::stoi(pending.request.id));
+    }
+    q_.queues.Settle(*batch, 1e-4, q_.Now());
+  }
+
+  void Leave(WorkQueues::Search search) {
+    for (const auto& [pending, status] : search.expired) {
+      EXPECT_EQ(waiting_.erase(std::stoi(pending.request.id)), 1U) << "left twice";
+    }
+  }
+
+  void Served(int id) {
+    const auto it = waiting_.find(id);
+    ASSERT_NE(it, waiting_.end()) << "served twice, or never came";
+    for (auto earlier = waiting_.begin(); earlier != it; ++earlier) {
+      const bool passed =
+          earlier->second.key == it->second.key && earlier->second.patient && it->second.patient;
+      EXPECT_FALSE(passed) << id << " before " << earlier->first;
+    }
+    waiting_.erase(it);
+  }
+
+  void End() {
+    for (const Pending& pending : q_.queues.TakeWaiting()) {
+      EXPECT_EQ(waiting_.erase(std::stoi(pending.request.id)), 1U);
+    }
+    EXPECT_TRUE(waiting_.empty()) << waiting_.size() << " lost";
+    EXPECT_EQ(q_.first->metrics().pending.value(), 0);
+    EXPECT_EQ(q_.second->metrics().pending.value(), 0);
+  }
+
+ private:
+  using Key = std::tuple<const model::ModelVersion*, Flow, std::uint64_t>;
+  struct Waiting {
+    Key key;
+    bool patient = true;
+  };
+  std::size_t Up(std::size_t below) { return static_cast<std::size_t>(random_() % below); }
+
+  Queues& q_;
+  std::mt19937_64 random_;
+  int came_ = 0;
+  std::map<int, Waiting> waiting_;
+  std::vector<std::shared_ptr<std::atomic<bool>>> flags_;
+};
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kHistories = 5'000;
+#else
+constexpr int kHistories = 100'000;
+#endif
+
+TEST(WorkQueues, LosesNobodyInAnyHistory) {
+  Tenant a("a", {});
+  Tenant b("b", WithWeight(3));
+  const std::array<Tenant*, 3> tenants = {&a, &b, nullptr};
+  for (const char* config :
+       {" dynamic_batching { priority_levels: 2 default_priority_level: 2 "
+        "max_queue_delay_microseconds: 50 preferred_batch_size: [ 4 ] default_queue_policy { "
+        "allow_timeout_override: true max_queue_size: 6 } }",
+        " dynamic_batching { priority_levels: 2 default_priority_level: 2 default_queue_policy { "
+        "timeout_action: DELAY allow_timeout_override: true } }",
+        " dynamic_batching { priority_levels: 2 default_priority_level: 2 }",
+        " dynamic_batching { priority_levels: 2 default_priority_level: 2 priority_queue_policy { "
+        "key: 1 value { default_timeout_microseconds: 60 } } }"}) {
+    Queues queues(config);
+    for (int i = 0; i < kHistories / 4; ++i) {
+      History history(queues, static_cast<std::uint64_t>(i));
+      history.Play(16, tenants);
+      history.End();
+      if (testing::Test::HasFailure()) FAIL() << "history " << i << " of " << config;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hadron::serving
