@@ -14,6 +14,7 @@
 #include "net/memory_budget.h"
 #include "protocol/access_rules.h"
 #include "protocol/activity.h"
+#include "protocol/caller.h"
 #include "protocol/server_state.h"
 #include "serving/inference_engine.h"
 #include "telemetry/metrics.h"
@@ -54,6 +55,7 @@ class RestFrontend {
     const ActivityMeter* activity = nullptr;                  ///< null: the status has no rates
     model::ResidencyManager* residency = nullptr;             ///< null: nothing is told of it
     std::function<std::vector<DeviceStatus>()> devices = {};  ///< any thread, at once
+    CallerRules callers = {};
   };
 
   static base::StatusOr<std::unique_ptr<RestFrontend>> Create(Options options, Services services);

@@ -10,6 +10,7 @@
 #include "model/model_manager.h"
 #include "net/memory_budget.h"
 #include "protocol/access_rules.h"
+#include "protocol/caller.h"
 #include "protocol/server_state.h"
 #include "serving/inference_engine.h"
 #include "telemetry/metrics.h"
@@ -71,6 +72,7 @@ class RpcFrontend {
     const base::Clock* clock = nullptr;
     telemetry::ServerMetrics* metrics = nullptr;
     net::MemoryBudget* request_memory = nullptr;  ///< may be null
+    CallerRules callers = {};
   };
 
   /// INVALID_ARGUMENT for options that make no sense.

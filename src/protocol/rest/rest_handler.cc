@@ -4,24 +4,13 @@
 #include "protocol/rest/endpoint_kind.h"
 #include "protocol/rest/find_model.h"
 #include "protocol/rest/infer_codec.h"
+#include "protocol/rest/request_headers.h"
 
 namespace hadron::protocol {
 namespace {
 
 using net::HttpRequest;
 using net::HttpResponse;
-
-/// The fields of a request as the rules of access see them.
-class RequestHeaders final : public CallHeaders {
- public:
-  explicit RequestHeaders(const net::HttpHeaders& headers) : headers_(headers) {}
-  std::optional<std::string_view> Find(std::string_view name) const override {
-    return headers_.Find(name);
-  }
-
- private:
-  const net::HttpHeaders& headers_;
-};
 
 }  // namespace
 

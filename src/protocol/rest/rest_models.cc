@@ -8,6 +8,7 @@
 #include "protocol/rest/infer_codec.h"
 #include "protocol/rest/infer_header.h"
 #include "protocol/rest/load_request.h"
+#include "protocol/rest/request_headers.h"
 #include "protocol/rest/rest_handler.h"
 #include "protocol/validation.h"
 
@@ -155,6 +156,9 @@ void RestFrontend::Handler::InferWith(const ModelHandle& model, const HttpReques
     return std::move(responder).Send(FailureResponse(std::move(decoded).status()));
   }
   decoded->request.received = received;
+  const base::Status caller =
+      IdentifyCaller(services_.callers, RequestHeaders(request.headers), decoded->request);
+  if (!caller.ok()) return std::move(responder).Send(FailureResponse(caller));
   if (place.taken()) ShortenTimeout(decoded->request, services_.clock->Now() - received);
   // The device's thread only hands the result over; it becomes bytes on the connection's thread.
   engine_.load()->Infer(

@@ -53,4 +53,8 @@ struct Backend {
   }
 };
 
+/// In whose name the call comes, and until when its client takes an answer.
+base::Status TakeCaller(const Backend& backend, const grpc::ServerContextBase& context,
+                        serving::InferenceRequest& request);
+
 }  // namespace hadron::protocol::rpc

@@ -54,7 +54,9 @@ void InferCall::OnModel(base::StatusOr<model::ModelHandle> found, serving::Place
 void InferCall::Run(serving::Place place) {
   serving::InferenceRequest request;
   const base::Status status = Guarded([&] {
-    return AcceptInfer(worker_.backend(), std::exchange(incoming_, {}), request, answer_);
+    HADRON_RETURN_IF_ERROR(
+        AcceptInfer(worker_.backend(), std::exchange(incoming_, {}), request, answer_));
+    return TakeCaller(worker_.backend(), context_, request);
   });
   if (!status.ok()) return Finish(status, {});
   request.cancelled = cancelled_;

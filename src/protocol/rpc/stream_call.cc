@@ -107,8 +107,9 @@ void StreamCall::OnModel(std::uint64_t number, base::StatusOr<model::ModelHandle
 void StreamCall::Run(Waiting& waiting, std::uint64_t number, serving::Place place) {
   serving::InferenceRequest request;
   base::Status status = Guarded([&] {
-    return AcceptInfer(worker_.backend(), std::exchange(waiting.incoming, {}), request,
-                       waiting.answer);
+    HADRON_RETURN_IF_ERROR(AcceptInfer(worker_.backend(), std::exchange(waiting.incoming, {}),
+                                       request, waiting.answer));
+    return TakeCaller(worker_.backend(), context_, request);
   });
   if (!status.ok()) return SetOutcome(waiting, std::move(status), std::nullopt);
   waiting.accepted = true;
