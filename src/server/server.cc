@@ -84,6 +84,8 @@ StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options) {
   device::Device& device = server->accelerator_ ? *server->accelerator_ : host;
   HADRON_ASSIGN_OR_RETURN(server->lane_,
                           plan::Lane::Create(device, host, server->lane_executor_, "lane 0"));
+  HADRON_ASSIGN_OR_RETURN(server->bulk_lane_,
+                          plan::Lane::Create(device, host, server->lane_executor_, "lane batch"));
   HADRON_RETURN_IF_ERROR(server->MakeResidency());
   server->MakeServing();
   HADRON_RETURN_IF_ERROR(server->MakeFrontends());
@@ -113,8 +115,13 @@ Status Server::MakeResidency() {
 
 void Server::MakeServing() {
   device::Device& device = accelerator_ ? *accelerator_ : *host_;
-  scheduler_ = std::make_unique<serving::DeviceScheduler>(
-      serving::DeviceScheduler::Dependencies{{lane_.get()}, &load_, &clock_, residency_.get()});
+  scheduler_ = std::make_unique<serving::DeviceScheduler>(serving::DeviceScheduler::Dependencies{
+      {lane_.get()},
+      &load_,
+      &clock_,
+      residency_.get(),
+      bulk_lane_.get(),
+      std::chrono::microseconds(options_.Uint("preempt-after-us"))});
   engine_ = std::make_unique<serving::InferenceEngine>(
       serving::InferenceEngine::Options{options_.Uint("max-inflight"),
                                         milliseconds(options_.Uint("model-restore-timeout-ms"))},

@@ -100,6 +100,7 @@ class Server {
   std::shared_ptr<backend::DevicePrograms> programs_;  ///< null when the CPU serves
   std::unique_ptr<model::ResidencyManager> residency_;
   std::unique_ptr<plan::Lane> lane_;
+  std::unique_ptr<plan::Lane> bulk_lane_;  ///< for work of class batch
   std::unique_ptr<serving::DeviceScheduler> scheduler_;
   std::unique_ptr<serving::InferenceEngine> engine_;
   std::unique_ptr<Events> events_;
