@@ -28,6 +28,7 @@
 #include "bench/results_command.h"
 #include "bench/revision.h"
 #include "bench/server_under_test.h"
+#include "bench/serving_case.h"
 #include "bench/steps_case.h"
 #include "bench/switch_case.h"
 #include "bench/tune_case.h"
@@ -47,6 +48,7 @@ struct Arguments {
   EngineOptions engine;
   FrontOptions front;
   ServedOptions served;
+  ServingOptions serving;
   TuneOptions tune;
   SetRequest set;
   std::string floor;
@@ -58,6 +60,7 @@ void SetDefaults(Arguments& arguments) {
   engine.repository = std::string(HADRON_SOURCE_DIR) + "/model_repo";
   engine.models = {"digits", "calo_gan"};
   arguments.tune.repository = engine.repository;
+  arguments.serving.topologies = std::string(HADRON_SOURCE_DIR) + "/build/fixtures/topologies";
   arguments.tune.models = engine.models;
   engine.python = std::string(HADRON_SOURCE_DIR) + "/build/venv/bin/python";
   std::error_code ignored;
@@ -77,7 +80,20 @@ const std::map<std::string, ServedCase>& ServedCases() {
   return cases;
 }
 
-std::string Names(const std::map<std::string, ServedCase>& cases) {
+using ServingCase = base::StatusOr<CaseResult> (*)(const ServingOptions&);
+
+/// Cases of the engine in process, without protocols.
+const std::map<std::string, ServingCase>& ServingCases() {
+  static const std::map<std::string, ServingCase> cases = {
+      {"account", RunAccountCase}, {"batch", RunBatchCase}, {"burst", RunBurstCase},
+      {"exact", RunExactCase},     {"mixed", RunMixedCase}, {"neighbour", RunNeighbourCase},
+      {"queue", RunQueueCase},     {"quota", RunQuotaCase}, {"share", RunShareCase},
+  };
+  return cases;
+}
+
+template <typename Cases>
+std::string Names(const Cases& cases) {
   std::string names;
   for (const auto& [name, run] : cases) names += (names.empty() ? "" : ", ") + name;
   return names;
@@ -88,7 +104,8 @@ CLI::App* AddRun(CLI::App& app, Arguments& arguments) {
   run->add_option("case", arguments.cases,
                   "engine, front (both without one), kernels, opencl, steps; models that share a "
                   "server: " +
-                      Names(ServedCases()));
+                      Names(ServedCases()) +
+                      "; batching and sharing in process: " + Names(ServingCases()));
   run->add_option("--profile", arguments.profile, "quick, full, or smoke: checks answers only")
       ->check(CLI::IsMember({"quick", "full", "smoke"}));
   run->add_option("--out", arguments.out,
@@ -99,7 +116,9 @@ CLI::App* AddRun(CLI::App& app, Arguments& arguments) {
   run->add_option("--batch", engine.batches, "engine: batch sizes");
   run->add_option("--threads", engine.threads, "engine: threads of both arms");
   run->add_option("--python", engine.python, "engine: interpreter with onnxruntime");
-  run->add_option("--repository", engine.repository, "engine: directory of models");
+  run->add_option("--repository", engine.repository, "Directory of models");
+  run->add_option("--topologies", arguments.serving.topologies,
+                  "neighbour, mixed: directory of the networks that the tests' fixtures make");
   run->add_option("--server", arguments.front.server, "The program hadron");
   run->add_option("--seed", arguments.served.seed, "Models and requests follow from it");
   run->add_option("--scale", arguments.served.scale,
@@ -179,6 +198,14 @@ base::StatusOr<CaseResult> RunCase(const std::string& name, const Arguments& arg
     options.server = arguments.front.server;
     options.profile = arguments.profile;
     return served->second(options);
+  }
+  if (const auto serving = ServingCases().find(name); serving != ServingCases().end()) {
+    ServingOptions options = arguments.serving;
+    options.profile = arguments.profile;
+    options.repository = engine.repository;
+    options.seed = arguments.served.seed;
+    options.threads = engine.threads;
+    return serving->second(options);
   }
   if (name == "front") {
     FrontOptions front = arguments.front;
