@@ -60,7 +60,7 @@ class ModelVersion {
     bool batch_invariant = true;  ///< promised: the load has checked what it can
     /// Of files that come from a store; those of a local repository are all on its disk.
     std::optional<storage::BytesOnDisk> on_disk;
-    bool tried_out = true;  ///< see ModelVersion::tried_out
+    bool tried_out = true;                           ///< see ModelVersion::tried_out
     std::shared_ptr<const SavedVersion> saved = {};  ///< what it was made of, if not of its files
   };
   explicit ModelVersion(Parts parts);

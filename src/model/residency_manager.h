@@ -93,7 +93,7 @@ class ResidencyManager {
     const Residence* replaces = nullptr;  ///< what serves now in its place; alive during the call
     /// What becomes of that one where the device does not hold both.
     ReloadPolicy reload_policy = ReloadPolicy::kKeepOld;
-    std::shared_ptr<EarlyWeights> early = {};       ///< what of it has been sent ahead
+    std::shared_ptr<EarlyWeights> early = {};  ///< what of it has been sent ahead
   };
   /// A version is compiled. RESOURCE_EXHAUSTED with both numbers when the device could not hold it
   /// even alone, beside what is pinned by configuration.
