@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "server/server.h"
 #include "server/version.h"
 
@@ -71,6 +72,9 @@ protocol::RpcFrontend::Options RpcOptions(const Options& options) {
 }  // namespace
 
 Status Server::MakeFrontends() {
+  const protocol::CallerRules callers{&accounts_->tenants(),
+                                      base::ToLower(options_.Text("tenant-header")),
+                                      base::ToLower(options_.Text("user-header"))};
   if (options_.Bool("allow-http")) {
     protocol::RestFrontend::Options rest;
     rest.http = RestOptions(options_);
@@ -78,9 +82,10 @@ Status Server::MakeFrontends() {
     HADRON_ASSIGN_OR_RETURN(rest.access, protocol::AccessRules::Make(
                                              protocol::AccessRules::Door::kRest, Access(options_),
                                              options_.Texts("http-restricted-api")));
-    HADRON_ASSIGN_OR_RETURN(rest_, protocol::RestFrontend::Create(
-                                       rest, {&state_, &clock_, &request_memory_, &activity_,
-                                              residency_.get(), [this] { return DevicesNow(); }}));
+    HADRON_ASSIGN_OR_RETURN(
+        rest_, protocol::RestFrontend::Create(
+                   rest, {&state_, &clock_, &request_memory_, &activity_, residency_.get(),
+                          [this] { return DevicesNow(); }, callers}));
     HADRON_RETURN_IF_ERROR(rest_->Bind());
   }
   if (options_.Bool("allow-grpc")) {
@@ -90,8 +95,8 @@ Status Server::MakeFrontends() {
                                             options_.Texts("grpc-restricted-protocol")));
     rpc.request_memory_budget = request_memory_.limit_bytes();
     HADRON_ASSIGN_OR_RETURN(
-        rpc_, protocol::RpcFrontend::Create(
-                  std::move(rpc), {&state_, &clock_, &metrics_.server(), &request_memory_}));
+        rpc_, protocol::RpcFrontend::Create(std::move(rpc), {&state_, &clock_, &metrics_.server(),
+                                                             &request_memory_, callers}));
     HADRON_RETURN_IF_ERROR(rpc_->Bind());
   }
   if (options_.Bool("allow-metrics")) {

@@ -87,6 +87,7 @@ StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options) {
   HADRON_ASSIGN_OR_RETURN(server->bulk_lane_,
                           plan::Lane::Create(device, host, server->lane_executor_, "lane batch"));
   HADRON_RETURN_IF_ERROR(server->MakeResidency());
+  HADRON_RETURN_IF_ERROR(server->MakeAccounts());
   server->MakeServing();
   HADRON_RETURN_IF_ERROR(server->MakeFrontends());
   return server;
@@ -124,7 +125,8 @@ void Server::MakeServing() {
       std::chrono::microseconds(options_.Uint("preempt-after-us"))});
   engine_ = std::make_unique<serving::InferenceEngine>(
       serving::InferenceEngine::Options{options_.Uint("max-inflight"),
-                                        milliseconds(options_.Uint("model-restore-timeout-ms"))},
+                                        milliseconds(options_.Uint("model-restore-timeout-ms")),
+                                        &accounts_->ledger()},
       *scheduler_, metrics_.server(), clock_);
   events_ = std::make_unique<Events>(*scheduler_);
   model::VersionLoader::Options loading;
@@ -173,6 +175,20 @@ void Server::MakeModels() {
       std::make_unique<model::ModelManager>(std::move(options), std::move(dependencies), *events_);
 }
 
+Status Server::MakeAccounts() {
+  Accounts::Options accounts;
+  accounts.tenant_config = options_.Text("tenant-config");
+  accounts.ledger_dir = options_.Text("ledger-dir");
+  accounts.keep_days = options_.Uint("ledger-keep-days");
+  HADRON_ASSIGN_OR_RETURN(accounts_, Accounts::Create(std::move(accounts), clock_));
+  return {};
+}
+
+void Server::KeepAccounts() {
+  accounts_->Tick(scheduler_->busy_seconds());
+  export_.PostAt(clock_.Now() + Accounts::kInterval, [this] { KeepAccounts(); });
+}
+
 void Server::RefreshMetrics() {
   metrics_.RefreshSystem();
   activity_.Sample(*models_->catalogue(), clock_.Now(), scheduler_->busy_seconds());
@@ -189,6 +205,8 @@ void Server::Start() {
     if (artifacts_) fetch_threads_.emplace_back([this] { fetch_.Run(); });
   }
   device_thread_ = std::jthread([this] { scheduler_->Run(); });
+  export_thread_ = std::jthread([this] { export_.Run(); });
+  export_.Post([this] { KeepAccounts(); });
   StartFrontends();
   control_.Post([this] { RefreshMetrics(); });
   models_->Start([this](Status status) { events_->loaded.set_value(std::move(status)); });
@@ -257,6 +275,10 @@ void Server::JoinThreads() {
   copies_.Stop();
   control_.Stop();
   threads_.clear();
+  export_.Stop();
+  if (!export_thread_.joinable()) return;
+  export_thread_.join();
+  accounts_->Tick(scheduler_->busy_seconds());  // what was used last
 }
 
 }  // namespace hadron::server

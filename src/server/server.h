@@ -22,6 +22,7 @@
 #include "protocol/rest_frontend.h"
 #include "protocol/rpc_frontend.h"
 #include "protocol/server_state.h"
+#include "server/accounts.h"
 #include "server/cache_directory.h"
 #include "server/options.h"
 #include "serving/device_scheduler.h"
@@ -62,6 +63,9 @@ class Server {
   const CacheDirectory& Cache();
   base::Status MakeDevices();
   base::Status MakeOpenCl(unsigned index);
+  base::Status MakeAccounts();
+  /// On the `export` thread, again and again.
+  void KeepAccounts();
   base::Status MakeFrontends();
   void StartFrontends();
   void SampleGauges();
@@ -89,6 +93,7 @@ class Server {
   base::TaskQueue fetch_;  ///< files of models that are loaded meanwhile
   base::TaskQueue lane_executor_;
   base::TaskQueue copies_;  ///< the stream of uploads
+  base::TaskQueue export_;  ///< accounts
 
   std::atomic<bool> stopping_{false};  ///< ends transfers from object stores
   std::optional<CacheDirectory> cache_;
@@ -101,6 +106,7 @@ class Server {
   std::unique_ptr<model::ResidencyManager> residency_;
   std::unique_ptr<plan::Lane> lane_;
   std::unique_ptr<plan::Lane> bulk_lane_;  ///< for work of class batch
+  std::unique_ptr<Accounts> accounts_;     ///< requests count on them until the scheduler has ended
   std::unique_ptr<serving::DeviceScheduler> scheduler_;
   std::unique_ptr<serving::InferenceEngine> engine_;
   std::unique_ptr<Events> events_;
@@ -111,6 +117,7 @@ class Server {
   std::unique_ptr<protocol::MetricsFrontend> scrapes_;  ///< null without --allow-metrics
   std::jthread device_thread_;
   std::vector<std::jthread> threads_;  ///< lane, copies, control
+  std::jthread export_thread_;
   std::vector<std::jthread> load_threads_;
   std::vector<std::jthread> fetch_threads_;  ///< none where every store is local
 };

@@ -1,0 +1,62 @@
+#include "server/accounts.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+
+namespace hadron::server {
+
+using base::Status;
+
+base::StatusOr<std::unique_ptr<Accounts>> Accounts::Create(Options options,
+                                                           const base::Clock& clock) {
+  auto accounts = std::unique_ptr<Accounts>(new Accounts(clock));  // NOLINT: private constructor
+  HADRON_ASSIGN_OR_RETURN(accounts->tenants_, tenancy::Tenants::Create(options.tenant_config));
+  tenancy::Ledger::Options ledger;
+  ledger.directory = options.ledger_dir;
+  ledger.keep_days = options.keep_days;
+  HADRON_ASSIGN_OR_RETURN(accounts->ledger_, tenancy::Ledger::Create(std::move(ledger), clock));
+  accounts->idle_ = accounts->ledger_->Open({std::string(tenancy::kIdleTenant), {}, {}});
+  accounts->overhead_ = accounts->ledger_->Open({std::string(tenancy::kOverheadTenant), {}, {}});
+  return accounts;
+}
+
+void Accounts::Balance(double busy_seconds) {
+  std::uint64_t attributed = 0;
+  for (const tenancy::Ledger::Row& row : ledger_->Totals()) {
+    const std::string& tenant = row.key.tenant;
+    if (tenant != tenancy::kIdleTenant && tenant != tenancy::kOverheadTenant) {
+      attributed += row.usage.device_ns;
+    }
+  }
+  const auto busy = static_cast<std::uint64_t>(busy_seconds * 1e9);
+  const auto wall = static_cast<std::uint64_t>(
+      std::max<std::int64_t>(0, base::Duration(clock_.Now() - began_).count()));
+  // Accounts only grow: what a run that ends just now moves is made up for the next time.
+  const auto grow = [](tenancy::Account& account, std::uint64_t sum) {
+    const std::uint64_t has = account.Read().device_ns;
+    if (sum <= has) return;
+    tenancy::Usage usage;
+    usage.device_ns = sum - has;
+    account.Add(usage);
+  };
+  grow(*overhead_, busy - std::min(busy, attributed));
+  grow(*idle_, wall - std::min(wall, std::max(busy, attributed)));
+}
+
+void Accounts::Tick(double busy_seconds) {
+  if (Status status = tenants_->Reload(); !status.ok()) {
+    base::LogWarning("the tenants stay as they were", {{"reason", status.message()}});
+  }
+  Balance(busy_seconds);
+  const Status status = ledger_->Flush();
+  if (!status.ok() && !journal_fails_) {
+    base::LogError(
+        "the accounts are not on disk; they are kept in memory and written when that works",
+        {{"reason", status.message()}});
+  }
+  if (status.ok() && journal_fails_) base::LogInfo("the accounts are on disk again", {});
+  journal_fails_ = !status.ok();
+}
+
+}  // namespace hadron::server

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/status.h"
+#include "tenancy/ledger.h"
+#include "tenancy/tenants.h"
+
+namespace hadron::server {
+
+/// Tenants and ledger of the server, and what has to be done for them now and then. The `export`
+/// thread calls Tick and Close; the rest is thread-safe.
+class Accounts {
+ public:
+  struct Options {
+    std::string tenant_config;  ///< --tenant-config
+    std::string ledger_dir;     ///< --ledger-dir
+    std::uint64_t keep_days = 0;
+  };
+  /// INVALID_ARGUMENT for a file with a mistake, UNAVAILABLE for a journal that cannot be written.
+  static base::StatusOr<std::unique_ptr<Accounts>> Create(Options options,
+                                                          const base::Clock& clock);
+
+  tenancy::Tenants& tenants() { return *tenants_; }
+  tenancy::Ledger& ledger() { return *ledger_; }
+
+  /// Looks for a changed file of tenants and writes the journal. `busy_seconds`: how long runs have
+  /// kept the device, since the start. What of that is on nobody's account is put on `_overhead`,
+  /// what of the time it was not busy on `_idle`, so that all accounts sum to the time that passed.
+  void Tick(double busy_seconds);
+  static constexpr std::chrono::seconds kInterval{2};
+
+ private:
+  explicit Accounts(const base::Clock& clock) : clock_(clock), began_(clock.Now()) {}
+  void Balance(double busy_seconds);
+
+  const base::Clock& clock_;
+  const base::TimePoint began_;
+  std::unique_ptr<tenancy::Tenants> tenants_;
+  std::unique_ptr<tenancy::Ledger> ledger_;
+  tenancy::AccountRef idle_;
+  tenancy::AccountRef overhead_;
+  bool journal_fails_ = false;  ///< said so already
+};
+
+}  // namespace hadron::server
