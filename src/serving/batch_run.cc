@@ -146,6 +146,9 @@ void CountSuccess(const Pending& pending, const RequestTimes& times, const model
   metrics.compute_output_ns.Add(times.output_ns);
 }
 
+/// Whoever has the answer may ask again, and is not to be refused for the request that is over.
+void GiveBack(Pending& pending) { pending.request.hold = {}; }
+
 }  // namespace
 
 void Refuse(Pending pending, Status status) {
@@ -155,6 +158,7 @@ void Refuse(Pending pending, Status status) {
   if (pending.request.account != nullptr) pending.request.account->CountRefusal(status.cause());
   InferenceResponse response;
   response.status = std::move(status);
+  GiveBack(pending);
   pending.done(std::move(response));
 }
 
@@ -252,6 +256,7 @@ void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
     CountOnAccount(pending, response.times, response.outputs);
     first += pending.request.rows;
     version.metrics().running.Add(-1);
+    GiveBack(pending);
     pending.done(std::move(response));
   }
 }
