@@ -223,7 +223,7 @@ StatusOr<std::vector<Ledger::Row>> Ledger::Read(const Query& query) const {
     for (const Row& row : rows) sums[Select(row.key, query)] += row.usage;
   };
   std::string directory;
-  Journal::Extent extent;
+  std::vector<Journal::Extent> extents;
   {
     base::MutexLock lock(impl_->flush_mutex);
     if (impl_->journal == nullptr) {
@@ -232,12 +232,12 @@ StatusOr<std::vector<Ledger::Row>> Ledger::Read(const Query& query) const {
     }
     impl_->TrackNew();
     directory = impl_->journal->directory();
-    extent = impl_->journal->extent();
+    HADRON_ASSIGN_OR_RETURN(extents, impl_->journal->Extents());
     if (impl_->written_ms >= query.from_ms && impl_->written_ms < query.to_ms) {
       add(impl_->Unwritten());
     }
   }
-  HADRON_RETURN_IF_ERROR(Journal::Read(directory, extent, query.from_ms, query.to_ms,
+  HADRON_RETURN_IF_ERROR(Journal::Read(directory, extents, query.from_ms, query.to_ms,
                                        [&](const Record& record) { add(record.rows); }));
   return Sorted(sums);
 }

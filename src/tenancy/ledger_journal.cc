@@ -136,7 +136,7 @@ Status ReadFile(const std::string& path, const Journal::Extent& extent,
   const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (fd.get() < 0) return Failure("opening the journal", path);
   HADRON_ASSIGN_OR_RETURN(std::uint64_t size, SizeOf(fd.get(), path));
-  if (path.ends_with("/" + extent.file)) size = std::min(size, extent.bytes);
+  size = std::min(size, extent.bytes);
   Scanner scanner(fd.get(), size);
   for (;;) {
     HADRON_ASSIGN_OR_RETURN(const std::string_view text, scanner.Next());
@@ -286,16 +286,30 @@ void Journal::RemoveOld(std::int64_t now_ms) const {
   }
 }
 
-Status Journal::Read(const std::string& directory, const Extent& extent, std::int64_t from_ms,
-                     std::int64_t to_ms, const std::function<void(const Record&)>& visit) {
-  HADRON_ASSIGN_OR_RETURN(const std::vector<std::string> names, List(directory));
+StatusOr<std::vector<Journal::Extent>> Journal::Extents() const {
+  HADRON_ASSIGN_OR_RETURN(const std::vector<std::string> names, List(directory_));
+  std::vector<Extent> extents;
+  for (const std::string& name : names) {
+    const std::string path = directory_ + "/" + name;
+    struct stat facts {};
+    if (stat(path.c_str(), &facts) != 0) return Failure("looking at", path);
+    const auto size = static_cast<std::uint64_t>(facts.st_size);
+    extents.push_back({name, name == file_ ? size_ : size});
+  }
+  return extents;
+}
+
+Status Journal::Read(const std::string& directory, const std::vector<Extent>& extents,
+                     std::int64_t from_ms, std::int64_t to_ms,
+                     const std::function<void(const Record&)>& visit) {
   const std::string first = NameOf(from_ms);
   const std::string last = NameOf(to_ms);
-  for (const std::string& name : names) {
-    if (name < first || name > last) continue;
-    HADRON_RETURN_IF_ERROR(ReadFile(directory + "/" + name, extent, [&](const Record& record) {
-      if (record.from_ms >= from_ms && record.from_ms < to_ms) visit(record);
-    }));
+  for (const Extent& extent : extents) {
+    if (extent.file < first || extent.file > last) continue;
+    HADRON_RETURN_IF_ERROR(
+        ReadFile(directory + "/" + extent.file, extent, [&](const Record& record) {
+          if (record.from_ms >= from_ms && record.from_ms < to_ms) visit(record);
+        }));
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "tenancy/ledger_record.h"
@@ -29,18 +30,21 @@ class Journal {
   /// returns. After a failure none of them is there: the caller comes again.
   base::Status Append(std::int64_t from_ms, std::string_view records);
 
-  /// How far the file that is being written may be read.
+  /// A file, and how far it may be read.
   struct Extent {
-    std::string file;  ///< its name; empty: none
+    std::string file;  ///< its name
     std::uint64_t bytes = 0;
   };
-  Extent extent() const { return {file_, size_}; }
+  /// All files with what is whole in them now: who reads no more than that sees nothing that is
+  /// written later, in whichever file.
+  base::StatusOr<std::vector<Extent>> Extents() const;
   const std::string& directory() const { return directory_; }
 
   /// Hands over every record that began in [from_ms, to_ms). INTERNAL, naming file and place, when
   /// a record is damaged: sums without it would be wrong and nobody would know. Any thread.
-  static base::Status Read(const std::string& directory, const Extent& extent, std::int64_t from_ms,
-                           std::int64_t to_ms, const std::function<void(const Record&)>& visit);
+  static base::Status Read(const std::string& directory, const std::vector<Extent>& extents,
+                           std::int64_t from_ms, std::int64_t to_ms,
+                           const std::function<void(const Record&)>& visit);
 
  private:
   Journal(std::string directory, std::uint64_t keep_days, int lock)

@@ -20,7 +20,7 @@ TEST(TenantsFile, ReadsEverySetting) {
       "name": "atlas", "weight": 2.5, "class": "batch", "max_outstanding": 64,
       "max_queued_bytes": 1048576, "max_requests_per_second": 0.5,
       "max_device_seconds": {"seconds": 10, "window_seconds": 60},
-      "max_resident_bytes": 4294967296, "pledge": 3600}]})");
+      "pledge": 3600}]})");
   ASSERT_TRUE(parsed.ok()) << parsed.message();
   ASSERT_EQ(parsed->size(), 1U);
   EXPECT_EQ(parsed->front().first, "atlas");
@@ -32,7 +32,6 @@ TEST(TenantsFile, ReadsEverySetting) {
   EXPECT_EQ(settings.max_requests_per_second, 0.5);
   EXPECT_EQ(settings.max_device_seconds, 10);
   EXPECT_EQ(settings.window, std::chrono::seconds(60));
-  EXPECT_EQ(settings.max_resident_bytes, 4294967296U);
   EXPECT_EQ(settings.pledge, 3600);
 }
 
