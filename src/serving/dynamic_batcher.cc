@@ -202,12 +202,22 @@ void DynamicBatcher::Walk(std::span<const Flow> order, const std::function<bool(
   }
 }
 
+bool DynamicBatcher::Fits(const Reach& reach, const InferenceRequest& first,
+                          const InferenceRequest& request, const Frame& frame) const {
+  const std::int64_t rows = reach.rows + request.rows;
+  if (!batches_ || rows > frame.rules.max_rows) return false;
+  if (!same_shapes_ && !Compatible(first, request)) return false;
+  const TimePoint answer_by = std::min(reach.answer_by, request.deadline);
+  if (answer_by == TimePoint::max() || frame.times == nullptr) return true;
+  const std::chrono::duration<double> takes(frame.times->Expected(rows));
+  return frame.now + std::chrono::duration_cast<base::Duration>(takes) <= answer_by;
+}
+
 bool DynamicBatcher::Extend(Reach& reach, const Pending& pending, const InferenceRequest*& first,
-                            const Rules& rules) const {
+                            const Frame& frame) const {
+  const Rules& rules = frame.rules;
   const InferenceRequest& request = pending.request;
-  const bool fits = first == nullptr || (batches_ && reach.rows + request.rows <= rules.max_rows &&
-                                         (same_shapes_ || Compatible(*first, request)));
-  if (!fits) {
+  if (first != nullptr && !Fits(reach, *first, request, frame)) {
     reach.full = true;
     return false;
   }
@@ -219,19 +229,20 @@ bool DynamicBatcher::Extend(Reach& reach, const Pending& pending, const Inferenc
   reach.rows += request.rows;
   reach.oldest = std::min(reach.oldest, pending.enqueued);
   reach.deadline = std::min(reach.deadline, pending.deadline);
+  reach.answer_by = std::min(reach.answer_by, request.deadline);
   if (std::ranges::find(rules.preferred, reach.rows) != rules.preferred.end()) {
     reach.preferred = reach.requests;
   }
   return true;
 }
 
-DynamicBatcher::Reach DynamicBatcher::Measure(std::span<const Flow> order, const Rules& rules) {
+DynamicBatcher::Reach DynamicBatcher::Measure(std::span<const Flow> order, const Frame& frame) {
   Reach reach;
   const InferenceRequest* first = nullptr;
   Walk(order, [&](Queue& queue) {
     for (const Pending& pending : queue) {
       reach.cancelled = reach.cancelled || pending.request.IsCancelled();
-      if (!Extend(reach, pending, first, rules)) return false;
+      if (!Extend(reach, pending, first, frame)) return false;
     }
     return true;
   });
@@ -266,11 +277,12 @@ std::vector<Pending> DynamicBatcher::Take(std::span<const Flow> order, std::size
 Decision DynamicBatcher::Next(TimePoint now, const Terms& terms) {
   Decision decision;
   if (now >= first_deadline_) DropEnded(now, decision);
-  const Rules rules = RulesNow(terms);
-  Reach reach = Measure(terms.order, rules);
+  const Frame frame{RulesNow(terms), now, terms.times};
+  const Rules& rules = frame.rules;
+  Reach reach = Measure(terms.order, frame);
   if (reach.cancelled) {
     DropEnded(now, decision);
-    reach = Measure(terms.order, rules);
+    reach = Measure(terms.order, frame);
   }
   const bool could_grow = batches_ && !reach.full && reach.rows < rules.largest_preferred;
   if (terms.only_full && could_grow) return decision;

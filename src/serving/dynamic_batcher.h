@@ -61,6 +61,13 @@ class DynamicBatcher final : public Scheduler {
     bool cancelled = false;     ///< a client has gone: measure again without its request
     base::TimePoint oldest = base::TimePoint::max();
     base::TimePoint deadline = base::TimePoint::max();
+    base::TimePoint answer_by = base::TimePoint::max();  ///< promised to a member
+  };
+  /// Under what a batch is measured.
+  struct Frame {
+    Rules rules;
+    base::TimePoint now;
+    const ExecutionTimes* times = nullptr;
   };
 
   std::uint64_t LevelOf(const InferenceRequest& request) const;
@@ -75,9 +82,11 @@ class DynamicBatcher final : public Scheduler {
   void DropEnded(base::TimePoint now, Decision& decision);
   void DropEnded(base::TimePoint now, Line& line, Decision& decision);
   Rules RulesNow(const Terms& terms) const;
-  Reach Measure(std::span<const Flow> order, const Rules& rules);
+  Reach Measure(std::span<const Flow> order, const Frame& frame);
   bool Extend(Reach& reach, const Pending& pending, const InferenceRequest*& first,
-              const Rules& rules) const;
+              const Frame& frame) const;
+  bool Fits(const Reach& reach, const InferenceRequest& first, const InferenceRequest& request,
+            const Frame& frame) const;
   std::size_t CountToSend(const Reach& reach, const Rules& rules, base::TimePoint now,
                           Decision& decision) const;
   std::vector<Pending> Take(std::span<const Flow> order, std::size_t count);

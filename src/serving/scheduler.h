@@ -32,6 +32,9 @@ struct Terms {
   BatchTuning tuning;  ///< for models that nobody has configured
   /// The device is busy for a while yet: only a batch that could not grow any more.
   bool only_full = false;
+  /// Of the model's executions: a batch grows no further than its members' deadlines allow. Null:
+  /// not known.
+  const ExecutionTimes* times = nullptr;
 };
 
 /// Requests of one flow that wait.

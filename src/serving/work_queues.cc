@@ -16,6 +16,10 @@ using base::TimePoint;
 
 double Seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
+/// For every promise that is kept; for one that is not 2000 times as much, which settles where one
+/// of so many is not.
+constexpr double kTrust = 0.00005;
+
 base::Duration FromSeconds(double seconds) {
   constexpr double kLongest = 365.0 * 24 * 3600;
   return base::Duration(static_cast<std::int64_t>(std::clamp(seconds, 0.0, kLongest) * 1e9));
@@ -150,15 +154,26 @@ TimePoint WorkQueues::Predict(const Queue& queue, const Pending& pending, TimePo
 }
 
 Status WorkQueues::CheckDeadline(const Queue& queue, const Pending& pending, TimePoint now,
-                                 TimePoint free_at) const {
+                                 TimePoint free_at) {
   const TimePoint start_by = queue.scheduler->MustStartBy(pending);
   const TimePoint end_by = pending.request.deadline;
   if (start_by == TimePoint::max() && end_by == TimePoint::max()) return {};
   const TimePoint begin = Predict(queue, pending, now, free_at);
   const TimePoint end = begin + FromSeconds(queue.times.Expected(pending.request.rows));
   if (begin >= start_by) return TooLate(now, begin, start_by);
-  if (end >= end_by) return TooLate(now, end, end_by);
-  return {};
+  if (end_by == TimePoint::max()) return {};
+  const double patience = Seconds(end_by - now);
+  if (Seconds(end - now) <= patience * (1 - caution_)) return {};
+  // Nobody would ever be let in again if only kept promises made for less caution.
+  caution_ = std::max(0.0, caution_ - kTrust);
+  return TooLate(now, end, end_by);
+}
+
+void WorkQueues::NotePromise(const Pending& pending, TimePoint now) {
+  constexpr double kDistrust = 0.1;
+  if (pending.request.deadline == TimePoint::max()) return;
+  const bool kept = now <= pending.request.deadline;
+  caution_ = std::clamp(kept ? caution_ - kTrust : caution_ + kDistrust, 0.0, 0.9);
 }
 
 Status WorkQueues::Enqueue(Pending& pending, TimePoint now, TimePoint free_at) {
@@ -285,6 +300,7 @@ std::optional<Batch> WorkQueues::BatchOf(Queue& queue, std::span<const Flow> mem
   Terms terms;
   terms.order = members;
   terms.only_full = wish.only_full;
+  terms.times = &queue.times;
   terms.tuning = TuneBatch({&queue.times, queue.arrivals.PerSecond(search.now),
                             busy_.PerSecond(search.now), queue.version->config().max_batch_size()});
   Decision decision = queue.scheduler->Next(search.now, terms);
@@ -330,6 +346,7 @@ void WorkQueues::Settle(const Batch& batch, double seconds, TimePoint now) {
     shares_.Settle(tenant, PartOf(batch, tenant, batch.expected), PartOf(batch, tenant, seconds));
   }
   busy_.Note(seconds, now);
+  for (const Pending& pending : batch.requests) NotePromise(pending, now);
 }
 
 void WorkQueues::NoteTime(const model::ModelVersion& version, std::int64_t rows, double seconds) {

@@ -113,7 +113,8 @@ class WorkQueues {
   base::TimePoint Predict(const Queue& queue, const Pending& pending, base::TimePoint now,
                           base::TimePoint free_at) const;
   base::Status CheckDeadline(const Queue& queue, const Pending& pending, base::TimePoint now,
-                             base::TimePoint free_at) const;
+                             base::TimePoint free_at);
+  void NotePromise(const Pending& pending, base::TimePoint now);
   std::vector<FlowWork> Works();
   std::vector<Queue*> InOrder(const FlowWork& work, base::TimePoint now);
   std::optional<Batch> BatchOf(Queue& queue, std::span<const Flow> members, const Wish& wish,
@@ -136,6 +137,9 @@ class WorkQueues {
   std::set<const model::ModelVersion*> active_;  ///< have requests
   std::map<const tenancy::Tenant*, Tenancy> tenants_;
   base::TimePoint expire_at_ = base::TimePoint::max();  ///< nobody's time is over before
+  /// Share of the time until a deadline that promises leave unused: grows with every one that was
+  /// not kept.
+  double caution_ = 0;
 };
 
 }  // namespace hadron::serving

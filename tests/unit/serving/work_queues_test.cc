@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <random>
 #include <set>
@@ -256,6 +257,80 @@ TEST(WorkQueues, EndsWhatMayWaitNoLongerThoughThereIsNoRoom) {
   ASSERT_EQ(search.expired.size(), 1U);
   EXPECT_EQ(search.expired[0].second.cause(), base::RefusalCause::kDeadline);
   EXPECT_EQ(q.Run(1.0), "1");
+}
+
+/// A device of which every run takes as long as its rows say, and requests that come at random; how
+/// many promises were made and kept.
+class Promises {
+ public:
+  Promises(Queues& queues, double load, std::uint64_t seed)
+      : q_(queues), gap_(Seconds(1) / load), random_(seed) {}
+
+  static double Seconds(std::int64_t rows) { return 0.002 + 0.001 * static_cast<double>(rows); }
+
+  void Play(int requests) {
+    double next = Gap();
+    double ends = -1;  // of what runs
+    std::optional<Batch> running;
+    for (double now = 0; requests > 0 || running;) {
+      const bool arrives = requests > 0 && (!running || next <= ends);
+      const double then = arrives ? next : ends;
+      q_.model.clock.Advance(std::chrono::nanoseconds(std::llround((then - now) * 1e9)));
+      now = then;
+      if (arrives) {
+        Come();
+        --requests;
+        next = now + Gap();
+      } else {
+        End(*running);
+        running.reset();
+      }
+      if (!running && (running = q_.Next())) ends = now + Seconds(running->rows);
+      q_.free_at = running ? q_.Now() + std::chrono::nanoseconds(std::llround((ends - now) * 1e9))
+                           : base::TimePoint();
+    }
+  }
+  int made() const { return made_; }
+  int kept() const { return kept_; }
+  int offered() const { return offered_; }
+
+ private:
+  double Gap() { return std::exponential_distribution<double>(1 / gap_)(random_); }
+  void Come() {
+    ++offered_;
+    const auto patience = std::chrono::duration<double>(5 * Seconds(1) + 0.002);
+    if (q_.Add({.second = random_() % 2 == 0,
+                .deadline = std::chrono::duration_cast<base::Duration>(patience)})
+            .ok()) {
+      ++made_;
+    }
+  }
+  void End(const Batch& batch) {
+    for (const Pending& pending : batch.requests) {
+      if (q_.Now() <= pending.request.deadline) ++kept_;
+    }
+    q_.queues.NoteTime(*batch.pin.version(), batch.rows, Seconds(batch.rows));
+    q_.queues.Settle(batch, Seconds(batch.rows), q_.Now());
+  }
+
+  Queues& q_;
+  const double gap_;
+  std::mt19937_64 random_;
+  int offered_ = 0;
+  int made_ = 0;
+  int kept_ = 0;
+};
+
+TEST(WorkQueues, KeepsItsPromises) {
+  for (const double load : {0.3, 0.7, 0.95, 3.0}) {
+    Queues queues("");
+    Promises promises(queues, load, 11);
+    promises.Play(100'000);
+    const double kept = load < 0.9 ? 0.999 : 0.998;
+    EXPECT_GE(promises.kept(), kept * promises.made()) << "load " << load;
+    const double least = load < 0.9 ? 0.94 : load < 1 ? 0.8 : 0.3;  // nobody is refused for nothing
+    EXPECT_GE(promises.made(), least * promises.offered()) << "load " << load;
+  }
 }
 
 // ---- Whatever happens ------------------------------------------------------------------------
