@@ -107,6 +107,7 @@ class ModelConfig {
     std::optional<DynamicBatching> dynamic_batching;
     std::vector<InstanceGroup> instance_groups;
     std::vector<WarmupSample> warmup;
+    bool response_cache = false;
     std::map<std::string, std::string> parameters;
     std::optional<std::chrono::seconds> idle_evict;
     std::map<std::string, std::string> metric_tags;
@@ -133,6 +134,8 @@ class ModelConfig {
   }
   const std::vector<InstanceGroup>& instance_groups() const { return fields_.instance_groups; }
   const std::vector<WarmupSample>& warmup() const { return fields_.warmup; }
+  /// Answers may be kept and given again, if the server has a cache.
+  bool response_cache() const { return fields_.response_cache; }
   const std::map<std::string, std::string>& parameters() const { return fields_.parameters; }
   /// Parameter hadron.idle_evict_secs: the model's own --idle-evict-secs.
   std::optional<std::chrono::seconds> idle_evict() const { return fields_.idle_evict; }

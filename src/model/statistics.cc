@@ -24,6 +24,20 @@ void VersionStatistics::RecordSuccess(std::uint64_t rows, std::uint64_t total_ns
   totals_.compute_output.Add(batch.output_ns);
 }
 
+void VersionStatistics::RecordCacheHit(std::uint64_t total_ns, std::uint64_t lookup_ns,
+                                       std::int64_t now_ms) {
+  base::MutexLock lock(mutex_);
+  totals_.last_inference_ms = now_ms;
+  totals_.success.Add(total_ns);
+  totals_.queue.Add(0);  // its count is that of the successes
+  totals_.cache_hit.Add(lookup_ns);
+}
+
+void VersionStatistics::RecordCacheMiss(std::uint64_t ns) {
+  base::MutexLock lock(mutex_);
+  totals_.cache_miss.Add(ns);
+}
+
 void VersionStatistics::RecordFailure(std::uint64_t total_ns) {
   base::MutexLock lock(mutex_);
   totals_.fail.Add(total_ns);

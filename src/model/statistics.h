@@ -30,6 +30,8 @@ struct StatisticsSnapshot {
   DurationTotal compute_input;
   DurationTotal compute_infer;
   DurationTotal compute_output;
+  DurationTotal cache_hit;   ///< counted in success, too
+  DurationTotal cache_miss;  ///< finding out, and keeping the answer
   struct BatchRow {
     DurationTotal compute_input;
     DurationTotal compute_infer;
@@ -52,6 +54,9 @@ class VersionStatistics {
   void RecordBatch(const BatchTimes& times);
   void RecordSuccess(std::uint64_t rows, std::uint64_t total_ns, std::uint64_t queue_ns,
                      const BatchTimes& batch, std::int64_t now_ms);
+  /// An answer from the cache: it waited for nothing and ran nowhere.
+  void RecordCacheHit(std::uint64_t total_ns, std::uint64_t lookup_ns, std::int64_t now_ms);
+  void RecordCacheMiss(std::uint64_t ns);
   void RecordFailure(std::uint64_t total_ns);
   StatisticsSnapshot Snapshot() const;
 

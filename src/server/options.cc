@@ -168,6 +168,7 @@ Status Options::Check() const {
   if (const double fraction = Double("gpu-memory-fraction"); fraction <= 0 || fraction > 1) {
     return InvalidArgument("--gpu-memory-fraction: must be above 0 and at most 1");
   }
+  HADRON_RETURN_IF_ERROR(ResponseCacheBytes().CloneStatus());
   return DefaultMaxBatchSize().CloneStatus();
 }
 
@@ -249,6 +250,24 @@ StatusOr<std::int64_t> Options::DefaultMaxBatchSize() const {
     size = *value;
   }
   return size;
+}
+
+StatusOr<std::uint64_t> Options::ResponseCacheBytes() const {
+  constexpr std::string_view kSize = "local,size=";
+  const std::vector<std::string>& settings = Texts("cache-config");
+  const std::uint64_t old_spelling = Uint("response-cache-byte-size");
+  if (settings.empty()) return old_spelling;
+  if (old_spelling > 0) {
+    return InvalidArgument(
+        "--cache-config and --response-cache-byte-size say the same: give only the first");
+  }
+  if (settings.size() > 1) return InvalidArgument("--cache-config is given more than once");
+  const std::string& setting = settings.front();
+  const auto bytes = setting.starts_with(kSize) ? base::ParseUint64(setting.substr(kSize.size()))
+                                                : std::optional<std::uint64_t>();
+  if (bytes) return *bytes;
+  return InvalidArgument(fmt::format(
+      "--cache-config={}: expected local,size=<bytes>; there is no other cache", setting));
 }
 
 std::vector<std::string> Options::IgnoredOptions() const {

@@ -62,6 +62,8 @@ class Options {
   base::StatusOr<model::ControlMode> ControlMode() const;
   /// Value of --reload-policy.
   base::StatusOr<model::ReloadPolicy> ReloadPolicy() const;
+  /// What --cache-config gives the response cache; 0 = there is none.
+  base::StatusOr<std::uint64_t> ResponseCacheBytes() const;
   /// Options that are accepted and ignored and were given.
   std::vector<std::string> IgnoredOptions() const;
 

@@ -52,16 +52,32 @@ std::uint64_t RequestBudget(const Options& options) {
 /// Tells the scheduler which versions there are.
 class Server::Events final : public model::ModelManager::Observer {
  public:
-  explicit Events(serving::DeviceScheduler& scheduler) : scheduler_(scheduler) {}
-  void OnReady(const model::ModelHandle& version) override { scheduler_.Add(version); }
+  Events(serving::DeviceScheduler& scheduler, serving::ResponseCache* answers)
+      : scheduler_(scheduler), answers_(answers) {}
+  void OnReady(const model::ModelHandle& version) override {
+    NoteCache(*version);
+    scheduler_.Add(version);
+  }
   void OnGone(const model::ModelVersion& version, base::Task released) override {
+    if (answers_ != nullptr) answers_->Forget(version);
     scheduler_.Remove(version, std::move(released));
   }
 
   std::promise<Status> loaded;
 
  private:
+  void NoteCache(const model::ModelVersion& version) const {
+    if (!serving::ResponseCache::Serves(version)) return;
+    version.metrics().caches_responses.store(answers_ != nullptr);
+    if (answers_ != nullptr) return;
+    base::LogWarning(
+        "response_cache is enabled but nothing is kept: start the server with "
+        "--cache-config=local,size=<bytes>",
+        {{"model", version.name()}, {"version", version.version()}});
+  }
+
   serving::DeviceScheduler& scheduler_;
+  serving::ResponseCache* const answers_;  ///< null: there is none
 };
 
 Server::Server(const Options& options)
@@ -116,19 +132,20 @@ Status Server::MakeResidency() {
 
 void Server::MakeServing() {
   device::Device& device = accelerator_ ? *accelerator_ : *host_;
-  scheduler_ = std::make_unique<serving::DeviceScheduler>(serving::DeviceScheduler::Dependencies{
-      {lane_.get()},
-      &load_,
-      &clock_,
-      residency_.get(),
-      bulk_lane_.get(),
-      std::chrono::microseconds(options_.Uint("preempt-after-us"))});
+  if (const std::uint64_t bytes = *options_.ResponseCacheBytes(); bytes > 0) {
+    answers_ = std::make_unique<serving::ResponseCache>(bytes, clock_);
+  }
+  serving::DeviceScheduler::Dependencies scheduling{{lane_.get()}, &load_, &clock_,
+                                                    residency_.get(), bulk_lane_.get()};
+  scheduling.longest_part = std::chrono::microseconds(options_.Uint("preempt-after-us"));
+  scheduling.cache = answers_.get();
+  scheduler_ = std::make_unique<serving::DeviceScheduler>(std::move(scheduling));
   engine_ = std::make_unique<serving::InferenceEngine>(
       serving::InferenceEngine::Options{options_.Uint("max-inflight"),
                                         milliseconds(options_.Uint("model-restore-timeout-ms")),
                                         &accounts_->ledger()},
       *scheduler_, metrics_.server(), clock_);
-  events_ = std::make_unique<Events>(*scheduler_);
+  events_ = std::make_unique<Events>(*scheduler_, answers_.get());
   model::VersionLoader::Options loading;
   loading.disable_auto_complete =
       options_.Bool("disable-auto-complete-config") || options_.Bool("strict-model-config");

@@ -261,6 +261,21 @@ void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
   }
 }
 
+void CompleteHit(Pending pending, ResponseCache::Hit hit, const base::Clock& clock) {
+  const model::ModelVersion& version = *pending.request.model;
+  const std::uint64_t total = Ns(clock.Now() - pending.enqueued);
+  version.statistics().RecordCacheHit(total, Ns(hit.took), clock.WallMs());
+  telemetry::ModelMetrics& metrics = version.metrics();
+  metrics.success.Add();
+  metrics.request_ns.Add(total);
+  metrics.cache_hits.Add();
+  metrics.cache_hit_ns.Add(Ns(hit.took));
+  InferenceResponse response;
+  response.outputs = std::move(hit.outputs);
+  CountOnAccount(pending, response.times, response.outputs);
+  pending.done(std::move(response));
+}
+
 void FailBatch(Batch batch, const Status& status, const base::Clock&) {
   batch.pin->metrics().running.Add(-static_cast<std::int64_t>(batch.requests.size()));
   for (Pending& pending : batch.requests) Refuse(std::move(pending), status.Clone());

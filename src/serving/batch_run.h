@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "plan/lane.h"
 #include "serving/batch.h"
+#include "serving/response_cache.h"
 
 namespace hadron::serving {
 
@@ -21,6 +22,9 @@ std::vector<plan::RunInput> RunInputs(const Batch& batch);
 /// configuration order (or as requested), shapes as clients see them; statistics and metrics.
 void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
                    const base::Clock& clock);
+
+/// Completes a request whose answer was kept from another's run.
+void CompleteHit(Pending pending, ResponseCache::Hit hit, const base::Clock& clock);
 
 /// Puts the time that a batch kept the device on the accounts of its requests and tenants.
 void ChargeBatch(const Batch& batch, std::uint64_t device_ns, base::TimePoint now);

@@ -90,26 +90,32 @@ void DeviceScheduler::Enqueue(InferenceRequest request, OnDone done) {
   pending.request = std::move(request);
   pending.done = std::move(done);
   pending.enqueued = deps_.clock->Now();
+  std::optional<ResponseCache::Hit> hit;
+  if (deps_.cache != nullptr && ResponseCache::Serves(*pending.request.model)) {
+    hit = deps_.cache->Look(pending);
+  }
   Status status;
   {
     base::MutexLock lock(mutex_);
-    status = stopping_ ? Draining() : Admit(pending);
-    if (status.ok()) Notify();
+    status = stopping_ ? Draining() : Admit(pending, hit.has_value());
+    if (status.ok() && !hit) Notify();
   }
-  if (!status.ok()) Refuse(std::move(pending), std::move(status));
+  if (!status.ok()) return Refuse(std::move(pending), std::move(status));
+  if (hit) CompleteHit(std::move(pending), std::move(*hit), *deps_.clock);
 }
 
 /// What its tenant may not have is refused before it is known whether there would be room.
-Status DeviceScheduler::Admit(Pending& pending) {
+Status DeviceScheduler::Admit(Pending& pending, bool known) {
   InferenceRequest& request = pending.request;
   if (request.identity.tenant != nullptr) {
-    const std::chrono::duration<double> expected(queues_.Expected(request));
+    const std::chrono::duration<double> expected(known ? 0.0 : queues_.Expected(request));
     auto hold = request.identity.tenant->Admit(InputBytes(request),
                                                std::chrono::duration_cast<base::Duration>(expected),
                                                pending.enqueued);
     if (!hold.ok()) return std::move(hold).status();
     request.hold = std::move(*hold);
   }
+  if (known) return queues_.EnqueueKnown(pending);
   return queues_.Enqueue(pending, pending.enqueued, free_at_);
 }
 

@@ -15,6 +15,7 @@
 #include "base/sync.h"
 #include "model/residency_manager.h"
 #include "plan/lane.h"
+#include "serving/response_cache.h"
 #include "serving/work_queues.h"
 
 namespace hadron::serving {
@@ -44,6 +45,7 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     /// only starts when they are idle.
     plan::Lane* bulk = nullptr;
     base::Duration longest_part = std::chrono::milliseconds(5);
+    ResponseCache* cache = nullptr;  ///< null: every request runs
   };
   explicit DeviceScheduler(Dependencies dependencies);
   ~DeviceScheduler() override;
@@ -145,7 +147,7 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   /// Ends a batch that was not run, or whose run was nobody's use.
   void Fail(Batch batch, const base::Status& status);
   void Settle(const Batch& batch, std::uint64_t device_ns);
-  base::Status Admit(Pending& pending) HADRON_REQUIRES(mutex_);
+  base::Status Admit(Pending& pending, bool known) HADRON_REQUIRES(mutex_);
   /// A part of the run on the bulk lane has ended.
   void OnPaused();
   /// Runs the requests of a failed batch one by one: only the one at fault shall fail.

@@ -105,7 +105,7 @@ base::Status DynamicBatcher::Enqueue(Pending& pending) {
   const std::uint64_t level = LevelOf(pending.request);
   const config::QueuePolicy& policy = PolicyOf(level);
   if (policy.max_queue_size > 0 && WaitingAt(level) >= policy.max_queue_size) return QueueFull();
-  if (order_ != nullptr) pending.done = order_->Wrap(std::move(pending.done));
+  pending.done = InOrder(std::move(pending.done));
   pending.deadline = DeadlineOf(pending, policy);
   first_deadline_ = std::min(first_deadline_, pending.deadline);
   Line& line = LineOf(pending.flow());
@@ -113,6 +113,10 @@ base::Status DynamicBatcher::Enqueue(Pending& pending) {
   ++line.requests;
   ++queued_;
   return {};
+}
+
+OnDone DynamicBatcher::InOrder(OnDone done) {
+  return order_ == nullptr ? std::move(done) : order_->Wrap(std::move(done));
 }
 
 std::vector<FlowState> DynamicBatcher::Flows() const {

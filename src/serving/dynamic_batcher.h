@@ -24,6 +24,7 @@ class DynamicBatcher final : public Scheduler {
 
   /// UNAVAILABLE "Exceeds maximum queue size" when the level's queue is full.
   base::Status Enqueue(Pending& pending) override;
+  OnDone InOrder(OnDone done) override;
   Decision Next(base::TimePoint now, const Terms& terms) override;
   Decision Expire(base::TimePoint now) override;
   base::TimePoint MustStartBy(const Pending& pending) const override;

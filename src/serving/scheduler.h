@@ -51,6 +51,9 @@ class Scheduler {
   virtual ~Scheduler() = default;
   /// Takes the request, or says why not and leaves it untouched.
   virtual base::Status Enqueue(Pending& pending) = 0;
+  /// Gives an answer that needs no run its place among the others, if those have an order. What it
+  /// returns has to be called.
+  virtual OnDone InOrder(OnDone done) { return done; }
   /// Asked only when a lane can take work, so batches form late.
   virtual Decision Next(base::TimePoint now, const Terms& terms) = 0;
   /// A batch of this scheduler has ended: with its outputs, as NameOutputs gives them, or with the

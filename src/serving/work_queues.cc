@@ -195,6 +195,13 @@ Status WorkQueues::Enqueue(Pending& pending, TimePoint now, TimePoint free_at) {
   return {};
 }
 
+Status WorkQueues::EnqueueKnown(Pending& pending) {
+  const auto it = queues_.find(pending.request.model.get());
+  if (it == queues_.end()) return Gone(*pending.request.model);
+  pending.done = it->second.scheduler->InOrder(std::move(pending.done));
+  return {};
+}
+
 // ---- Who is next ---------------------------------------------------------------
 
 std::vector<WorkQueues::FlowWork> WorkQueues::Works() {

@@ -41,6 +41,8 @@ class WorkQueues {
   /// and after which time to ask again, for one that will not be served in time; `free_at` is when
   /// what has been started will have ended.
   base::Status Enqueue(Pending& pending, base::TimePoint now, base::TimePoint free_at);
+  /// The same for a request whose answer is known: it takes no place but that of its answer.
+  base::Status EnqueueKnown(Pending& pending);
   /// Seconds of the device that the request is expected to take; 0 = not known.
   double Expected(const InferenceRequest& request) const;
 

@@ -126,9 +126,20 @@ void CollectCounters(const ModelMetrics& m, const Labels& labels, Collector& out
   out.Add("nv_model_load_duration_secs", labels, m.load_seconds.load(std::memory_order_relaxed));
 }
 
+/// Only of versions that could have any: zeros of the others would say that nothing was found.
+template <typename Collector>
+void CollectResponseCache(const ModelMetrics& m, const Labels& labels, Collector& out) {
+  if (!m.caches_responses.load(std::memory_order_relaxed)) return;
+  out.Add("nv_cache_num_hits_per_model", labels, Number(m.cache_hits));
+  out.Add("nv_cache_num_misses_per_model", labels, Number(m.cache_misses));
+  out.Add("nv_cache_hit_duration_per_model", labels, Micros(m.cache_hit_ns));
+  out.Add("nv_cache_miss_duration_per_model", labels, Micros(m.cache_miss_ns));
+}
+
 template <typename Collector>
 void CollectVersion(const ModelMetrics& m, const Labels& labels, Collector& out) {
   CollectCounters(m, labels, out);
+  CollectResponseCache(m, labels, out);
   for (const std::string_view state : kModelStates) {
     out.Add("hadron_model_state", With(labels, "state", state), state == m.state() ? 1 : 0);
   }

@@ -109,6 +109,12 @@ class ModelMetrics {
   Counter compute_input_ns;
   Counter compute_infer_ns;
   Counter compute_output_ns;
+  // Of versions whose answers are kept (`caches_responses`).
+  std::atomic<bool> caches_responses{false};
+  Counter cache_hits;
+  Counter cache_misses;
+  Counter cache_hit_ns;
+  Counter cache_miss_ns;
   Gauge pending;  ///< accepted, not yet executing
   Gauge running;  ///< executing, not yet answered
   std::atomic<double> load_seconds{0};

@@ -129,6 +129,7 @@ ModelConfig::Fields Build(const ::inference::ModelConfig& config, std::vector<No
     built.instance_groups.push_back(BuildGroup(group));
   }
   for (const auto& sample : config.model_warmup()) built.warmup.push_back(BuildSample(sample));
+  built.response_cache = config.response_cache().enable();
   for (const auto& [key, value] : config.parameters()) {
     built.parameters.emplace(key, value.string_value());
   }

@@ -30,8 +30,8 @@ void WriteInferStats(JsonWriter& json, const model::StatisticsSnapshot& stats) {
   WriteDuration(json, "compute_input", stats.compute_input);
   WriteDuration(json, "compute_infer", stats.compute_infer);
   WriteDuration(json, "compute_output", stats.compute_output);
-  WriteDuration(json, "cache_hit", {});
-  WriteDuration(json, "cache_miss", {});
+  WriteDuration(json, "cache_hit", stats.cache_hit);
+  WriteDuration(json, "cache_miss", stats.cache_miss);
   json.EndObject();
 }
 

@@ -34,8 +34,8 @@ void FillStatistics(const StatisticsTarget& version, ::inference::ModelStatistic
   Fill(totals.compute_input, *stats.mutable_compute_input());
   Fill(totals.compute_infer, *stats.mutable_compute_infer());
   Fill(totals.compute_output, *stats.mutable_compute_output());
-  Fill({}, *stats.mutable_cache_hit());
-  Fill({}, *stats.mutable_cache_miss());
+  Fill(totals.cache_hit, *stats.mutable_cache_hit());
+  Fill(totals.cache_miss, *stats.mutable_cache_miss());
   for (const auto& [size, row] : totals.by_batch_size) FillBatch(size, row, *out.add_batch_stats());
   if (version.handle == nullptr) return;
   ::inference::MemoryUsage& memory = *out.add_memory_usage();

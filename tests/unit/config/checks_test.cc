@@ -62,7 +62,6 @@ TEST(Checks, OfTheModel) {
            "INVALID_ARGUMENT: model_repository_agents: agent 'relocate'"},
           {"model_repository_agents { agents { name: 'checksum' } }",
            "UNIMPLEMENTED: model_repository_agents: agent 'checksum'"},
-          {"response_cache { enable: true }", "UNIMPLEMENTED: response_cache"},
           {"response_cache { enable: true } sequence_batching { }",
            "INVALID_ARGUMENT: response_cache"},
       },
@@ -72,9 +71,10 @@ TEST(Checks, OfTheModel) {
 TEST(Checks, OfWhatIsLegalButDoesNothing) {
   for (const char* text :
        {"name: 'm'", "backend: 'hadron'", "backend: 'onnxruntime'", "platform: 'onnxruntime_onnx'",
-        "response_cache { enable: false }", "model_transaction_policy { decoupled: false }",
-        "model_operations { }", "cc_model_filenames { key: '7.5' value: 'x' }", "runtime: 'x'",
-        "dynamic_batching { }", "sequence_batching { } dynamic_batching { }"}) {
+        "response_cache { enable: false }", "response_cache { enable: true }",
+        "model_transaction_policy { decoupled: false }", "model_operations { }",
+        "cc_model_filenames { key: '7.5' value: 'x' }", "runtime: 'x'", "dynamic_batching { }",
+        "sequence_batching { } dynamic_batching { }"}) {
     const std::string error = LoadError(std::string(kTensors) + text);
     EXPECT_EQ(error.empty(), std::string_view(text).find("sequence") == std::string_view::npos)
         << text << error;
