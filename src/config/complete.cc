@@ -111,16 +111,29 @@ base::Status FillIo(const graph::Value& value, std::string_view name, bool batch
   return base::OkStatus();
 }
 
+/// What clients neither send nor get: the control inputs of sequences and their states.
+bool OfSequences(const ::inference::ModelConfig& config, const std::string& name, bool is_output) {
+  const auto& batching = config.sequence_batching();
+  const auto of_state = [&](const auto& state) {
+    return (is_output ? state.output_name() : state.input_name()) == name;
+  };
+  if (std::ranges::any_of(batching.state(), of_state)) return true;
+  return !is_output && std::ranges::any_of(batching.control_input(),
+                                           [&](const auto& input) { return input.name() == name; });
+}
+
 base::Status FillTensors(const graph::Graph& graph, ::inference::ModelConfig& config) {
   const bool batched = config.max_batch_size() > 0;
   if (config.input().empty()) {
     for (const graph::ValueId id : graph.inputs()) {
       const graph::Value& value = graph.value(id);
+      if (OfSequences(config, value.name, false)) continue;
       HADRON_RETURN_IF_ERROR(FillIo(value, value.name, batched, *config.add_input()));
     }
   }
   if (config.output().empty()) {
     for (const graph::GraphOutput& output : graph.outputs()) {
+      if (OfSequences(config, output.name, true)) continue;
       HADRON_RETURN_IF_ERROR(
           FillIo(graph.value(output.value), output.name, batched, *config.add_output()));
     }
@@ -166,6 +179,19 @@ base::Status FillFromGraph(const graph::Graph* graph, const CompletionOptions& o
   return FillTensors(*graph, config);
 }
 
+void FillSequenceDefaults(::inference::ModelConfig& config) {
+  if (!config.has_sequence_batching()) return;
+  constexpr std::uint64_t kDefaultIdleUs = 1'000'000;
+  auto& batching = *config.mutable_sequence_batching();
+  if (batching.max_sequence_idle_microseconds() == 0) {
+    batching.set_max_sequence_idle_microseconds(kDefaultIdleUs);
+  }
+  if (batching.has_oldest() && config.max_batch_size() > 0 &&
+      batching.oldest().preferred_batch_size().empty()) {
+    batching.mutable_oldest()->add_preferred_batch_size(config.max_batch_size());
+  }
+}
+
 base::Status FillDefaults(const CompletionOptions& options, ::inference::ModelConfig& config,
                           std::vector<Notice>& notices) {
   if (config.version_policy().policy_choice_case() ==
@@ -176,6 +202,7 @@ base::Status FillDefaults(const CompletionOptions& options, ::inference::ModelCo
       config.dynamic_batching().preferred_batch_size().empty()) {
     config.mutable_dynamic_batching()->add_preferred_batch_size(config.max_batch_size());
   }
+  FillSequenceDefaults(config);
   auto& optimization = *config.mutable_optimization();
   if (!optimization.has_input_pinned_memory()) {
     optimization.mutable_input_pinned_memory()->set_enable(true);

@@ -157,7 +157,8 @@ base::Status CheckInputs(const ModelConfig& config, const graph::Graph& graph) {
     HADRON_RETURN_IF_ERROR(CheckPair({config, input, graph.value(id)}));
   }
   for (const std::string& name : names) {
-    if (config.FindInput(name) != nullptr) continue;
+    const bool filled = config.sequence_batching() && config.sequence_batching()->Fills(name);
+    if (filled || config.FindInput(name) != nullptr) continue;
     return base::InvalidArgument(
         fmt::format("model {}: the configuration lists {} inputs, but not input {} of the model",
                     wire::Quote(config.name()), config.inputs().size(), wire::Quote(name)));
@@ -174,6 +175,57 @@ base::Status CheckOutputs(const ModelConfig& config, const graph::Graph& graph) 
     const auto& found = graph.outputs()[static_cast<std::size_t>(at - names.begin())];
     HADRON_RETURN_IF_ERROR(
         CheckPair({config, output, graph.value(found.value), /*is_output=*/true}));
+  }
+  return base::OkStatus();
+}
+
+/// A flag or an id for each row: the model may have it as [batch,1] or as [batch].
+base::Status CheckControl(const ModelConfig& config, const SequenceControl& control,
+                          const graph::Graph& graph) {
+  const auto at = std::ranges::find_if(graph.inputs(), [&](const graph::ValueId id) {
+    return graph.value(id).name == control.input;
+  });
+  if (at == graph.inputs().end()) {
+    return base::InvalidArgument(fmt::format("model {}: control_input {} is no input of the model",
+                                             wire::Quote(config.name()),
+                                             wire::Quote(control.input)));
+  }
+  IoConfig io;
+  io.name = control.input;
+  io.type = control.type;
+  io.dims = tensor::Shape{1};
+  if (config.batched() && graph.value(*at).shape.size() == 1) io.reshape = tensor::Shape{};
+  return CheckPair({config, io, graph.value(*at)});
+}
+
+base::Status CheckState(const ModelConfig& config, const SequenceState& state,
+                        const graph::Graph& graph) {
+  IoConfig io;
+  io.type = state.type;
+  io.dims = state.dims;
+  io.name = state.input;
+  const auto input = std::ranges::find_if(
+      graph.inputs(), [&](const graph::ValueId id) { return graph.value(id).name == state.input; });
+  const auto output = std::ranges::find(graph.outputs(), state.output, &graph::GraphOutput::name);
+  if (input == graph.inputs().end() || output == graph.outputs().end()) {
+    const bool no_input = input == graph.inputs().end();
+    return base::InvalidArgument(fmt::format(
+        "model {}: the state's {} {} is no {} of the model", wire::Quote(config.name()),
+        no_input ? "input_name" : "output_name", wire::Quote(no_input ? state.input : state.output),
+        no_input ? "input" : "output"));
+  }
+  HADRON_RETURN_IF_ERROR(CheckPair({config, io, graph.value(*input)}));
+  io.name = state.output;
+  return CheckPair({config, io, graph.value(output->value), /*is_output=*/true});
+}
+
+base::Status CheckSequences(const ModelConfig& config, const graph::Graph& graph) {
+  if (!config.sequence_batching()) return base::OkStatus();
+  for (const SequenceControl& control : config.sequence_batching()->controls) {
+    HADRON_RETURN_IF_ERROR(CheckControl(config, control, graph));
+  }
+  for (const SequenceState& state : config.sequence_batching()->states) {
+    HADRON_RETURN_IF_ERROR(CheckState(config, state, graph));
   }
   return base::OkStatus();
 }
@@ -200,9 +252,15 @@ base::StatusOr<std::string> WhyNotBatchable(const graph::Graph& graph,
 base::Status CheckAgainstGraph(const ModelConfig& config, const graph::Graph& graph) {
   HADRON_RETURN_IF_ERROR(CheckInputs(config, graph));
   HADRON_RETURN_IF_ERROR(CheckOutputs(config, graph));
+  HADRON_RETURN_IF_ERROR(CheckSequences(config, graph));
   if (!config.batched()) return base::OkStatus();
   std::vector<std::string> outputs;
   for (const IoConfig& output : config.outputs()) outputs.push_back(output.name);
+  if (config.sequence_batching()) {
+    for (const SequenceState& state : config.sequence_batching()->states) {
+      outputs.push_back(state.output);
+    }
+  }
   HADRON_ASSIGN_OR_RETURN(const std::string obstacle, WhyNotBatchable(graph, outputs));
   if (obstacle.empty()) return base::OkStatus();
   return base::InvalidArgument(

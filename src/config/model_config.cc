@@ -32,6 +32,15 @@ std::string WithoutPlacement(const ModelConfig& config) {
 
 }  // namespace
 
+bool SequenceBatching::Fills(std::string_view input) const {
+  return std::ranges::find(controls, input, &SequenceControl::input) != controls.end() ||
+         std::ranges::find(states, input, &SequenceState::input) != states.end();
+}
+
+bool SequenceBatching::HasStateOutput(std::string_view output) const {
+  return std::ranges::find(states, output, &SequenceState::output) != states.end();
+}
+
 const IoConfig* ModelConfig::FindInput(std::string_view name) const {
   return Find(fields_.inputs, name);
 }

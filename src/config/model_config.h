@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/sequence_batching.h"
 #include "tensor/data_type.h"
 #include "tensor/shape.h"
 
@@ -105,6 +106,7 @@ class ModelConfig {
     std::vector<IoConfig> outputs;
     VersionPolicy version_policy;
     std::optional<DynamicBatching> dynamic_batching;
+    std::optional<SequenceBatching> sequence_batching;
     std::vector<InstanceGroup> instance_groups;
     std::vector<WarmupSample> warmup;
     bool response_cache = false;
@@ -131,6 +133,10 @@ class ModelConfig {
   /// hadron.batching says "off".
   const std::optional<DynamicBatching>& dynamic_batching() const {
     return fields_.dynamic_batching;
+  }
+  /// Nothing = requests have nothing to do with each other.
+  const std::optional<SequenceBatching>& sequence_batching() const {
+    return fields_.sequence_batching;
   }
   const std::vector<InstanceGroup>& instance_groups() const { return fields_.instance_groups; }
   const std::vector<WarmupSample>& warmup() const { return fields_.warmup; }

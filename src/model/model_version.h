@@ -57,6 +57,8 @@ class ModelVersion {
     std::shared_ptr<VersionHistory> history = std::make_shared<VersionHistory>();
     /// By output name: one label an element index; outputs without labels are absent.
     std::map<std::string, std::vector<std::string>> labels;
+    /// Of sequences, by the name of the input; those that begin with zeros are absent.
+    std::map<std::string, base::IoBuf> initial_states = {};
     bool batch_invariant = true;  ///< promised: the load has checked what it can
     /// Of files that come from a store; those of a local repository are all on its disk.
     std::optional<storage::BytesOnDisk> on_disk;
@@ -75,6 +77,7 @@ class ModelVersion {
   const std::map<std::string, std::vector<std::string>>& all_labels() const {
     return parts_.labels;
   }
+  const std::map<std::string, base::IoBuf>& initial_states() const { return parts_.initial_states; }
   /// It has run on its device, and its load has found nothing wrong. One that has not is compiled
   /// and can be described, and is tried out before its first request.
   bool tried_out() const { return tried_out_.load(); }

@@ -16,6 +16,7 @@ namespace hadron::model {
 struct SavedVersion {
   std::shared_ptr<const config::ModelConfig> config;
   std::map<std::string, std::vector<std::string>> labels;
+  std::map<std::string, base::IoBuf> initial_states;
   std::shared_ptr<const plan::CompiledModel> compiled;  ///< over weights that are not in memory
   std::shared_ptr<const ImageFile> weights;
 };

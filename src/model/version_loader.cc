@@ -13,6 +13,7 @@
 #include "onnx/loader.h"
 #include "plan/batch_invariance.h"
 #include "plan/lane.h"
+#include "tensor/string_tensor.h"
 
 namespace hadron::model {
 namespace {
@@ -23,11 +24,14 @@ using config::ModelConfig;
 
 constexpr int kTries = 3;  ///< at a file that is written meanwhile
 constexpr std::uint64_t kMaxLabelBytes = std::uint64_t{16} << 20U;
+constexpr std::uint64_t kMaxStateBytes = std::uint64_t{1} << 30U;
 
-/// Graph outputs that the configuration does not list are not computed.
+/// Graph outputs that the configuration does not list, nor a sequence needs, are not computed.
 void DropUnlistedOutputs(graph::Graph& graph, const ModelConfig& config) {
   std::erase_if(graph.outputs(), [&](const graph::GraphOutput& output) {
-    return config.FindOutput(output.name) == nullptr;
+    const bool state =
+        config.sequence_batching() && config.sequence_batching()->HasStateOutput(output.name);
+    return !state && config.FindOutput(output.name) == nullptr;
   });
 }
 
@@ -44,6 +48,34 @@ StatusOr<std::map<std::string, std::vector<std::string>>> ReadLabels(const Scann
     labels[output.name] = config::ParseLabels(text->ToString());
   }
   return labels;
+}
+
+/// With what the states of sequences begin, by the input's name; those of zeros are absent.
+StatusOr<std::map<std::string, base::IoBuf>> ReadInitialStates(const ScannedModel& model,
+                                                               const ModelConfig& config) {
+  std::map<std::string, base::IoBuf> states;
+  if (!config.sequence_batching()) return states;
+  for (const config::SequenceState& state : config.sequence_batching()->states) {
+    if (state.initial_file.empty()) continue;
+    const std::string what = fmt::format("the initial state of input '{}'", state.input);
+    auto bytes = model.store->Fetch(model.name + "/initial_state/" + state.initial_file,
+                                    {.max_bytes = kMaxStateBytes, .progress = {}});
+    if (!bytes.ok()) return std::move(bytes).status().With(what);
+    const std::int64_t elements = state.initial_dims.elements();
+    if (state.type == tensor::DataType::kString) {
+      HADRON_RETURN_IF_ERROR(tensor::CheckStrings(*bytes, elements).With(what));
+      states[state.input] = std::move(*bytes);
+      continue;
+    }
+    const std::size_t needed = static_cast<std::size_t>(elements) * tensor::ElementSize(state.type);
+    if (bytes->size() < needed) {
+      return base::InvalidArgument(fmt::format("{}: file '{}' has {} bytes, dims {} need {}", what,
+                                               state.initial_file, bytes->size(),
+                                               state.initial_dims.ToString(), needed));
+    }
+    states[state.input] = bytes->Sub(0, needed);
+  }
+  return states;
 }
 
 Status CheckNotCancelled(const std::atomic<bool>& cancelled) {
@@ -152,6 +184,7 @@ Status VersionLoader::BuildFrom(std::shared_ptr<const base::ByteSource> file,
   HADRON_RETURN_IF_ERROR(config::CheckAgainstGraph(*parts.config, loaded.graph));
   config::LogNotices(*parts.config);
   HADRON_ASSIGN_OR_RETURN(parts.labels, ReadLabels(model, *parts.config));
+  HADRON_ASSIGN_OR_RETURN(parts.initial_states, ReadInitialStates(model, *parts.config));
 
   DropUnlistedOutputs(loaded.graph, *parts.config);
   HADRON_ASSIGN_OR_RETURN(parts.compiled, Compile(std::move(loaded.graph), *parts.config, build));
@@ -213,6 +246,7 @@ Status VersionLoader::BuildFromSaved(const SavedVersion& saved, Build& build) co
   build.from = telemetry::LoadSource::kDisk;
   build.parts.config = saved.config;
   build.parts.labels = saved.labels;
+  build.parts.initial_states = saved.initial_states;
   build.parts.compiled = saved.compiled->Over(std::move(image));
   build.parts.saved = build.source.saved.at(build.number);
   return {};
@@ -231,7 +265,7 @@ std::shared_ptr<const SavedVersion> VersionLoader::Save(const ModelVersion& vers
   }
   const std::vector<std::shared_ptr<device::DeviceBuffer>> nothing(image.segments().size());
   return std::make_shared<const SavedVersion>(
-      SavedVersion{version.config_ptr(), version.all_labels(),
+      SavedVersion{version.config_ptr(), version.all_labels(), version.initial_states(),
                    version.compiled().Over(image.Over(nothing)), std::move(*file)});
 }
 
@@ -241,6 +275,9 @@ StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
   options.max_batch = config.max_batch_size();
   if (config.dynamic_batching()) {
     options.preferred_batches = config.dynamic_batching()->preferred_batch_sizes;
+  }
+  if (config.sequence_batching()) {
+    options.preferred_batches = config.sequence_batching()->preferred_batch_sizes;
   }
   options.disabled_passes = options_.disabled_passes;
   options.max_fold_bytes = options_.max_fold_bytes;

@@ -17,6 +17,11 @@ struct Pending {
   base::TimePoint enqueued;
   base::TimePoint deadline = base::TimePoint::max();  ///< when its time in the queue is over
   double expected = 0;  ///< seconds of the device, as it was thought when it came
+  /// Inputs that the scheduler gives, of the graph's shapes: what a sequence's model is told.
+  std::vector<tensor::HostTensor> added{};
+  std::uint64_t sequence = 0;  ///< the scheduler's number for what it belongs to; 0: nothing
+  /// Fills a row that has to be there and is nobody's: nobody waits for it, it counts nowhere.
+  bool null_item = false;
 
   Flow flow() const { return {request.identity.tenant, request.work_class}; }
 };
@@ -32,6 +37,9 @@ struct Batch {
   Flow flow;            ///< whose turn it was; others may ride along
   double expected = 0;  ///< seconds
 };
+
+/// How many of them somebody waits for.
+std::size_t CountRequests(const std::vector<Pending>& items);
 
 /// What of a batch's time, in nanoseconds, is each request's, in their order: by rows, and exact in
 /// the sum.

@@ -28,6 +28,12 @@ const HostTensor* FindTensor(const std::vector<HostTensor>& tensors, const std::
   return it == tensors.end() ? nullptr : &*it;
 }
 
+/// What a request brings for an input of the graph: the client's, or the scheduler's.
+const HostTensor* FindGiven(const Pending& pending, const std::string& name) {
+  const HostTensor* const own = FindTensor(pending.request.inputs, name);
+  return own != nullptr ? own : FindTensor(pending.added, name);
+}
+
 /// Shape as the graph wants it. Rank-0 tensors are configured as [1].
 Shape ToGraphShape(const IoConfig& io, const Shape& client, bool batched, std::int64_t rows,
                    std::size_t graph_rank) {
@@ -162,6 +168,10 @@ void Refuse(Pending pending, Status status) {
   pending.done(std::move(response));
 }
 
+std::size_t CountRequests(const std::vector<Pending>& items) {
+  return static_cast<std::size_t>(std::ranges::count(items, false, &Pending::null_item));
+}
+
 std::vector<std::uint64_t> DivideTime(const Batch& batch, std::uint64_t ns) {
   // Differences of a running sum: what is rounded away of one part is in the next.
   std::vector<std::uint64_t> parts;
@@ -210,13 +220,17 @@ StatusOr<std::vector<Shape>> PlanShapes(const Batch& batch) {
   for (const graph::ValueId id : graph.inputs()) {
     const std::string& name = graph.value(id).name;
     const IoConfig* io = version.config().FindInput(name);
-    const HostTensor* tensor = FindTensor(batch.requests.front().request.inputs, name);
-    if (io == nullptr || tensor == nullptr) {
+    const HostTensor* tensor = FindGiven(batch.requests.front(), name);
+    const std::size_t rank = graph.value(id).shape.size();
+    if (io == nullptr && tensor != nullptr) {
+      shapes.push_back(ToGraphShape(IoConfig(), tensor->desc.shape, batched, rows, rank));
+      continue;
+    }
+    if (tensor == nullptr) {
       return base::InvalidArgument(
           fmt::format("input '{}' of model '{}' was not given", name, version.name()));
     }
-    shapes.push_back(
-        ToGraphShape(*io, tensor->desc.shape, batched, rows, graph.value(id).shape.size()));
+    shapes.push_back(ToGraphShape(*io, tensor->desc.shape, batched, rows, rank));
   }
   return shapes;
 }
@@ -227,7 +241,7 @@ std::vector<plan::RunInput> RunInputs(const Batch& batch) {
   for (const graph::ValueId id : graph.inputs()) {
     plan::RunInput& input = inputs.emplace_back();
     for (const Pending& pending : batch.requests) {
-      const HostTensor* tensor = FindTensor(pending.request.inputs, graph.value(id).name);
+      const HostTensor* tensor = FindGiven(pending, graph.value(id).name);
       input.parts.push_back(tensor->bytes);
       input.elements.push_back(tensor->desc.shape.elements());
     }
@@ -248,6 +262,10 @@ void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
   version.metrics().ObserveBatch(static_cast<std::size_t>(batch.rows));
   std::int64_t first = 0;
   for (Pending& pending : batch.requests) {
+    if (pending.null_item) {
+      first += pending.request.rows;
+      continue;
+    }
     InferenceResponse response;
     response.outputs = Select(*outputs, pending, first, version.config().batched());
     response.times = {Ns(started - pending.enqueued), result.input_ns, result.infer_ns,
@@ -277,8 +295,10 @@ void CompleteHit(Pending pending, ResponseCache::Hit hit, const base::Clock& clo
 }
 
 void FailBatch(Batch batch, const Status& status, const base::Clock&) {
-  batch.pin->metrics().running.Add(-static_cast<std::int64_t>(batch.requests.size()));
-  for (Pending& pending : batch.requests) Refuse(std::move(pending), status.Clone());
+  batch.pin->metrics().running.Add(-static_cast<std::int64_t>(CountRequests(batch.requests)));
+  for (Pending& pending : batch.requests) {
+    if (!pending.null_item) Refuse(std::move(pending), status.Clone());
+  }
 }
 
 }  // namespace hadron::serving

@@ -306,6 +306,12 @@ void DeviceScheduler::Settle(const Batch& batch, std::uint64_t device_ns) {
 
 void DeviceScheduler::Fail(Batch batch, const Status& status) {
   Settle(batch, 0);
+  {
+    plan::RunResult result;
+    result.status = status.Clone();
+    base::MutexLock lock(mutex_);
+    queues_.Ended(batch, result, deps_.clock->Now());
+  }
   FailBatch(std::move(batch), status, *deps_.clock);
 }
 
@@ -313,21 +319,24 @@ void DeviceScheduler::Complete(Batch batch, plan::RunResult result, base::TimePo
   const std::uint64_t device_ns = result.input_ns + result.infer_ns + result.output_ns;
   busy_ns_.fetch_add(device_ns);
   Settle(batch, device_ns);
+  const bool somebodys_fault = result.status.code() == base::StatusCode::kInvalidArgument;
+  const bool again = somebodys_fault && batch.requests.size() > 1;
   {
     base::MutexLock lock(mutex_);
     if (result.status.ok()) {
       queues_.NoteTime(*batch.pin.version(), batch.rows, static_cast<double>(device_ns) * 1e-9);
     }
-    queues_.Ended(batch, result);
+    if (!again) queues_.Ended(batch, result, deps_.clock->Now());
   }
-  const bool somebodys_fault = result.status.code() == base::StatusCode::kInvalidArgument;
-  if (somebodys_fault && batch.requests.size() > 1) return RunAlone(std::move(batch));
+  if (again) return RunAlone(std::move(batch));
   CompleteBatch(std::move(batch), std::move(result), started, *deps_.clock);
 }
 
 void DeviceScheduler::RunAlone(Batch batch) {
   base::MutexLock lock(mutex_);
-  for (Pending& pending : batch.requests) alone_.push_back({batch.pin, std::move(pending)});
+  for (Pending& pending : batch.requests) {
+    if (!pending.null_item) alone_.push_back({batch.pin, std::move(pending)});
+  }
 }
 
 void DeviceScheduler::Finished() {

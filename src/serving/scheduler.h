@@ -56,9 +56,10 @@ class Scheduler {
   virtual OnDone InOrder(OnDone done) { return done; }
   /// Asked only when a lane can take work, so batches form late.
   virtual Decision Next(base::TimePoint now, const Terms& terms) = 0;
-  /// A batch of this scheduler has ended: with its outputs, as NameOutputs gives them, or with the
-  /// failure. Before its requests are answered.
-  virtual void Ended(const std::vector<Pending>& /*requests*/, const plan::RunResult& /*result*/) {}
+  /// A batch of this scheduler, or one request of a batch that failed, has ended: with its outputs,
+  /// by graph output, or with the failure. Before its requests are answered.
+  virtual void Ended(const std::vector<Pending>& /*requests*/, const plan::RunResult& /*result*/,
+                     base::TimePoint /*now*/) {}
   /// Ends what must not wait any longer and forms no batch; says when to ask again.
   virtual Decision Expire(base::TimePoint now) = 0;
   /// When the request has to have begun, by the client's wish and the model's rules; max(): no

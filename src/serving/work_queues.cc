@@ -7,6 +7,7 @@
 
 #include "serving/dynamic_batcher.h"
 #include "serving/model_choice.h"
+#include "serving/sequence_batcher.h"
 
 namespace hadron::serving {
 namespace {
@@ -72,6 +73,15 @@ double PartOf(const Batch& batch, const tenancy::Tenant* tenant, double whole) {
   return whole * static_cast<double>(RowsOf(batch, tenant)) / static_cast<double>(batch.rows);
 }
 
+std::unique_ptr<Scheduler> MakeScheduler(const model::ModelVersion& version) {
+  if (!version.config().sequence_batching()) {
+    return std::make_unique<DynamicBatcher>(version.config_ptr());
+  }
+  return std::make_unique<SequenceBatcher>(
+      version.config_ptr(),
+      SequenceInputs(version.config_ptr(), version.compiled().graph(), version.initial_states()));
+}
+
 }  // namespace
 
 // ---- What there is -----------------------------------------------------------
@@ -79,7 +89,7 @@ double PartOf(const Batch& batch, const tenancy::Tenant* tenant, double whole) {
 void WorkQueues::Add(const model::ModelHandle& version) {
   Queue& queue = queues_[version.get()];
   queue.version = version.get();
-  queue.scheduler = std::make_unique<DynamicBatcher>(version->config_ptr());
+  queue.scheduler = MakeScheduler(*version);
 }
 
 void WorkQueues::Remove(const model::ModelVersion& version) {
@@ -319,6 +329,7 @@ std::optional<Batch> WorkQueues::BatchOf(Queue& queue, std::span<const Flow> mem
 Batch WorkQueues::Form(Queue& queue, const Flow& flow, model::ResidencyPin::Weights weights,
                        std::vector<Pending> requests) {
   for (const Pending& pending : requests) {
+    if (pending.null_item) continue;
     NoteAbsence(queue, pending);
     Went(pending);
   }
@@ -326,7 +337,7 @@ Batch WorkQueues::Form(Queue& queue, const Flow& flow, model::ResidencyPin::Weig
               std::move(requests), 0, flow, 0};
   for (const Pending& pending : batch.requests) batch.rows += pending.request.rows;
   batch.expected = queue.times.Expected(batch.rows);
-  const auto count = static_cast<std::int64_t>(batch.requests.size());
+  const auto count = static_cast<std::int64_t>(CountRequests(batch.requests));
   queue.version->metrics().running.Add(count);
   residency_.CountUse(*queue.version, count);
   Begin(batch);
@@ -361,9 +372,9 @@ void WorkQueues::NoteTime(const model::ModelVersion& version, std::int64_t rows,
   if (it != queues_.end()) it->second.times.Note(rows, seconds);
 }
 
-void WorkQueues::Ended(const Batch& batch, const plan::RunResult& result) {
+void WorkQueues::Ended(const Batch& batch, const plan::RunResult& result, TimePoint now) {
   const auto it = queues_.find(batch.pin.version().get());
-  if (it != queues_.end()) it->second.scheduler->Ended(batch.requests, result);
+  if (it != queues_.end()) it->second.scheduler->Ended(batch.requests, result, now);
 }
 
 // ---- Waiting -------------------------------------------------------------------

@@ -74,7 +74,7 @@ class WorkQueues {
   /// A run of so many rows took so long.
   void NoteTime(const model::ModelVersion& version, std::int64_t rows, double seconds);
   /// A batch of the version has ended: what its scheduler has to know.
-  void Ended(const Batch& batch, const plan::RunResult& result);
+  void Ended(const Batch& batch, const plan::RunResult& result, base::TimePoint now);
   /// Nothing runs.
   void Rest() { shares_.Rest(); }
   double tag(const Flow& flow) const { return shares_.tag(flow.tenant); }

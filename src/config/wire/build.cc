@@ -52,6 +52,71 @@ DynamicBatching BuildBatching(const ::inference::ModelDynamicBatching& batching)
   return built;
 }
 
+SequenceControl BuildControl(const std::string& input,
+                             const ::inference::ModelSequenceBatching::Control& control) {
+  SequenceControl built;
+  built.kind = static_cast<SequenceControl::Kind>(control.kind());  // the numbers are the same
+  built.input = input;
+  const auto pair = [&built](tensor::DataType type, const auto& values) {
+    if (values.size() != 2) return;
+    built.type = type;
+    built.no = static_cast<double>(values[0]);
+    built.yes = static_cast<double>(values[1]);
+  };
+  built.type = ToDataType(control.data_type());
+  pair(tensor::DataType::kInt32, control.int32_false_true());
+  pair(tensor::DataType::kFp32, control.fp32_false_true());
+  pair(tensor::DataType::kBool, control.bool_false_true());
+  return built;
+}
+
+SequenceState BuildState(const ::inference::ModelSequenceBatching::State& state) {
+  SequenceState built{.input = state.input_name(),
+                      .output = state.output_name(),
+                      .type = ToDataType(state.data_type()),
+                      .dims = ToShape(state.dims()),
+                      .initial_dims = ToShape(state.dims()),
+                      .initial_file = {}};
+  if (state.initial_state_size() > 0) {
+    built.initial_dims = ToShape(state.initial_state(0).dims());
+    built.initial_file = state.initial_state(0).data_file();
+  }
+  for (std::size_t i = 0; i < built.initial_dims.rank(); ++i) {
+    if (built.initial_dims[i] < 0) built.initial_dims[i] = 1;
+  }
+  return built;
+}
+
+SequenceBatching BuildSequences(const ::inference::ModelSequenceBatching& batching,
+                                std::int64_t max_batch_size) {
+  SequenceBatching built;
+  const auto delay = [&](const auto& settings) {
+    built.max_queue_delay = Microseconds(settings.max_queue_delay_microseconds());
+  };
+  if (batching.has_oldest()) {
+    const auto& oldest = batching.oldest();
+    built.strategy = SequenceBatching::Strategy::kOldest;
+    built.max_candidates = oldest.max_candidate_sequences();
+    built.preserve_ordering = oldest.preserve_ordering();
+    built.preferred_batch_sizes.assign(oldest.preferred_batch_size().begin(),
+                                       oldest.preferred_batch_size().end());
+    std::ranges::sort(built.preferred_batch_sizes);
+    delay(oldest);
+  } else {
+    built.minimum_slot_utilization = batching.direct().minimum_slot_utilization();
+    delay(batching.direct());
+  }
+  if (built.max_candidates == 0) built.max_candidates = std::max<std::int64_t>(1, max_batch_size);
+  built.max_idle = Microseconds(batching.max_sequence_idle_microseconds());
+  for (const auto& input : batching.control_input()) {
+    for (const auto& control : input.control()) {
+      built.controls.push_back(BuildControl(input.name(), control));
+    }
+  }
+  for (const auto& state : batching.state()) built.states.push_back(BuildState(state));
+  return built;
+}
+
 InstanceGroup BuildGroup(const ::inference::ModelInstanceGroup& group) {
   InstanceGroup built;
   built.name = group.name();
@@ -124,6 +189,9 @@ ModelConfig::Fields Build(const ::inference::ModelConfig& config, std::vector<No
   built.version_policy = BuildVersionPolicy(config);
   if (config.has_dynamic_batching()) {
     built.dynamic_batching = BuildBatching(config.dynamic_batching());
+  }
+  if (config.has_sequence_batching()) {
+    built.sequence_batching = BuildSequences(config.sequence_batching(), config.max_batch_size());
   }
   for (const auto& group : config.instance_group()) {
     built.instance_groups.push_back(BuildGroup(group));

@@ -99,7 +99,6 @@ base::Status CheckRagged(const ::inference::ModelConfig& config) {
 base::Status CheckSchedulerKind(const ::inference::ModelConfig& config) {
   if (config.has_sequence_batching()) {
     HADRON_RETURN_IF_ERROR(CheckSequenceBatching(config));
-    return base::Unimplemented("sequence_batching is not implemented yet");
   }
   if (config.has_ensemble_scheduling() || config.platform() == "ensemble") {
     HADRON_RETURN_IF_ERROR(CheckEnsemble(config));

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -56,7 +57,7 @@ base::Status CheckControl(const Control& control, std::set<int>& kinds) {
                                                             : CheckFlag(control);
 }
 
-base::Status CheckControls(const ::inference::ModelConfig& config) {
+base::Status CheckControls(const ::inference::ModelConfig& config, std::set<std::string>& inputs) {
   std::set<int> kinds;
   for (const auto& input : config.sequence_batching().control_input()) {
     if (input.name().empty()) return base::InvalidArgument("control_input must specify 'name'");
@@ -64,11 +65,24 @@ base::Status CheckControls(const ::inference::ModelConfig& config) {
       return base::InvalidArgument(
           fmt::format("control_input {} may not be listed as input as well", Quote(input.name())));
     }
+    if (!inputs.insert(input.name()).second) {
+      return base::InvalidArgument(
+          fmt::format("control_input {} is given twice", Quote(input.name())));
+    }
+    if (input.control_size() == 0) {
+      return base::InvalidArgument(
+          fmt::format("control_input {} needs a control", Quote(input.name())));
+    }
     for (const Control& control : input.control()) {
       base::Status status = CheckControl(control, kinds);
       if (!status.ok()) {
         return std::move(status).With(fmt::format("control_input {}", Quote(input.name())));
       }
+    }
+    if (input.control_size() > 1) {
+      return base::InvalidArgument(
+          fmt::format("control_input {} has {} controls; each needs an input of its own",
+                      Quote(input.name()), input.control_size()));
     }
   }
   return base::OkStatus();
@@ -100,12 +114,26 @@ base::Status CheckInitialState(const ModelSequenceBatching::InitialState& initia
   return base::InvalidArgument("initial_state needs zero_data or data_file");
 }
 
+/// Every sequence begins with this much.
+base::Status CheckStateSize(const State& state) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 30U;
+  tensor::Shape dims =
+      ToShape(state.initial_state_size() > 0 ? state.initial_state(0).dims() : state.dims());
+  for (std::size_t i = 0; i < dims.rank(); ++i) dims[i] = std::max<std::int64_t>(dims[i], 1);
+  const auto elements = dims.CheckedElements();
+  const auto size = static_cast<std::int64_t>(
+      std::max<std::size_t>(tensor::ElementSize(ToDataType(state.data_type())), 4));
+  if (elements && *elements <= kMost / size) return base::OkStatus();
+  return base::InvalidArgument(
+      fmt::format("dims {} are more than the 1 GiB that a state may have", dims.ToString()));
+}
+
 base::Status CheckState(const State& state, std::set<std::string>& inputs) {
   if (state.input_name().empty() || state.output_name().empty()) {
     return base::InvalidArgument("must specify 'input_name' and 'output_name'");
   }
   if (!inputs.insert(state.input_name()).second) {
-    return base::InvalidArgument("input_name is used by another state");
+    return base::InvalidArgument("input_name is used by another state or control_input");
   }
   if (state.data_type() == ::inference::TYPE_INVALID || state.dims_size() == 0) {
     return base::InvalidArgument("must specify 'data_type' and 'dims'");
@@ -116,8 +144,10 @@ base::Status CheckState(const State& state, std::set<std::string>& inputs) {
   if (state.initial_state_size() > 1) {
     return base::InvalidArgument("may have one initial_state only");
   }
-  return state.initial_state_size() == 0 ? base::OkStatus()
-                                         : CheckInitialState(state.initial_state(0), state);
+  if (state.initial_state_size() > 0) {
+    HADRON_RETURN_IF_ERROR(CheckInitialState(state.initial_state(0), state));
+  }
+  return CheckStateSize(state);
 }
 
 base::Status CheckStrategy(const ::inference::ModelConfig& config) {
@@ -143,9 +173,13 @@ base::Status CheckParts(const ::inference::ModelConfig& config) {
     return base::InvalidArgument("iterative_sequence is not supported");
   }
   HADRON_RETURN_IF_ERROR(CheckStrategy(config));
-  HADRON_RETURN_IF_ERROR(CheckControls(config));
   std::set<std::string> inputs;
+  HADRON_RETURN_IF_ERROR(CheckControls(config, inputs));
   for (const State& state : config.sequence_batching().state()) {
+    if (FindInput(config, state.input_name()) != nullptr) {
+      return base::InvalidArgument(
+          fmt::format("state {} may not be listed as input as well", Quote(state.input_name())));
+    }
     base::Status status = CheckState(state, inputs);
     if (!status.ok()) {
       return std::move(status).With(fmt::format("state {}", Quote(state.input_name())));

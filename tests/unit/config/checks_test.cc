@@ -169,7 +169,6 @@ TEST(Checks, OfSequenceBatching) {
   const std::string control = head + "control_input { name: 'c' control ";
   const std::string state = head + "state { input_name: 'i' output_name: 'o' data_type: TYPE_FP32 ";
   ExpectErrorsAlone({
-      {head + "}", "UNIMPLEMENTED: sequence_batching is not implemented yet"},
       {head + "iterative_sequence: true }", "INVALID_ARGUMENT: sequence_batching: iterative"},
       {head + "direct { minimum_slot_utilization: 1.5 } }", "minimum_slot_utilization"},
       {head + "oldest { preferred_batch_size: 1 } }", "oldest.preferred_batch_size 1"},
@@ -186,12 +185,21 @@ TEST(Checks, OfSequenceBatching) {
       {control + "{ kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_FP32 } }}", "needs data_type"},
       {control + "{ kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_UINT64 int32_false_true: 1 } }}",
        "may not have a false/true pair"},
-      {control + "{ kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_STRING } }}", "UNIMPLEMENTED"},
+      {head + "control_input { name: 'c' } }", "control_input 'c' needs a control"},
+      {control + "{ int32_false_true: [ 0, 1 ] } control { kind: CONTROL_SEQUENCE_END "
+                 "int32_false_true: [ 0, 1 ] } }}",
+       "control_input 'c' has 2 controls"},
+      {control + "{ int32_false_true: [ 0, 1 ] } } control_input { name: 'c' } }",
+       "control_input 'c' is given twice"},
       {head + "state { } }", "must specify 'input_name' and 'output_name'"},
       {state + "} }", "must specify 'data_type' and 'dims'"},
       {state + "dims: 0 } }", "dims must be >= 1, or -1"},
       {state + "dims: 1 } state { input_name: 'i' output_name: 'p' } }",
        "state 'i': input_name is used by another"},
+      {std::string(kTensors) + head +
+           "state { input_name: 'x' output_name: 'o' data_type: TYPE_FP32 dims: 1 } }",
+       "state 'x' may not be listed as input"},
+      {state + "dims: [ 65536, 65536 ] } }", "more than the 1 GiB"},
       {state + "dims: 1 initial_state { } } }", "initial_state must specify 'name'"},
       {state + "dims: -1 initial_state { name: 's' data_type: TYPE_FP32 dims: -1 } } }",
        "without -1"},
@@ -202,10 +210,14 @@ TEST(Checks, OfSequenceBatching) {
       {state + "dims: 2 initial_state { name: 's' data_type: TYPE_FP32 dims: 2 "
                "data_file: '../x' } } }",
        "initial_state.data_file"},
-      {state + "dims: -1 initial_state { name: 's' data_type: TYPE_FP32 dims: 2 "
-               "zero_data: true } } }",
-       "UNIMPLEMENTED"},
   });
+  const std::string whole = std::string(kTensors);
+  for (const std::string& good :
+       {head + "}", control + "{ kind: CONTROL_SEQUENCE_CORRID data_type: TYPE_STRING } }}",
+        state + "dims: -1 initial_state { name: 's' data_type: TYPE_FP32 dims: 2 zero_data: true "
+                "} } }"}) {
+    EXPECT_EQ(LoadError(whole + good), "") << good;
+  }
 }
 
 std::string Ensemble(const std::string& steps, const std::string& extra = "") {
