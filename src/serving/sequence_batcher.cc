@@ -445,6 +445,12 @@ TimePoint SequenceBatcher::oldest() const {
   return oldest;
 }
 
+std::size_t SequenceBatcher::queued_in_backlog() const {
+  std::size_t requests = 0;
+  for (const std::uint64_t number : backlog_) requests += sequences_.at(number).waiting.size();
+  return requests;
+}
+
 std::vector<Pending> SequenceBatcher::TakeOlder(TimePoint than) {
   std::vector<Pending> taken;
   std::vector<Sequence*> older;

@@ -50,6 +50,7 @@ class SequenceBatcher final : public Scheduler {
   std::vector<Pending> TakeAll() override;
 
   std::size_t backlog() const { return backlog_.size(); }  ///< sequences without a slot
+  std::size_t queued_in_backlog() const;                   ///< and their requests
 
  private:
   struct Slot {

@@ -5,9 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "serving/dynamic_batcher.h"
+#include "serving/held_scheduler.h"
 #include "serving/model_choice.h"
-#include "serving/sequence_batcher.h"
 
 namespace hadron::serving {
 namespace {
@@ -71,15 +70,6 @@ std::vector<const tenancy::Tenant*> TenantsOf(const Batch& batch) {
 double PartOf(const Batch& batch, const tenancy::Tenant* tenant, double whole) {
   if (batch.rows <= 0) return tenant == batch.flow.tenant ? whole : 0;
   return whole * static_cast<double>(RowsOf(batch, tenant)) / static_cast<double>(batch.rows);
-}
-
-std::unique_ptr<Scheduler> MakeScheduler(const model::ModelVersion& version) {
-  if (!version.config().sequence_batching()) {
-    return std::make_unique<DynamicBatcher>(version.config_ptr());
-  }
-  return std::make_unique<SequenceBatcher>(
-      version.config_ptr(),
-      SequenceInputs(version.config_ptr(), version.compiled().graph(), version.initial_states()));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -123,6 +124,8 @@ class SequenceRig {
   static std::int32_t Int(const Pending& item, const std::string& name) {
     return base::AsArray<std::int32_t>(Added(item, name).bytes.bytes())[0];
   }
+
+  const std::shared_ptr<const config::ModelConfig>& config() const { return config_; }
 
   test::StillClock clock;
 
