@@ -48,6 +48,8 @@ base::Status ServerState::CheckServing() const {
 
 std::vector<std::string> ServerState::ImplementedExtensions() {
   return {"classification",
+          "sequence",
+          "sequence(string_id)",
           "model_repository",
           "model_repository(unload_dependents)",
           "model_configuration",
