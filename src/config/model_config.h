@@ -109,6 +109,7 @@ class ModelConfig {
     std::optional<SequenceBatching> sequence_batching;
     std::vector<InstanceGroup> instance_groups;
     std::vector<WarmupSample> warmup;
+    bool warmup_on_restore = false;
     bool response_cache = false;
     std::map<std::string, std::string> parameters;
     std::optional<std::chrono::seconds> idle_evict;
@@ -140,6 +141,8 @@ class ModelConfig {
   }
   const std::vector<InstanceGroup>& instance_groups() const { return fields_.instance_groups; }
   const std::vector<WarmupSample>& warmup() const { return fields_.warmup; }
+  /// Parameter hadron.warmup_on_restore.
+  bool warmup_on_restore() const { return fields_.warmup_on_restore; }
   /// Answers may be kept and given again, if the server has a cache.
   bool response_cache() const { return fields_.response_cache; }
   const std::map<std::string, std::string>& parameters() const { return fields_.parameters; }

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <future>
 #include <utility>
 
 #include "base/log.h"
 #include "config/complete.h"
 #include "config/parse.h"
+#include "model/warm_up.h"
 #include "onnx/loader.h"
 #include "plan/batch_invariance.h"
 #include "plan/lane.h"
@@ -345,30 +345,26 @@ std::uint64_t VersionLoader::Programs() const {
   return counts.compiled + counts.loaded;
 }
 
+StatusOr<TrialLane> VersionLoader::TrialLaneFor(const std::string& owner) const {
+  return TrialLane::Create({*deps_.device, *deps_.host, *deps_.lane, *deps_.residency},
+                           "warm-up of " + owner);
+}
+
+Status VersionLoader::RunSamples(const ResidencyPin& version, const Build& build) const {
+  const Source& source = build.source;
+  const bool comes_back = source.as_listed || source.saved.contains(build.number);
+  if (!WantsWarmUp(version->config(), comes_back)) return {};
+  HADRON_ASSIGN_OR_RETURN(TrialLane lane, TrialLaneFor(build.owner));
+  return WarmUp({source.model, deps_.host->memory(), build.cancelled, build.owner}, version, lane);
+}
+
 Status VersionLoader::Rehearse(const ResidencyPin& version,
                                std::span<const std::shared_ptr<const plan::ExecutionPlan>> plans,
                                const std::string& owner) const {
-  // A lane of its own: what it takes goes back, whether the load succeeds or not.
-  HADRON_ASSIGN_OR_RETURN(const auto lane, plan::Lane::Create(*deps_.device, *deps_.host,
-                                                              *deps_.lane, "warm-up of " + owner));
+  HADRON_ASSIGN_OR_RETURN(TrialLane lane, TrialLaneFor(owner));
   for (const auto& plan : plans) {
-    if (const std::uint64_t missing = lane->MissingArena(*plan)) {
-      std::promise<StatusOr<plan::ArenaPlace>> given;
-      deps_.residency->WantArena(
-          *version.version(), missing,
-          [&given](StatusOr<plan::ArenaPlace> arena) { given.set_value(std::move(arena)); });
-      HADRON_ASSIGN_OR_RETURN(plan::ArenaPlace arena, given.get_future().get());
-      lane->GiveArena(std::move(arena));
-    }
-    std::promise<Status> ran;
-    plan::RunRequest run;
-    run.plan = plan;
-    run.weights = version.weights_ptr();
-    run.inputs.resize(plan->inputs.size());  // nothing given: zeros
-    run.rows = plan->rows;
-    run.done = [&ran](plan::RunResult result) { ran.set_value(std::move(result.status)); };
-    HADRON_RETURN_IF_ERROR(lane->Submit(run));
-    Status status = ran.get_future().get();
+    std::vector<plan::RunInput> zeros(plan->inputs.size());  // nothing given: zeros
+    Status status = lane.Run(version, plan, std::move(zeros), plan->rows);
     // Zeros may be no input that the model takes; everything else is our trouble.
     if (status.code() != base::StatusCode::kInvalidArgument) HADRON_RETURN_IF_ERROR(status.Clone());
   }
@@ -477,6 +473,7 @@ Status VersionLoader::TryOut(const ModelHandle& version, const Build& build) con
   HADRON_RETURN_IF_ERROR(WarmPlans(pin, build.owner));
   HADRON_RETURN_IF_ERROR(CheckNotCancelled(build.cancelled));
   HADRON_RETURN_IF_ERROR(CheckRows(pin, build.owner));
+  HADRON_RETURN_IF_ERROR(RunSamples(pin, build));
   version->SetTriedOut();
   return {};
 }

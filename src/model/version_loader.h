@@ -19,6 +19,7 @@
 #include "model/model_version.h"
 #include "model/repository.h"
 #include "model/residency_manager.h"
+#include "model/trial_lane.h"
 #include "onnx/external_data.h"
 #include "plan/shared_segments.h"
 #include "storage/artifact_cache.h"
@@ -100,6 +101,9 @@ class VersionLoader final : public Loader {
   std::unique_ptr<backend::Tuning> Tune() const;
   /// How many programs the device has got up to now.
   std::uint64_t Programs() const;
+  base::StatusOr<TrialLane> TrialLaneFor(const std::string& owner) const;
+  /// The configuration's warm-up, if this load is one that has to run it.
+  base::Status RunSamples(const ResidencyPin& version, const Build& build) const;
   /// Runs the plans on zeros.
   base::Status Rehearse(const ResidencyPin& version,
                         std::span<const std::shared_ptr<const plan::ExecutionPlan>> plans,

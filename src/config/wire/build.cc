@@ -201,6 +201,8 @@ ModelConfig::Fields Build(const ::inference::ModelConfig& config, std::vector<No
   for (const auto& [key, value] : config.parameters()) {
     built.parameters.emplace(key, value.string_value());
   }
+  const auto again = built.parameters.find(kWarmupOnRestore);
+  built.warmup_on_restore = again != built.parameters.end() && again->second == "true";
   const auto idle = built.parameters.find(kIdleEvictSecs);
   if (idle != built.parameters.end()) built.idle_evict = ParseIdleSecs(idle->second);
   built.metric_tags.insert(config.metric_tags().begin(), config.metric_tags().end());

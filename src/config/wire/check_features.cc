@@ -42,6 +42,15 @@ base::Status CheckResponseCache(const ::inference::ModelConfig& config) {
   return base::OkStatus();
 }
 
+base::Status CheckWarmupOnRestore(const ::inference::ModelConfig& config) {
+  const auto again = config.parameters().find(kWarmupOnRestore);
+  if (again == config.parameters().end()) return base::OkStatus();
+  const std::string& value = again->second.string_value();
+  if (value == "true" || value == "false") return base::OkStatus();
+  return base::InvalidArgument(fmt::format("parameters: {}: {} is neither 'true' nor 'false'",
+                                           kWarmupOnRestore, Quote(value)));
+}
+
 /// Fields that are refused whatever they hold.
 base::Status CheckRefused(const ::inference::ModelConfig& config) {
   if (config.model_operations().op_library_filename_size() > 0) {
@@ -75,6 +84,7 @@ base::Status CheckRefused(const ::inference::ModelConfig& config) {
       return base::InvalidArgument("instance_group: profile is only for TensorRT models");
     }
   }
+  HADRON_RETURN_IF_ERROR(CheckWarmupOnRestore(config));
   HADRON_RETURN_IF_ERROR(CheckAgents(config));
   return CheckResponseCache(config);
 }

@@ -80,9 +80,6 @@ void AddNotices(const ::inference::ModelConfig& config, std::vector<Notice>& not
   AddIgnoredFields(config, notices);
   AddParameters(config, notices);
   AddAccelerators(config, notices);
-  if (config.model_warmup_size() > 0) {
-    notices.push_back({true, "model_warmup is checked but not run yet"});
-  }
   for (const auto& control : config.model_metrics().metric_control()) {
     const std::string& family = control.metric_identifier().family();
     if (family == "nv_inference_first_response_histogram_ms") continue;

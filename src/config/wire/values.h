@@ -29,6 +29,8 @@ std::string Quote(std::string_view name);
 inline constexpr const char* kIdleEvictSecs = "hadron.idle_evict_secs";
 /// "off": requests are never joined; anything else is refused.
 inline constexpr const char* kBatching = "hadron.batching";
+/// "true": the samples of model_warmup run again when the model comes back into host memory.
+inline constexpr const char* kWarmupOnRestore = "hadron.warmup_on_restore";
 inline constexpr std::uint64_t kLongestIdleSecs = std::uint64_t{365} * 24 * 3600;
 /// Nothing when it is no number from 0 to kLongestIdleSecs.
 std::optional<std::chrono::seconds> ParseIdleSecs(std::string_view text);

@@ -62,6 +62,8 @@ TEST(Checks, OfTheModel) {
            "INVALID_ARGUMENT: model_repository_agents: agent 'relocate'"},
           {"model_repository_agents { agents { name: 'checksum' } }",
            "UNIMPLEMENTED: model_repository_agents: agent 'checksum'"},
+          {"parameters { key: 'hadron.warmup_on_restore' value { string_value: 'yes' } }",
+           "INVALID_ARGUMENT: parameters: hadron.warmup_on_restore: 'yes' is neither"},
           {"response_cache { enable: true } sequence_batching { }",
            "INVALID_ARGUMENT: response_cache"},
       },

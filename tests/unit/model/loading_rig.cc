@@ -79,12 +79,16 @@ std::string Victim() {
   return w.Serialize();
 }
 
+void WriteFile(const std::filesystem::path& path, const std::string& content) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream out(path, std::ios::binary);
+  out << content;
+  HADRON_CHECK(out.good());
+}
+
 void WriteModel(const std::filesystem::path& repository, const std::string& name,
                 const std::string& file) {
-  std::filesystem::create_directories(repository / name / "1");
-  std::ofstream out(repository / name / "1" / "model.onnx", std::ios::binary);
-  out << file;
-  HADRON_CHECK(out.good());
+  WriteFile(repository / name / "1" / "model.onnx", file);
 }
 
 base::IoBuf InputBytes(const Shape& shape) {
@@ -105,6 +109,7 @@ LoadingRig::LoadingRig(const std::string& device_name,
   WriteModel(directory_, "bystander", Bystander());
   WriteModel(directory_, "smooth", Smooth());
   WriteModel(directory_, "victim", Victim());
+  for (const auto& [path, content] : changes.files) WriteFile(directory_ / path, content);
   auto host = device::MakeHostDevice(kBudget);
   host_memory_ = &host->memory();
   host_ = std::make_unique<test::FaultyDevice>(std::move(host), faults_);
@@ -150,10 +155,11 @@ void LoadingRig::RenewLane() {
   lane_ = plan::Lane::Create(device(), *host_, lane_queue_, "lane 0").value();
 }
 
-base::StatusOr<ModelHandle> LoadingRig::Load(const std::string& model) {
+base::StatusOr<ModelHandle> LoadingRig::Load(const std::string& model, bool comes_back) {
   const std::array stores = {store_.get()};
   const ScanResult scan = Scan(stores, {}).value();
-  const auto source = loader_->Identify(scan.models.at(model)).value();
+  HADRON_ASSIGN_OR_RETURN(LoadSource source, loader_->Identify(scan.models.at(model)));
+  source.as_listed = comes_back;
   return loader_->Load(source, 1, std::atomic<bool>(false));
 }
 

@@ -25,6 +25,8 @@ struct LoadingChanges {
   bool batch_invariant = true;
   /// Registers kernels in front of the native ones.
   std::function<void(backend::KernelRegistry&)> kernels = {};
+  /// More files of the repository: content by path.
+  std::map<std::string, std::string> files = {};
 };
 
 /// Loads models as the server does and asks them, on a device that can be told to fail:
@@ -40,7 +42,8 @@ class LoadingRig {
   LoadingRig(const LoadingRig&) = delete;
   LoadingRig& operator=(const LoadingRig&) = delete;
 
-  base::StatusOr<ModelHandle> Load(const std::string& model);
+  /// `comes_back`: as after it has left host memory.
+  base::StatusOr<ModelHandle> Load(const std::string& model, bool comes_back = false);
   /// The bytes of the output for a fixed input of three rows, by the serving lane. A run that does
   /// not end within a minute aborts.
   base::StatusOr<std::string> Ask(const ModelHandle& version);

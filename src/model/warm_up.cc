@@ -1,0 +1,255 @@
+#include "model/warm_up.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "base/checked.h"
+#include "config/reshape.h"
+#include "graph/infer.h"
+#include "tensor/half.h"
+#include "tensor/string_tensor.h"
+
+namespace hadron::model {
+namespace {
+
+using base::Status;
+using base::StatusOr;
+using config::IoConfig;
+using config::WarmupSample;
+using tensor::DataType;
+using tensor::Shape;
+
+using Input = WarmupSample::Input;
+using Random = std::mt19937_64;
+
+/// More bytes than there are: what is booked for it is refused.
+constexpr std::uint64_t kTooMuch = UINT64_MAX / 2;
+
+template <typename T, typename Make>
+void FillWith(std::span<std::byte> bytes, const Make& make) {
+  for (std::size_t at = 0; at + sizeof(T) <= bytes.size(); at += sizeof(T)) {
+    const T value = make();
+    std::memcpy(bytes.data() + at, &value, sizeof(T));
+  }
+}
+
+/// Numbers of a kind that most models take: 0..1 for floating-point inputs, 0..127 for integers.
+void FillRandom(DataType type, std::span<std::byte> bytes, Random& random) {
+  const auto real = [&random] { return static_cast<double>(random() >> 11U) * 0x1p-53; };
+  const auto whole = [&random] { return random() % 128; };
+  switch (type) {
+    case DataType::kFp16:
+      return FillWith<std::uint16_t>(
+          bytes, [&] { return tensor::FloatToHalf(static_cast<float>(real())); });
+    case DataType::kBf16:
+      return FillWith<std::uint16_t>(
+          bytes, [&] { return tensor::FloatToBf16(static_cast<float>(real())); });
+    case DataType::kFp32:
+      return FillWith<float>(bytes, [&] { return static_cast<float>(real()); });
+    case DataType::kFp64:
+      return FillWith<double>(bytes, real);
+    case DataType::kBool:
+      return FillWith<std::uint8_t>(bytes, [&] { return static_cast<std::uint8_t>(whole() % 2); });
+    default:
+      break;
+  }
+  const std::size_t size = tensor::ElementSize(type);
+  for (std::size_t at = 0; size > 0 && at < bytes.size(); at += size) {
+    bytes[at] = static_cast<std::byte>(whole());  // little-endian, the rest is zero
+  }
+}
+
+/// Bytes of an input's item where they follow from its shape: all but strings of a file.
+std::uint64_t PlainBytes(const Input& input) {
+  if (input.type == DataType::kString) {  // empty ones: a length each
+    return input.dims.CheckedBytes(DataType::kUint32).value_or(kTooMuch);
+  }
+  return input.dims.CheckedBytes(input.type).value_or(kTooMuch);
+}
+
+StatusOr<std::uint64_t> ItemBytes(const ScannedModel& model, const Input& input) {
+  if (input.data != WarmupSample::Data::kFile) return PlainBytes(input);
+  const std::string file = model.name + "/warmup/" + input.file;
+  HADRON_ASSIGN_OR_RETURN(const storage::Entry entry, model.store->Stat(file));
+  if (entry.directory) {
+    return base::InvalidArgument(fmt::format("'warmup/{}' is a directory", input.file));
+  }
+  if (input.type != DataType::kString && entry.size != PlainBytes(input)) {
+    return base::InvalidArgument(fmt::format("'warmup/{}' has {} bytes, {} {} needs {}", input.file,
+                                             entry.size, tensor::DataTypeName(input.type),
+                                             input.dims.ToString(), PlainBytes(input)));
+  }
+  return entry.size;
+}
+
+/// One item, `bytes` long.
+StatusOr<std::vector<std::byte>> MakeItem(const ScannedModel& model, const Input& input,
+                                          std::uint64_t bytes, Random& random) {
+  std::vector<std::byte> item(bytes);
+  if (input.data == WarmupSample::Data::kRandom) FillRandom(input.type, item, random);
+  if (input.data != WarmupSample::Data::kFile) return item;
+  HADRON_ASSIGN_OR_RETURN(const base::IoBuf text,
+                          model.store->Fetch(model.name + "/warmup/" + input.file,
+                                             {.max_bytes = bytes, .progress = {}}));
+  if (text.size() != bytes) {
+    return base::Unavailable(fmt::format("'warmup/{}' changed while it was read", input.file));
+  }
+  if (input.type == DataType::kString) {
+    Status status = tensor::CheckStrings(text, input.dims.elements());
+    if (!status.ok()) return std::move(status).With(fmt::format("'warmup/{}'", input.file));
+  }
+  text.CopyTo(item);
+  return item;
+}
+
+/// The shape of the sample's item as the model sees it, without batch.
+StatusOr<Shape> ItemShape(const IoConfig& io, const Input& input) {
+  bool fits = input.dims.rank() == io.dims.rank();
+  for (std::size_t axis = 0; fits && axis < io.dims.rank(); ++axis) {
+    fits = io.dims[axis] < 0 || io.dims[axis] == input.dims[axis];
+  }
+  if (!fits) {
+    return base::InvalidArgument(fmt::format("dims {} do not fit the configured {}",
+                                             input.dims.ToString(), io.dims.ToString()));
+  }
+  return io.reshape ? config::MapShape(io.dims, *io.reshape, input.dims) : input.dims;
+}
+
+/// A sample as a run.
+struct Trial {
+  std::shared_ptr<const plan::ExecutionPlan> plan;
+  std::vector<plan::RunInput> inputs;
+  device::Reservation booked;  ///< for the inputs' bytes
+  std::int64_t rows = 1;
+};
+
+/// Makes the trials of one version.
+class TrialMaker {
+ public:
+  TrialMaker(const WarmUpSource& source, const ModelVersion& version)
+      : source_(source), version_(version) {}
+
+  StatusOr<Trial> Make(const WarmupSample& sample) {
+    Trial trial;
+    trial.rows = sample.batch_size;
+    std::vector<Shape> shapes;
+    std::vector<std::uint64_t> sizes;
+    std::uint64_t all = 0;
+    for (const graph::ValueId id : graph().inputs()) {
+      const Input& input = InputOf(sample, graph().value(id).name);
+      Status status = AddInput(sample, input, graph().value(id).shape.size(), shapes, sizes);
+      if (!status.ok()) return std::move(status).With(fmt::format("input '{}'", input.name));
+      all = base::CheckedAdd(all, base::CheckedMul(sizes.back(), Rows(sample)).value_or(kTooMuch))
+                .value_or(kTooMuch);
+    }
+    HADRON_ASSIGN_OR_RETURN(trial.booked,
+                            source_.host_memory.Reserve("warm-up of " + source_.owner, all));
+    HADRON_ASSIGN_OR_RETURN(trial.plan, PlanFor(shapes));
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const Input& input = InputOf(sample, graph().value(graph().inputs()[i]).name);
+      auto item = MakeItem(source_.model, input, sizes[i], random_);
+      if (!item.ok()) return std::move(item).status().With(fmt::format("input '{}'", input.name));
+      trial.inputs.push_back(Repeat(*item, Rows(sample), input.dims.elements()));
+    }
+    return trial;
+  }
+
+ private:
+  const graph::Graph& graph() const { return version_.compiled().graph(); }
+  static std::uint64_t Rows(const WarmupSample& sample) {
+    return static_cast<std::uint64_t>(sample.batch_size);
+  }
+  /// A configuration lists every input of its graph, and a sample every input of its configuration.
+  static const Input& InputOf(const WarmupSample& sample, const std::string& name) {
+    const auto at = std::ranges::find(sample.inputs, name, &Input::name);
+    HADRON_CHECK(at != sample.inputs.end());
+    return *at;
+  }
+
+  Status AddInput(const WarmupSample& sample, const Input& input, std::size_t graph_rank,
+                  std::vector<Shape>& shapes, std::vector<std::uint64_t>& sizes) const {
+    const IoConfig* io = version_.config().FindInput(input.name);
+    HADRON_CHECK(io != nullptr);
+    HADRON_ASSIGN_OR_RETURN(Shape shape, ItemShape(*io, input));
+    const bool batched = version_.config().batched();
+    if (batched) shape = shape.WithFirst(version_.compiled().BucketFor(sample.batch_size));
+    if (!batched && graph_rank == 0) shape = {};
+    shapes.push_back(std::move(shape));
+    HADRON_ASSIGN_OR_RETURN(const std::uint64_t bytes, ItemBytes(source_.model, input));
+    sizes.push_back(bytes);
+    return {};
+  }
+
+  StatusOr<std::shared_ptr<const plan::ExecutionPlan>> PlanFor(const std::vector<Shape>& shapes) {
+    if (auto known = version_.plans().Find(shapes)) return known;
+    HADRON_ASSIGN_OR_RETURN(auto plan, version_.compiled().Specialise(shapes));
+    version_.plans().Insert(plan);  // the first request of this shape finds it
+    return plan;
+  }
+
+  static plan::RunInput Repeat(const std::vector<std::byte>& item, std::uint64_t rows,
+                               std::int64_t elements) {
+    std::vector<std::byte> batch;
+    batch.reserve(item.size() * rows);
+    for (std::uint64_t row = 0; row < rows; ++row) {
+      batch.insert(batch.end(), item.begin(), item.end());
+    }
+    return {{base::IoBuf::FromVector(std::move(batch))},
+            {elements * static_cast<std::int64_t>(rows)}};
+  }
+
+  const WarmUpSource& source_;
+  const ModelVersion& version_;
+  Random random_{42};  // the same numbers in every load
+};
+
+std::int64_t Instances(const config::ModelConfig& config) {
+  std::int64_t instances = 0;
+  for (const config::InstanceGroup& group : config.instance_groups()) {
+    if (!group.passive) instances += group.count;
+  }
+  return instances;
+}
+
+Status RunSample(const WarmUpSource& source, const WarmupSample& sample,
+                 const ResidencyPin& version, TrialLane& lane, TrialMaker& maker) {
+  HADRON_ASSIGN_OR_RETURN(const Trial trial, maker.Make(sample));
+  // Instances share weights, plan and lane; one after the other is what they would do here.
+  for (std::int64_t instance = 0; instance < Instances(version->config()); ++instance) {
+    for (std::int64_t run = 0; run < sample.count; ++run) {
+      if (source.cancelled.load()) {
+        return base::Cancelled("the load was given up for a newer operation");
+      }
+      const std::int64_t rows = version->config().batched() ? trial.rows : 1;
+      HADRON_RETURN_IF_ERROR(lane.Run(version, trial.plan, trial.inputs, rows));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+bool WantsWarmUp(const config::ModelConfig& config, bool comes_back) {
+  return !config.warmup().empty() && (!comes_back || config.warmup_on_restore());
+}
+
+Status WarmUp(const WarmUpSource& source, const ResidencyPin& version, TrialLane& lane) {
+  TrialMaker maker(source, *version.version());
+  for (const WarmupSample& sample : version->config().warmup()) {
+    if (sample.batch_size == 0) continue;
+    Status status = RunSample(source, sample, version, lane, maker);
+    if (status.ok() || status.code() == base::StatusCode::kCancelled) {
+      HADRON_RETURN_IF_ERROR(std::move(status));
+      continue;
+    }
+    return std::move(status).With(fmt::format("model_warmup '{}'", sample.name));
+  }
+  return {};
+}
+
+}  // namespace hadron::model
