@@ -65,6 +65,14 @@ struct InstanceGroup {
   std::int64_t count = 1;          ///< concurrent executions; the weights are shared
   std::vector<std::int64_t> gpus;  ///< kGpu: device indices, never empty
   bool passive = false;            ///< nothing is scheduled on it
+  /// What an instance holds while it executes, where the server limits that.
+  struct Resource {
+    std::string name;
+    bool global = false;  ///< one pool for all devices
+    std::uint32_t count = 0;
+  };
+  std::vector<Resource> resources;
+  std::uint32_t priority = 0;  ///< 0 = 1; its executions count so much
 };
 
 /// Requests to run before a version becomes ready.

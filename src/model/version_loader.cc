@@ -182,6 +182,7 @@ Status VersionLoader::BuildFrom(std::shared_ptr<const base::ByteSource> file,
   HADRON_ASSIGN_OR_RETURN(parts.config,
                           config::Complete(*build.source.config, &loaded.graph, completion));
   HADRON_RETURN_IF_ERROR(config::CheckAgainstGraph(*parts.config, loaded.graph));
+  if (options_.check) HADRON_RETURN_IF_ERROR(options_.check(*parts.config));
   config::LogNotices(*parts.config);
   HADRON_ASSIGN_OR_RETURN(parts.labels, ReadLabels(model, *parts.config));
   HADRON_ASSIGN_OR_RETURN(parts.initial_states, ReadInitialStates(model, *parts.config));

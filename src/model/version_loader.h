@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
 #include <span>
@@ -43,6 +44,8 @@ class VersionLoader final : public Loader {
     int compute_threads = 1;
     std::vector<std::string> disabled_passes;
     bool batch_invariant = true;  ///< refuse models whose rows depend on their batch
+    /// What the server has against a configuration that is right in itself; any load thread.
+    std::function<base::Status(const config::ModelConfig&)> check = {};
   };
   struct Dependencies {
     device::Device* device = nullptr;  ///< where models run

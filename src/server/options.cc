@@ -7,6 +7,7 @@
 
 #include "base/strings.h"
 #include "server/version.h"
+#include "serving/rate_limiter.h"
 
 namespace hadron::server {
 namespace {
@@ -169,6 +170,13 @@ Status Options::Check() const {
     return InvalidArgument("--gpu-memory-fraction: must be above 0 and at most 1");
   }
   HADRON_RETURN_IF_ERROR(ResponseCacheBytes().CloneStatus());
+  const std::string& rate_limit = Text("rate-limit");
+  if (rate_limit != "off" && rate_limit != "execution_count") {
+    return InvalidArgument(
+        fmt::format("--rate-limit: '{}' is not off or execution_count", rate_limit));
+  }
+  HADRON_RETURN_IF_ERROR(
+      serving::RateLimiter::ParseLimits(Texts("rate-limit-resource")).CloneStatus());
   return DefaultMaxBatchSize().CloneStatus();
 }
 

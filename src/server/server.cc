@@ -139,6 +139,11 @@ void Server::MakeServing() {
                                                     residency_.get(), bulk_lane_.get()};
   scheduling.longest_part = std::chrono::microseconds(options_.Uint("preempt-after-us"));
   scheduling.cache = answers_.get();
+  if (options_.Text("rate-limit") == "execution_count") {
+    const auto limits = serving::RateLimiter::ParseLimits(options_.Texts("rate-limit-resource"));
+    limiter_ = std::make_unique<serving::RateLimiter>(*limits, 0);  // the one device of the process
+    scheduling.limiter = limiter_.get();
+  }
   scheduler_ = std::make_unique<serving::DeviceScheduler>(std::move(scheduling));
   engine_ = std::make_unique<serving::InferenceEngine>(
       serving::InferenceEngine::Options{options_.Uint("max-inflight"),
@@ -155,6 +160,9 @@ void Server::MakeServing() {
   loading.max_fold_bytes = options_.Uint("max-fold-bytes");
   loading.allow_cpu_fallback = options_.Bool("allow-cpu-fallback");
   loading.batch_invariant = options_.Bool("batch-invariant");
+  if (limiter_ != nullptr) {
+    loading.check = [this](const config::ModelConfig& config) { return limiter_->Check(config); };
+  }
   loading.compute_threads = static_cast<int>(ComputeThreads(options_));
   images_ = std::make_unique<model::ImageFiles>(Cache().path, Cache().bytes);
   loader_ = std::make_unique<model::VersionLoader>(

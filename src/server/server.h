@@ -108,6 +108,7 @@ class Server {
   std::unique_ptr<plan::Lane> bulk_lane_;            ///< for work of class batch
   std::unique_ptr<Accounts> accounts_;               ///< requests count on them until the scheduler has ended
   std::unique_ptr<serving::ResponseCache> answers_;  ///< null without --cache-config
+  std::unique_ptr<serving::RateLimiter> limiter_;    ///< null without --rate-limit
   std::unique_ptr<serving::DeviceScheduler> scheduler_;
   std::unique_ptr<serving::InferenceEngine> engine_;
   std::unique_ptr<Events> events_;

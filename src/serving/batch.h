@@ -36,6 +36,7 @@ struct Batch {
   std::int64_t rows = 0;
   Flow flow;            ///< whose turn it was; others may ride along
   double expected = 0;  ///< seconds
+  std::size_t lease = 0;  ///< what RateLimiter::Start has given, where there is one
 };
 
 /// How many of them somebody waits for.

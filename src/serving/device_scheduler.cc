@@ -19,7 +19,7 @@ constexpr std::chrono::microseconds kLead{200};
 }  // namespace
 
 DeviceScheduler::DeviceScheduler(Dependencies dependencies)
-    : deps_(std::move(dependencies)), queues_(*deps_.residency) {
+    : deps_(std::move(dependencies)), queues_(*deps_.residency, deps_.limiter) {
   deps_.residency->Watch(this);
 }
 
@@ -156,7 +156,7 @@ WorkQueues::Wish DeviceScheduler::WishNow(Search& search) {
 }
 
 void DeviceScheduler::FindBatch(Turn& turn) {
-  if (!alone_.empty()) {
+  if (!alone_.empty() && queues_.MayStart(*alone_.front().pin.version())) {
     turn.batch = TakeAlone();
   } else {
     const WorkQueues::Wish wish = WishNow(turn.search);

@@ -46,6 +46,7 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     plan::Lane* bulk = nullptr;
     base::Duration longest_part = std::chrono::milliseconds(5);
     ResponseCache* cache = nullptr;  ///< null: every request runs
+    RateLimiter* limiter = nullptr;  ///< null: executions are not limited
   };
   explicit DeviceScheduler(Dependencies dependencies);
   ~DeviceScheduler() override;

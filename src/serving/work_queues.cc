@@ -80,6 +80,7 @@ void WorkQueues::Add(const model::ModelHandle& version) {
   Queue& queue = queues_[version.get()];
   queue.version = version.get();
   queue.scheduler = MakeScheduler(*version);
+  if (limiter_ != nullptr) limiter_->Add(version.get(), version->config());
 }
 
 void WorkQueues::Remove(const model::ModelVersion& version) {
@@ -87,6 +88,7 @@ void WorkQueues::Remove(const model::ModelVersion& version) {
   if (it == queues_.end()) return;
   HADRON_CHECK(it->second.scheduler->queued() == 0);  // a request has a handle
   queues_.erase(it);
+  if (limiter_ != nullptr) limiter_->Remove(&version);
   active_.erase(&version);
   for (auto& [tenant, tenancy] : tenants_) {
     if (tenancy.current == &version) tenancy.current = nullptr;
@@ -249,6 +251,11 @@ std::vector<WorkQueues::Queue*> WorkQueues::InOrder(const FlowWork& work, TimePo
     }
   }
   ordered.insert(ordered.end(), late.begin(), late.end());
+  if (limiter_ != nullptr) {
+    std::ranges::stable_sort(ordered, {}, [this](const Queue* queue) {
+      return limiter_->Score(queue->version);
+    });
+  }
   return ordered;
 }
 
@@ -304,6 +311,7 @@ std::optional<Batch> WorkQueues::BatchOf(Queue& queue, std::span<const Flow> mem
     return std::nullopt;
   }
   if (!queue.absent_until) queue.absent_until = search.now;
+  if (!MayStart(*queue.version)) return std::nullopt;  // others may; a run that ends asks again
   Terms terms;
   terms.order = members;
   terms.only_full = wish.only_full;
@@ -343,7 +351,8 @@ Batch WorkQueues::Alone(const model::ResidencyPin& pin, Pending pending) {
   return alone;
 }
 
-void WorkQueues::Begin(const Batch& batch) {
+void WorkQueues::Begin(Batch& batch) {
+  if (limiter_ != nullptr) batch.lease = limiter_->Start(batch.pin.version().get());
   for (const tenancy::Tenant* tenant : TenantsOf(batch)) {
     shares_.Begin(tenant, PartOf(batch, tenant, batch.expected), tenant != batch.flow.tenant);
   }
@@ -353,6 +362,7 @@ void WorkQueues::Settle(const Batch& batch, double seconds, TimePoint now) {
   for (const tenancy::Tenant* tenant : TenantsOf(batch)) {
     shares_.Settle(tenant, PartOf(batch, tenant, batch.expected), PartOf(batch, tenant, seconds));
   }
+  if (limiter_ != nullptr) limiter_->End(batch.pin.version().get(), batch.lease);
   busy_.Note(seconds, now);
   for (const Pending& pending : batch.requests) NotePromise(pending, now);
 }

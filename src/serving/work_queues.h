@@ -15,6 +15,7 @@
 #include "serving/batch_tuning.h"
 #include "serving/execution_times.h"
 #include "serving/fair_share.h"
+#include "serving/rate_limiter.h"
 #include "serving/scheduler.h"
 
 namespace hadron::serving {
@@ -29,7 +30,9 @@ namespace hadron::serving {
 /// Starts nothing, reads no clock. Externally synchronised (DeviceScheduler's mutex).
 class WorkQueues {
  public:
-  explicit WorkQueues(model::ResidencyManager& residency) : residency_(residency) {}
+  /// `limiter` null: executions are not limited.
+  explicit WorkQueues(model::ResidencyManager& residency, RateLimiter* limiter = nullptr)
+      : residency_(residency), limiter_(limiter) {}
 
   void Add(const model::ModelHandle& version);
   /// Nobody has a handle any more, so nothing waits.
@@ -67,7 +70,11 @@ class WorkQueues {
   std::optional<Batch> Next(const Wish& wish, Search& search);
   /// Ends what may wait no longer, whoever's turn it is.
   void ExpireDue(Search& search);
-  /// A request of a failed batch runs alone.
+  /// Whether the limits let the version execute now.
+  bool MayStart(const model::ModelVersion& version) const {
+    return limiter_ == nullptr || limiter_->CanStart(&version);
+  }
+  /// A request of a failed batch runs alone. Needs MayStart.
   Batch Alone(const model::ResidencyPin& pin, Pending pending);
   /// The batch has ended, or will not run (0 seconds). Before its requests are answered.
   void Settle(const Batch& batch, double seconds, base::TimePoint now);
@@ -125,7 +132,7 @@ class WorkQueues {
                               Search& search);
   Batch Form(Queue& queue, const Flow& flow, model::ResidencyPin::Weights weights,
              std::vector<Pending> requests);
-  void Begin(const Batch& batch);
+  void Begin(Batch& batch);
   void AwaitResidency(Queue& queue, Search& search);
   /// Tells the metrics how long a request waited for the weights, if it did.
   static void NoteAbsence(const Queue& queue, const Pending& pending);
@@ -133,6 +140,7 @@ class WorkQueues {
   std::vector<Pending> TakeWaiting(Queue& queue);
 
   model::ResidencyManager& residency_;
+  RateLimiter* const limiter_;
   FairShare shares_;
   Rate busy_;  ///< seconds of the device
   std::map<const model::ModelVersion*, Queue> queues_;

@@ -126,6 +126,10 @@ InstanceGroup BuildGroup(const ::inference::ModelInstanceGroup& group) {
   built.count = group.count();
   built.gpus.assign(group.gpus().begin(), group.gpus().end());
   built.passive = group.passive();
+  for (const auto& resource : group.rate_limiter().resources()) {
+    built.resources.push_back({resource.name(), resource.global(), resource.count()});
+  }
+  built.priority = group.rate_limiter().priority();
   return built;
 }
 

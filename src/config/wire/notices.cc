@@ -18,12 +18,10 @@ constexpr std::array<std::string_view, 3> kReadParameters = {"execute_delay_ms",
 
 void AddIgnoredFields(const ::inference::ModelConfig& config, std::vector<Notice>& notices) {
   bool passive = false;
-  bool rate_limiter = false;
   bool host_policy = false;
   bool secondary = false;
   for (const auto& group : config.instance_group()) {
     passive = passive || group.passive();
-    rate_limiter = rate_limiter || group.has_rate_limiter();
     host_policy = host_policy || !group.host_policy().empty();
     secondary = secondary || group.secondary_devices_size() > 0;
   }
@@ -32,7 +30,6 @@ void AddIgnoredFields(const ::inference::ModelConfig& config, std::vector<Notice
       {!config.runtime().empty(), "runtime"},
       {!config.cc_model_filenames().empty(), "cc_model_filenames"},
       {passive, "instance_group.passive"},
-      {rate_limiter, "instance_group.rate_limiter"},
       {host_policy, "instance_group.host_policy"},
       {secondary, "instance_group.secondary_devices"},
       {optimization.has_graph(), "optimization.graph"},
