@@ -138,7 +138,8 @@ TEST(WorkQueues, ChangesTheTenantBetweenTwoBatchesOfAModel) {
   for (int i = 0; i < 2; ++i) ASSERT_TRUE(q.Add({.tenant = &b, .second = true}).ok());
   std::string order;
   for (int i = 0; i < 4; ++i) order += q.Run(1.0);
-  EXPECT_EQ(order.substr(0, 4), "0314");
+  // Nobody is behind at first, so either may begin.
+  EXPECT_THAT(order, testing::AnyOf("0314", "3041"));
 }
 
 TEST(WorkQueues, GoesOnWithAModelUntilItsQueueIsEmpty) {
