@@ -226,5 +226,32 @@ TEST(RawConfig, TellsFileAndVersionPolicyBeforeTheModelIsOpened) {
             (std::vector<std::int64_t>{2, 7}));
 }
 
+TEST(Complete, LeavesWhatSequencesFillToTheServer) {
+  const graph::Graph graph = IdentityGraph(
+      {{"x", "y", {"b", "4"}}, {"start", "started", {"b", "1"}}, {"s", "t", {"b", "2"}}});
+  const std::string batching =
+      "sequence_batching { oldest { } control_input { name: 'start' control { fp32_false_true: "
+      "[ 0, 1 ] } } state { input_name: 's' output_name: 't' data_type: TYPE_FP32 dims: 2 } }";
+  const auto config = Loaded(batching, &graph);
+  ASSERT_EQ(config->inputs().size(), 1U);
+  EXPECT_EQ(config->inputs()[0].name, "x");
+  ASSERT_EQ(config->outputs().size(), 2U);
+  EXPECT_EQ(config->outputs()[1].name, "started");
+  EXPECT_FALSE(config->dynamic_batching().has_value());
+  ASSERT_TRUE(config->sequence_batching().has_value());
+  EXPECT_EQ(config->sequence_batching()->max_idle, std::chrono::seconds(1));
+  EXPECT_EQ(config->sequence_batching()->max_candidates, config->max_batch_size());
+  EXPECT_TRUE(CheckAgainstGraph(*config, graph).ok());
+  const auto refusal = [&](std::string from, const std::string& to) {
+    std::string text = batching;
+    text.replace(text.find(from), from.size(), to);
+    return CheckAgainstGraph(*Loaded(text, &graph), graph).message();
+  };
+  EXPECT_NE(refusal("'start'", "'begin'").find("control_input 'begin' is no input"),
+            std::string::npos);
+  EXPECT_NE(refusal("'t'", "'u'").find("output_name 'u' is no output"), std::string::npos);
+  EXPECT_NE(refusal("fp32_", "int32_").find("data_type is INT32"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace hadron::config
