@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/executor.h"
 #include "base/status.h"
 #include "model/model_manager.h"
 #include "model/residency_manager.h"
@@ -18,6 +19,7 @@
 #include "protocol/server_state.h"
 #include "serving/inference_engine.h"
 #include "telemetry/metrics.h"
+#include "tenancy/ledger.h"
 
 namespace hadron::protocol {
 
@@ -56,6 +58,8 @@ class RestFrontend {
     model::ResidencyManager* residency = nullptr;             ///< null: nothing is told of it
     std::function<std::vector<DeviceStatus>()> devices = {};  ///< any thread, at once
     CallerRules callers = {};
+    const tenancy::Ledger* ledger = nullptr;  ///< null: there are no accounts to tell of
+    base::Executor* disk = nullptr;           ///< where the ledger is read; ends after Stop()
   };
 
   static base::StatusOr<std::unique_ptr<RestFrontend>> Create(Options options, Services services);

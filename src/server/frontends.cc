@@ -82,10 +82,10 @@ Status Server::MakeFrontends() {
     HADRON_ASSIGN_OR_RETURN(rest.access, protocol::AccessRules::Make(
                                              protocol::AccessRules::Door::kRest, Access(options_),
                                              options_.Texts("http-restricted-api")));
-    HADRON_ASSIGN_OR_RETURN(
-        rest_, protocol::RestFrontend::Create(
-                   rest, {&state_, &clock_, &request_memory_, &activity_, residency_.get(),
-                          [this] { return DevicesNow(); }, callers}));
+    HADRON_ASSIGN_OR_RETURN(rest_, protocol::RestFrontend::Create(
+                                       rest, {&state_, &clock_, &request_memory_, &activity_,
+                                              residency_.get(), [this] { return DevicesNow(); },
+                                              callers, &accounts_->ledger(), &export_}));
     HADRON_RETURN_IF_ERROR(rest_->Bind());
   }
   if (options_.Bool("allow-grpc")) {

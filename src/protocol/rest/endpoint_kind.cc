@@ -42,6 +42,7 @@ constexpr Row kRows[] = {
     {Endpoint::kServerStatus, ApiGroup::kStatistics, Guard::kNever},
     {Endpoint::kExplain, ApiGroup::kModelRepository, Guard::kAlways},
     {Endpoint::kPlan, ApiGroup::kModelRepository, Guard::kAlways},
+    {Endpoint::kAccount, ApiGroup::kStatistics, Guard::kAlways},
     {Endpoint::kPin, ApiGroup::kModelRepository, Guard::kAlways},
     {Endpoint::kUnpin, ApiGroup::kModelRepository, Guard::kAlways},
     {Endpoint::kEvict, ApiGroup::kModelRepository, Guard::kAlways},

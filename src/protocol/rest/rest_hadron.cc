@@ -5,12 +5,29 @@
 
 #include "base/bytes.h"
 #include "base/strings.h"
+#include "protocol/rest/hadron_account.h"
 #include "protocol/rest/hadron_answers.h"
 #include "protocol/rest/hadron_plan.h"
 #include "protocol/rest/infer_codec.h"
 #include "protocol/rest/rest_handler.h"
 
 namespace hadron::protocol {
+namespace {
+
+/// Months of journals take a while to read: who asks again and again must not pile up questions.
+constexpr unsigned kMaxAccountReads = 8;
+
+net::HttpResponse AnswerAccount(const AccountQuestion& question, const tenancy::Ledger& ledger) {
+  auto rows = ledger.Read(question.query);
+  if (!rows.ok()) return FailureResponse(std::move(rows).status());
+  if (!question.csv) return net::JsonResponse(AccountJson(question.query, *rows));
+  net::HttpResponse response;
+  response.headers.emplace_back("Content-Type", "text/csv; charset=utf-8");
+  response.body = base::IoBuf::FromString(AccountCsv(question.query, *rows));
+  return response;
+}
+
+}  // namespace
 
 using net::HttpRequest;
 using net::HttpResponse;
@@ -80,6 +97,28 @@ HttpResponse RestFrontend::Handler::Plan(const HttpRequest& request,
   auto plan = PlanJson(base::AsText(flat.bytes()), *models.catalogue(), *services_.residency);
   if (!plan.ok()) return FailureResponse(std::move(plan).status());
   return net::JsonResponse(std::move(*plan));
+}
+
+void RestFrontend::Handler::Account(const HttpRequest& request,
+                                    net::HttpResponder responder) const {
+  if (services_.ledger == nullptr || services_.disk == nullptr) {
+    return std::move(responder).Send(
+        FailureResponse(base::Unimplemented("this server keeps no accounts")));
+  }
+  auto question = ParseAccountQuestion(request.query);
+  if (!question.ok()) {
+    return std::move(responder).Send(FailureResponse(std::move(question).status()));
+  }
+  if (account_reads_.fetch_add(1) >= kMaxAccountReads) {
+    account_reads_.fetch_sub(1);
+    return std::move(responder).Send(FailureResponse(base::Unavailable(
+        "the accounts are being read for others; ask again when they have their answers")));
+  }
+  services_.disk->Post(
+      [this, question = std::move(*question), responder = std::move(responder)]() mutable {
+        std::move(responder).Send(AnswerAccount(question, *services_.ledger));
+        account_reads_.fetch_sub(1);
+      });
 }
 
 void RestFrontend::Handler::ChangeResidency(const Route& route,

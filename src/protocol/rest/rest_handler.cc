@@ -54,6 +54,7 @@ void RestFrontend::Handler::Handle(HttpRequest request, net::HttpResponder respo
   if (auto refusal = CheckRoute(route, request)) {
     return std::move(responder).Send(std::move(*refusal));
   }
+  if (route.endpoint == Endpoint::kAccount) return Account(request, std::move(responder));
   if (models_.load() == nullptr) return std::move(responder).Send(Answer(route, request));
   switch (route.endpoint) {
     case Endpoint::kInfer:

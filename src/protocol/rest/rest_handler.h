@@ -47,6 +47,8 @@ class RestFrontend::Handler final : public net::HttpHandler {
   net::HttpResponse Explain(const Route& route, const model::ModelManager& models) const;
   /// A dry run of loads.
   net::HttpResponse Plan(const net::HttpRequest& request, const model::ModelManager& models) const;
+  /// Rows of the ledger, read from the disk on another thread.
+  void Account(const net::HttpRequest& request, net::HttpResponder responder) const;
   void ChangeResidency(const Route& route, net::HttpResponder responder) const;
   /// NOT_FOUND for a model that no repository has.
   static base::Status CheckKnown(const Route& route, const model::Catalogue& catalogue);
@@ -65,6 +67,7 @@ class RestFrontend::Handler final : public net::HttpHandler {
   const Options options_;
   const Services services_;
   const base::TimePoint began_;
+  mutable std::atomic<unsigned> account_reads_{0};  ///< that wait or run
   std::atomic<model::ModelManager*> models_{nullptr};
   std::atomic<serving::InferenceEngine*> engine_{nullptr};
 };

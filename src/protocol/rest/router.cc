@@ -80,6 +80,7 @@ Route MatchRepository(Path path) {
 Route MatchHadron(Path path) {
   if (Is(path, {"status"})) return {Endpoint::kServerStatus, Verbs::kGet, {}, {}};
   if (Is(path, {"plan"})) return {Endpoint::kPlan, Verbs::kPost, {}, {}};
+  if (Is(path, {"account"})) return {Endpoint::kAccount, Verbs::kGet, {}, {}};
   if (path.size() != 3 || path[0] != "models") return {};
   const auto* row = std::find_if(std::begin(kHadronRows), std::end(kHadronRows),
                                  [&](const Row& r) { return r.name == path[2]; });

@@ -32,6 +32,7 @@ enum class Endpoint : std::uint8_t {
   kServerStatus,
   kExplain,
   kPlan,
+  kAccount,
   kPin,
   kUnpin,
   kEvict,

@@ -188,6 +188,7 @@ TEST(KindOf, GuardsWhatChangesThings) {
                                      Endpoint::kCudaMemoryChange,
                                      Endpoint::kExplain,
                                      Endpoint::kPlan,
+                                     Endpoint::kAccount,
                                      Endpoint::kPin,
                                      Endpoint::kUnpin,
                                      Endpoint::kEvict};

@@ -55,6 +55,7 @@ TEST(Router, FindsEveryPath) {
       {"/v2/cudasharedmemory/region/r/register", Endpoint::kCudaMemoryChange},
       {"/v2/cudasharedmemory/region/r/unregister", Endpoint::kCudaMemoryChange},
       {"/v2/hadron/status", Endpoint::kServerStatus},
+      {"/v2/hadron/account", Endpoint::kAccount},
       {"/v2/hadron/models/a%2Fb/explain", Endpoint::kExplain, "a/b"},
       {"/v2/hadron/models/m/pin", Endpoint::kPin, "m"},
       {"/v2/hadron/models/m/unpin", Endpoint::kUnpin, "m"},
