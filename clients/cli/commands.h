@@ -56,6 +56,14 @@ ExitCode RunTop(const Context& context, const TopOptions& options);
 ExitCode RunExplainModel(const Context& context, const std::string& model);
 /// A dry run: what loading these models together would come to.
 ExitCode RunPlan(const Context& context, const std::vector<std::string>& models);
+struct AccountOptions {
+  std::string from;  ///< RFC 3339 or seconds since the epoch; empty: since there are accounts
+  std::string to;    ///< empty: until now
+  std::string by = "tenant,model";
+  std::string format = "table";  ///< table, csv, json
+};
+/// Who used the device for what.
+ExitCode RunAccount(const Context& context, const AccountOptions& options);
 /// Keeps a model's weights on the device, no longer does so, or takes them off it.
 ExitCode RunPin(const Context& context, const std::string& model);
 ExitCode RunUnpin(const Context& context, const std::string& model);

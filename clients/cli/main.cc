@@ -40,6 +40,7 @@ struct Arguments {
   std::string model;
   std::vector<std::string> models;
   hadron::cli::TopOptions top;
+  hadron::cli::AccountOptions account;
   InferOptions infer;
 };
 
@@ -60,6 +61,17 @@ void AddInfer(CLI::App& app, InferOptions& infer) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--seed", infer.seed, "Seed of 'random'")->capture_default_str();
+}
+
+void AddAccount(CLI::App& app, hadron::cli::AccountOptions& account) {
+  app.add_option("--from", account.from,
+                 "Since when: RFC 3339 or seconds since the epoch; default: the beginning");
+  app.add_option("--to", account.to, "Until when; default: now");
+  app.add_option("--by", account.by, "Some of tenant, user, model, class, with commas")
+      ->capture_default_str();
+  app.add_option("--format", account.format, "table, csv or json")
+      ->check(CLI::IsMember({"table", "csv", "json"}))
+      ->capture_default_str();
 }
 
 /// A command that a program beside this one carries out: everything behind it goes there, --help
@@ -97,6 +109,7 @@ ExitCode RunCommand(const CLI::App& app, const Context& context, const Arguments
   if (app.got_subcommand("status")) return RunStatus(context);
   if (app.got_subcommand("models")) return RunModels(context);
   if (app.got_subcommand("top")) return RunTop(context, arguments.top);
+  if (app.got_subcommand("account")) return RunAccount(context, arguments.account);
   if (app.got_subcommand("plan")) return RunPlan(context, arguments.models);
   for (const ModelCommand& command : kModelCommands) {
     if (app.got_subcommand(command.name)) return command.run(context, arguments.model);
@@ -170,6 +183,7 @@ int Main(int argc, char** argv) {
                      "What loading models together would come to: a dry run, nothing is changed")
       ->add_option("MODELS", arguments.models, "Names of the models")
       ->required();
+  AddAccount(*app.add_subcommand("account", "Who used the device for what"), arguments.account);
   CLI::App* top = app.add_subcommand("top", "What the server does, model by model; q ends it");
   top->add_flag("--once", arguments.top.once, "Print it once");
   top->add_option("--interval", arguments.top.interval_s, "Seconds between two looks")

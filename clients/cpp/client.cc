@@ -68,6 +68,9 @@ Result<std::string> Client::ExplainModel(const std::string& model) {
 Result<std::string> Client::PlanModels(const std::vector<std::string>& models) {
   return transport_->PlanModels(models);
 }
+Result<std::string> Client::GetAccount(const AccountQuery& query) {
+  return transport_->GetAccount(query);
+}
 Result<Done> Client::ChangeResidency(const std::string& model, ResidencyChange change) {
   return transport_->ChangeResidency(model, change);
 }

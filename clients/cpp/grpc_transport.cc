@@ -121,6 +121,7 @@ class GrpcTransport final : public Transport {
   Result<std::string> GetServerStatus() override { return RestOnly(); }
   Result<std::string> ExplainModel(const std::string&) override { return RestOnly(); }
   Result<std::string> PlanModels(const std::vector<std::string>&) override { return RestOnly(); }
+  Result<std::string> GetAccount(const AccountQuery&) override { return RestOnly(); }
   Result<Done> ChangeResidency(const std::string&, ResidencyChange) override { return RestOnly(); }
 
  private:

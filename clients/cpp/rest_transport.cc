@@ -89,6 +89,13 @@ class RestTransport final : public Transport {
     if (!answer) return answer.error();
     return std::move(answer->body);
   }
+  Result<std::string> GetAccount(const AccountQuery& query) override {
+    std::string path = "/v2/hadron/account?format=" + net::PercentEncode(query.format);
+    if (!query.by.empty()) path += "&by=" + net::PercentEncode(query.by);
+    if (!query.from.empty()) path += "&from=" + net::PercentEncode(query.from);
+    if (!query.to.empty()) path += "&to=" + net::PercentEncode(query.to);
+    return Text(path);
+  }
   Result<Done> ChangeResidency(const std::string& model, ResidencyChange change) override {
     static constexpr std::array<const char*, 3> kVerbs = {"/pin", "/unpin", "/evict"};
     return Change(Request("POST", HadronPath(model) + kVerbs[static_cast<std::size_t>(change)]));

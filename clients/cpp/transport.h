@@ -31,6 +31,7 @@ class Transport {
   virtual Result<std::string> GetServerStatus() = 0;
   virtual Result<std::string> ExplainModel(const std::string& model) = 0;
   virtual Result<std::string> PlanModels(const std::vector<std::string>& models) = 0;
+  virtual Result<std::string> GetAccount(const AccountQuery& query) = 0;
   virtual Result<Done> ChangeResidency(const std::string& model, ResidencyChange change) = 0;
 };
 

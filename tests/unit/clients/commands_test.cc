@@ -22,6 +22,7 @@ class Imposter final : public net::HttpHandler {
     std::string path;
     for (const std::string& segment : request.segments) path += "/" + segment;
     last_body = request.body.ToString();
+    last_query = request.query;
     const auto answer = answers.find(path);
     if (answer == answers.end()) {
       std::move(responder).Send(net::ErrorResponse(404, "Request for unknown model: 'x'"));
@@ -34,6 +35,7 @@ class Imposter final : public net::HttpHandler {
 
   std::map<std::string, std::pair<int, std::string>> answers;
   std::string last_body;
+  std::string last_query;
 };
 
 class CommandsTest : public testing::Test {
@@ -162,6 +164,30 @@ TEST_F(CommandsTest, PlanSaysWhatFitsTogether) {
   EXPECT_EQ(RunPlan(Make(), {"x"}), ExitCode::kServer);
   imposter_.answers["/v2/hadron/plan"] = {200, "["};
   EXPECT_EQ(RunPlan(Make(), {"x"}), ExitCode::kServer);
+}
+
+TEST_F(CommandsTest, AccountShowsWhoUsedTheDevice) {
+  imposter_.answers["/v2/hadron/account"] = {
+      200, R"([{"tenant":"a\u001b","user":"","requests":3,"failures":1,"rows":24,)"
+           R"("device_seconds":12.0005,"queue_seconds":0.25,"received_bytes":1024,)"
+           R"("sent_bytes":2048,"refused_queue":1,"refused_quota":2}])"};
+  EXPECT_EQ(RunAccount(Make(), {.from = "5", .to = "", .by = "tenant,user"}), ExitCode::kOk);
+  EXPECT_EQ(imposter_.last_query, "format=json&by=tenant%2Cuser&from=5");
+  EXPECT_THAT(out_.str(), HasSubstr("tenant"));
+  EXPECT_THAT(out_.str(), HasSubstr("a\\x1b"));
+  EXPECT_THAT(out_.str(),
+              testing::ContainsRegex("- +3 +1 +3 +24 +12.00[01] +0.250 +1.0 KiB +2.0 KiB"));
+  imposter_.answers["/v2/hadron/account"] = {200, "tenant\r\n"};
+  out_.str("");
+  EXPECT_EQ(RunAccount(Make(), {.from = "", .to = "", .format = "csv"}), ExitCode::kOk);
+  EXPECT_EQ(imposter_.last_query, "format=csv&by=tenant%2Cmodel");
+  EXPECT_EQ(out_.str(), "tenant\r\n");
+  imposter_.answers["/v2/hadron/account"] = {400, R"({"error":"no 'x'"})"};
+  EXPECT_EQ(RunAccount(Make(), {.from = "", .to = "", .by = "x"}), ExitCode::kServer);
+  EXPECT_THAT(err_.str(), HasSubstr("no 'x'"));
+  imposter_.answers["/v2/hadron/account"] = {200, "{}"};
+  EXPECT_EQ(RunAccount(Make(), {.from = "", .to = "", .by = "y"}), ExitCode::kServer);
+  EXPECT_THAT(err_.str(), HasSubstr("not a list"));
 }
 
 TEST_F(CommandsTest, ResidencyIsChangedAndExplained) {

@@ -138,6 +138,14 @@ struct Options {
 /// A call was carried out; there is nothing more to say.
 struct Done {};
 
+/// What of the accounts is asked for.
+struct AccountQuery {
+  std::string from;             ///< RFC 3339 or seconds since the epoch; empty: the beginning
+  std::string to;               ///< exclusive; empty: now
+  std::string by;               ///< some of tenant,user,model,class; empty: tenant,model
+  std::string format = "json";  ///< or csv
+};
+
 /// What a call may do to a model's place in memory.
 enum class ResidencyChange : std::uint8_t {
   kPin,    ///< it stays on the device until it is unpinned or the server restarts
@@ -187,6 +195,8 @@ class HADRON_CLIENT_API Client {
   Result<std::string> GetServerStatus();
   Result<std::string> ExplainModel(const std::string& model);
   Result<std::string> PlanModels(const std::vector<std::string>& models);
+  /// Rows of the accounts as text of the format asked for.
+  Result<std::string> GetAccount(const AccountQuery& query);
   Result<Done> ChangeResidency(const std::string& model, ResidencyChange change);
 
  private:
