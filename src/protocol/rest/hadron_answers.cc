@@ -151,6 +151,21 @@ void WriteVersion(JsonWriter& json, const ModelEntry& model, std::int64_t number
   json.EndObject();
 }
 
+void WriteTenants(JsonWriter& json, const std::vector<TenantStatus>& tenants) {
+  json.Key("tenants").BeginArray();
+  for (const auto& [tenant, device_ns] : tenants) {
+    json.BeginObject().Key("name").String(tenant->name());
+    json.Key("weight").Raw(fmt::format("{}", tenant->weight()));
+    json.Key("class").String(tenancy::WorkClassName(tenant->default_class()));
+    json.Key("outstanding").Int(tenant->outstanding());
+    json.Key("queued_bytes").Int(tenant->queued_bytes());
+    json.Key("refused").Int(tenant->refused());
+    json.Key("device_seconds").Raw(fmt::format("{:.6f}", static_cast<double>(device_ns) / 1e9));
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
 void WriteModels(JsonWriter& json, const StatusFacts& facts) {
   json.Key("models").BeginArray();
   for (const auto& [name, model] : facts.catalogue->models) {
@@ -235,6 +250,7 @@ StatusBody StatusJson(const StatusFacts& facts) {
   json.Key("inflight").Int(facts.inflight);
   WriteDevices(json, facts);
   if (facts.catalogue != nullptr) WriteModels(json, facts);
+  if (facts.tenants) WriteTenants(json, *facts.tenants);
   json.EndObject();
   const std::string rest = json.Take();
   StatusBody body;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,9 +13,16 @@
 #include "protocol/activity.h"
 #include "protocol/rest_frontend.h"
 #include "protocol/server_state.h"
+#include "tenancy/tenants.h"
 
 /// JSON bodies of the endpoints below /v2/hadron, made of snapshots alone.
 namespace hadron::protocol {
+
+/// A tenant as the status shows it.
+struct TenantStatus {
+  const tenancy::Tenant* tenant = nullptr;
+  std::uint64_t device_ns = 0;  ///< since the start
+};
 
 /// What the status is made of.
 struct StatusFacts {
@@ -26,6 +34,7 @@ struct StatusFacts {
   const model::ResidencyManager::Picture* residency = nullptr;  ///< null: not known
   std::string_view control_mode{};
   std::uint64_t inflight = 0;
+  std::optional<std::vector<TenantStatus>> tenants{};  ///< nothing: not for who asks
   std::vector<DeviceStatus> devices{};
   const std::vector<model::ResidencyManager::Slab>* slabs = nullptr;  ///< null: not asked for
 };

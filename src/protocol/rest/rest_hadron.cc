@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/bytes.h"
 #include "base/strings.h"
@@ -59,6 +60,7 @@ HttpResponse RestFrontend::Handler::ServerStatus(const HttpRequest& request) con
     facts.inflight = engine_.load()->inflight();
   }
   if (services_.devices) facts.devices = services_.devices();
+  facts.tenants = TenantsFor(request);
   StatusBody body = StatusJson(facts);
   HttpResponse response;
   if (request.headers.Find("If-None-Match") == body.etag) {
@@ -69,6 +71,24 @@ HttpResponse RestFrontend::Handler::ServerStatus(const HttpRequest& request) con
   response.headers.emplace_back("ETag", std::move(body.etag));
   response.headers.emplace_back("Cache-Control", "no-cache");
   return response;
+}
+
+std::optional<std::vector<TenantStatus>> RestFrontend::Handler::TenantsFor(
+    const HttpRequest& request) const {
+  if (services_.callers.tenants == nullptr || services_.ledger == nullptr) return std::nullopt;
+  if (!CheckAccess({ApiGroup::kStatistics, true}, request).ok()) return std::nullopt;
+  const tenancy::Tenants& tenants = *services_.callers.tenants;
+  std::map<const tenancy::Tenant*, std::uint64_t> used;
+  for (const tenancy::Ledger::Row& row : services_.ledger->Totals()) {
+    if (row.key.tenant == tenancy::kIdleTenant || row.key.tenant == tenancy::kOverheadTenant) {
+      continue;
+    }
+    const tenancy::Tenant* tenant = tenants.Find(row.key.tenant);
+    used[tenant == nullptr ? &tenants.default_tenant() : tenant] += row.usage.device_ns;
+  }
+  std::vector<TenantStatus> list;
+  for (const tenancy::Tenant* tenant : tenants.List()) list.push_back({tenant, used[tenant]});
+  return list;
 }
 
 base::Status RestFrontend::Handler::CheckKnown(const Route& route,

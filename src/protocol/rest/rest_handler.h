@@ -3,7 +3,9 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <vector>
 
+#include "protocol/rest/hadron_answers.h"
 #include "protocol/rest/router.h"
 #include "protocol/rest_frontend.h"
 
@@ -44,6 +46,8 @@ class RestFrontend::Handler final : public net::HttpHandler {
                    net::HttpResponder responder) const;
   // Hadron's own (rest_hadron.cc).
   net::HttpResponse ServerStatus(const net::HttpRequest& request) const;
+  /// Nothing for who may not see what is private.
+  std::optional<std::vector<TenantStatus>> TenantsFor(const net::HttpRequest& request) const;
   net::HttpResponse Explain(const Route& route, const model::ModelManager& models) const;
   /// A dry run of loads.
   net::HttpResponse Plan(const net::HttpRequest& request, const model::ModelManager& models) const;

@@ -1,0 +1,68 @@
+"""Requests of several tenants land on their accounts, and those who may see them do."""
+
+import csv
+import io
+import json
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from integration import rest
+from integration.harness import MODEL_REPO, SLOWDOWN, START_SECONDS, Server, binary, wait_until
+
+SECONDS = 60 * SLOWDOWN
+TENANTS = {"tenants": [{"name": "atlas", "weight": 3}, {"name": "farm", "class": "batch"}]}
+BODY = json.dumps({"inputs": [{"name": "image", "shape": [1, 1, 8, 8], "datatype": "FP32",
+                               "data": [0.0] * 64}]})
+
+
+def infer(server, tenant):
+    """One request in a tenant's name; the status of its answer."""
+    return rest.call(server.http, "POST", "/v2/models/digits/infer", BODY,
+                     {"x-hadron-tenant": tenant, "x-hadron-user": "ana"}).status
+
+
+class Accounts(unittest.TestCase):
+    """What is told of who used the device."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        config = Path(folder.name) / "tenants.json"
+        config.write_text(json.dumps(TENANTS))
+        self.options = {"tenant_config": config, "ledger_dir": Path(folder.name) / "ledger"}
+
+    def test_requests_are_on_their_tenants_accounts(self):
+        with Server([MODEL_REPO], **self.options) as server:
+            wait_until(lambda: infer(server, "atlas") == 200, START_SECONDS, "no answer")
+            for tenant in ("atlas", "farm", "nobody"):
+                self.assertEqual(200, infer(server, tenant))
+            rows = rest.call(server.http, "GET",
+                             "/v2/hadron/account?by=tenant,user,class").json()
+            counts = {(r["tenant"], r["user"], r["class"]): r["requests"] for r in rows
+                      if not r["tenant"].startswith("_")}
+            self.assertEqual({("atlas", "ana", "interactive"): 2, ("farm", "ana", "batch"): 1,
+                              ("default", "ana", "interactive"): 1}, counts)
+            program = Path(binary()).with_name("hadron-cli")
+            table = subprocess.run([program, "--url", f"http://{server.http}", "account",
+                                    "--format", "csv"], capture_output=True, timeout=SECONDS,
+                                   check=True).stdout.decode()
+            used = {r["tenant"]: r for r in csv.DictReader(io.StringIO(table))}
+            self.assertEqual("2", used["atlas"]["requests"])
+            tenants = rest.call(server.http, "GET", "/v2/hadron/status").json()["tenants"]
+            self.assertEqual(["atlas", "default", "farm"], [t["name"] for t in tenants])
+            self.assertEqual(3, tenants[0]["weight"])
+            self.assertEqual("batch", tenants[2]["class"])
+            self.assertTrue(all(t["device_seconds"] > 0 for t in tenants), tenants)
+
+    def test_nobody_else_sees_them(self):
+        with Server([MODEL_REPO], admin_access="off", **self.options) as server:
+            self.assertEqual(403, rest.call(server.http, "GET", "/v2/hadron/account").status)
+            status = rest.call(server.http, "GET", "/v2/hadron/status")
+            self.assertEqual(200, status.status)
+            self.assertNotIn("tenants", status.json())
+
+
+if __name__ == "__main__":
+    unittest.main()
