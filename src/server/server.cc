@@ -135,8 +135,8 @@ void Server::MakeServing() {
   if (const std::uint64_t bytes = *options_.ResponseCacheBytes(); bytes > 0) {
     answers_ = std::make_unique<serving::ResponseCache>(bytes, clock_);
   }
-  serving::DeviceScheduler::Dependencies scheduling{{lane_.get()}, &load_, &clock_,
-                                                    residency_.get(), bulk_lane_.get()};
+  serving::DeviceScheduler::Dependencies scheduling{
+      {lane_.get()}, &load_, &clock_, residency_.get(), bulk_lane_.get()};
   scheduling.longest_part = std::chrono::microseconds(options_.Uint("preempt-after-us"));
   scheduling.cache = answers_.get();
   if (options_.Text("rate-limit") == "execution_count") {

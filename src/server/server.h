@@ -105,8 +105,8 @@ class Server {
   std::shared_ptr<backend::DevicePrograms> programs_;  ///< null when the CPU serves
   std::unique_ptr<model::ResidencyManager> residency_;
   std::unique_ptr<plan::Lane> lane_;
-  std::unique_ptr<plan::Lane> bulk_lane_;            ///< for work of class batch
-  std::unique_ptr<Accounts> accounts_;               ///< requests count on them until the scheduler has ended
+  std::unique_ptr<plan::Lane> bulk_lane_;  ///< for work of class batch
+  std::unique_ptr<Accounts> accounts_;     ///< requests count on them until the scheduler has ended
   std::unique_ptr<serving::ResponseCache> answers_;  ///< null without --cache-config
   std::unique_ptr<serving::RateLimiter> limiter_;    ///< null without --rate-limit
   std::unique_ptr<serving::DeviceScheduler> scheduler_;

@@ -34,8 +34,8 @@ struct Batch {
   model::ResidencyPin pin;
   std::vector<Pending> requests;
   std::int64_t rows = 0;
-  Flow flow;            ///< whose turn it was; others may ride along
-  double expected = 0;  ///< seconds
+  Flow flow;              ///< whose turn it was; others may ride along
+  double expected = 0;    ///< seconds
   std::size_t lease = 0;  ///< what RateLimiter::Start has given, where there is one
 };
 

@@ -252,9 +252,8 @@ std::vector<WorkQueues::Queue*> WorkQueues::InOrder(const FlowWork& work, TimePo
   }
   ordered.insert(ordered.end(), late.begin(), late.end());
   if (limiter_ != nullptr) {
-    std::ranges::stable_sort(ordered, {}, [this](const Queue* queue) {
-      return limiter_->Score(queue->version);
-    });
+    std::ranges::stable_sort(
+        ordered, {}, [this](const Queue* queue) { return limiter_->Score(queue->version); });
   }
   return ordered;
 }
