@@ -289,6 +289,11 @@ bool ResidencyManager::MakeRoom(const Residence& next, bool somebody_leaves, New
   const std::uint64_t missing = store_.MissingBytes(*next.image_);
   const bool in_sum = !somebody_leaves && missing <= store_.free_bytes();
   if (in_sum && StartMoves(store_.MakeHole(*next.image_, RangesInUse()), news)) return true;
+  // What a batch reads, of a pinned model too, can be moved when it has ended.
+  const auto runs = [](const Residence* other) {
+    return other->pins_ > 0 && !other->parts_.empty();
+  };
+  if (in_sum && std::ranges::any_of(residences_, runs)) return true;
   const auto cause = telemetry::EvictionCause::kPressure;
   if (somebody_leaves || EvictFor(missing, cause, &next, news) || OthersWillLeave(next, news)) {
     return true;
