@@ -7,7 +7,7 @@
 #include <iterator>
 #include <string>
 
-namespace hadron::tenancy::test {
+namespace hadron::test {
 
 /// A directory that goes with this object.
 class Scratch {
@@ -35,4 +35,4 @@ class Scratch {
   std::filesystem::path path_;
 };
 
-}  // namespace hadron::tenancy::test
+}  // namespace hadron::test

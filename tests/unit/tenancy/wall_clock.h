@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-namespace hadron::tenancy::test {
+namespace hadron::test {
 
 /// A clock whose time of day the test sets.
 class WallClock final : public base::Clock {
@@ -13,4 +13,4 @@ class WallClock final : public base::Clock {
   std::int64_t ms = 1'795'348'800'000;  ///< 2026-11-22T12:00:00Z
 };
 
-}  // namespace hadron::tenancy::test
+}  // namespace hadron::test
