@@ -23,6 +23,8 @@ struct RunResult {
   std::uint64_t input_ns = 0;
   std::uint64_t infer_ns = 0;
   std::uint64_t output_ns = 0;
+
+  std::uint64_t device_ns() const { return input_ns + infer_ns + output_ns; }
 };
 
 /// A batch to be run.

@@ -296,38 +296,30 @@ void DeviceScheduler::OnPaused() {
   Notify();
 }
 
-void DeviceScheduler::Settle(const Batch& batch, std::uint64_t device_ns) {
+void DeviceScheduler::Settle(const Batch& batch, const plan::RunResult& result, bool answered) {
   const base::TimePoint now = deps_.clock->Now();
+  const std::uint64_t device_ns = result.device_ns();
+  const double seconds = static_cast<double>(device_ns) * 1e-9;
   ChargeBatch(batch, device_ns, now);
   base::MutexLock lock(mutex_);
-  queues_.Settle(batch, static_cast<double>(device_ns) * 1e-9, now);
+  queues_.Settle(batch, seconds, now);
   if (!batch.flow.interactive()) bulk_busy_ = bulk_paused_ = false;
+  if (result.status.ok()) queues_.NoteTime(*batch.pin.version(), batch.rows, seconds);
+  if (answered) queues_.Ended(batch, result, now);
 }
 
 void DeviceScheduler::Fail(Batch batch, const Status& status) {
-  Settle(batch, 0);
-  {
-    plan::RunResult result;
-    result.status = status.Clone();
-    base::MutexLock lock(mutex_);
-    queues_.Ended(batch, result, deps_.clock->Now());
-  }
+  plan::RunResult result;
+  result.status = status.Clone();
+  Settle(batch, result, true);
   FailBatch(std::move(batch), status, *deps_.clock);
 }
 
 void DeviceScheduler::Complete(Batch batch, plan::RunResult result, base::TimePoint started) {
-  const std::uint64_t device_ns = result.input_ns + result.infer_ns + result.output_ns;
-  busy_ns_.fetch_add(device_ns);
-  Settle(batch, device_ns);
+  busy_ns_.fetch_add(result.device_ns());
   const bool somebodys_fault = result.status.code() == base::StatusCode::kInvalidArgument;
   const bool again = somebodys_fault && batch.requests.size() > 1;
-  {
-    base::MutexLock lock(mutex_);
-    if (result.status.ok()) {
-      queues_.NoteTime(*batch.pin.version(), batch.rows, static_cast<double>(device_ns) * 1e-9);
-    }
-    if (!again) queues_.Ended(batch, result, deps_.clock->Now());
-  }
+  Settle(batch, result, !again);
   if (again) return RunAlone(std::move(batch));
   CompleteBatch(std::move(batch), std::move(result), started, *deps_.clock);
 }

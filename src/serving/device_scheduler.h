@@ -147,7 +147,8 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   void Complete(Batch batch, plan::RunResult result, base::TimePoint started);
   /// Ends a batch that was not run, or whose run was nobody's use.
   void Fail(Batch batch, const base::Status& status);
-  void Settle(const Batch& batch, std::uint64_t device_ns);
+  /// What a batch has taken goes on the accounts; `answered`: its requests will not run again.
+  void Settle(const Batch& batch, const plan::RunResult& result, bool answered);
   base::Status Admit(Pending& pending, bool known) HADRON_REQUIRES(mutex_);
   /// A part of the run on the bulk lane has ended.
   void OnPaused();

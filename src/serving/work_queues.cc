@@ -47,29 +47,23 @@ Status TooLate(TimePoint now, TimePoint end, TimePoint deadline) {
       .WithRetryAfter(end - now);
 }
 
-/// Rows of the batch in the name of a tenant.
-std::int64_t RowsOf(const Batch& batch, const tenancy::Tenant* tenant) {
-  std::int64_t rows = 0;
-  for (const Pending& pending : batch.requests) {
-    if (pending.request.identity.tenant == tenant) rows += pending.request.rows;
-  }
-  return rows;
-}
+/// A tenant's part of a batch; all parts are 1.
+struct Part {
+  const tenancy::Tenant* tenant = nullptr;
+  double part = 0;
+};
 
-/// Everybody in the batch once, whose turn it was first.
-std::vector<const tenancy::Tenant*> TenantsOf(const Batch& batch) {
-  std::vector<const tenancy::Tenant*> tenants = {batch.flow.tenant};
+/// Everybody in the batch, whose turn it was first.
+std::vector<Part> PartsOf(const Batch& batch) {
+  std::vector<Part> parts = {{batch.flow.tenant, batch.rows > 0 ? 0.0 : 1.0}};
   for (const Pending& pending : batch.requests) {
     const tenancy::Tenant* const tenant = pending.request.identity.tenant;
-    if (std::ranges::find(tenants, tenant) == tenants.end()) tenants.push_back(tenant);
+    auto part = std::ranges::find(parts, tenant, &Part::tenant);
+    if (part == parts.end()) part = parts.insert(parts.end(), Part{tenant, 0});
+    if (batch.rows == 0) continue;
+    part->part += static_cast<double>(pending.request.rows) / static_cast<double>(batch.rows);
   }
-  return tenants;
-}
-
-/// A tenant's part of something of the batch.
-double PartOf(const Batch& batch, const tenancy::Tenant* tenant, double whole) {
-  if (batch.rows <= 0) return tenant == batch.flow.tenant ? whole : 0;
-  return whole * static_cast<double>(RowsOf(batch, tenant)) / static_cast<double>(batch.rows);
+  return parts;
 }
 
 }  // namespace
@@ -155,9 +149,8 @@ TimePoint WorkQueues::Predict(const Queue& queue, const Pending& pending, TimePo
   return std::max(std::max(now, free_at) + FromSeconds(ahead), now + FromSeconds(restore));
 }
 
-Status WorkQueues::CheckDeadline(const Queue& queue, const Pending& pending, TimePoint now,
-                                 TimePoint free_at) {
-  const TimePoint start_by = queue.scheduler->MustStartBy(pending);
+Status WorkQueues::CheckDeadline(const Queue& queue, const Pending& pending, TimePoint start_by,
+                                 TimePoint now, TimePoint free_at) {
   const TimePoint end_by = pending.request.deadline;
   if (start_by == TimePoint::max() && end_by == TimePoint::max()) return {};
   const TimePoint begin = Predict(queue, pending, now, free_at);
@@ -182,18 +175,18 @@ Status WorkQueues::Enqueue(Pending& pending, TimePoint now, TimePoint free_at) {
   const auto it = queues_.find(pending.request.model.get());
   if (it == queues_.end()) return Gone(*pending.request.model);
   Queue& queue = it->second;
-  HADRON_RETURN_IF_ERROR(CheckDeadline(queue, pending, now, free_at));
+  const TimePoint start_by = queue.scheduler->MustStartBy(pending);
+  HADRON_RETURN_IF_ERROR(CheckDeadline(queue, pending, start_by, now, free_at));
   pending.expected = ExpectedOf(queue, pending.request.rows);
   queue.arrivals.Note(static_cast<double>(pending.request.rows), now);
   Came(pending);
-  const TimePoint must_start = queue.scheduler->MustStartBy(pending);
   Status status = queue.scheduler->Enqueue(pending);
   if (!status.ok()) {
     Went(pending);
     return status;
   }
   active_.insert(it->first);
-  expire_at_ = std::min(expire_at_, must_start);
+  expire_at_ = std::min(expire_at_, start_by);
   return {};
 }
 
@@ -223,9 +216,8 @@ std::vector<WorkQueues::FlowWork> WorkQueues::Works() {
   return works;
 }
 
-std::vector<WorkQueues::Queue*> WorkQueues::InOrder(const FlowWork& work, TimePoint now) {
+std::vector<WorkQueues::Queue*> WorkQueues::OrderOf(const FlowWork& work, TimePoint now) {
   std::vector<WaitingModel> models;
-  std::vector<double> restores;
   for (const auto& [queue, oldest] : work.queues) {
     const auto rows = std::max<std::int64_t>(1, queue->version->config().max_batch_size());
     models.push_back({Seconds(now - oldest), queue->times.Expected(rows),
@@ -282,7 +274,7 @@ std::optional<Batch> WorkQueues::Next(const Wish& wish, Search& search) {
 std::optional<Batch> WorkQueues::NextOf(const FlowWork& work, std::span<const Flow> members,
                                         const Wish& wish, Search& search) {
   const bool room = work.flow.interactive() ? wish.interactive : wish.batch;
-  for (Queue* const queue : InOrder(work, search.now)) {
+  for (Queue* const queue : OrderOf(work, search.now)) {
     const model::ModelVersion* const version = queue->version;
     if (!room) {
       // Its weights may come meanwhile.
@@ -352,14 +344,14 @@ Batch WorkQueues::Alone(const model::ResidencyPin& pin, Pending pending) {
 
 void WorkQueues::Begin(Batch& batch) {
   if (limiter_ != nullptr) batch.lease = limiter_->Start(batch.pin.version().get());
-  for (const tenancy::Tenant* tenant : TenantsOf(batch)) {
-    shares_.Begin(tenant, PartOf(batch, tenant, batch.expected), tenant != batch.flow.tenant);
+  for (const auto& [tenant, part] : PartsOf(batch)) {
+    shares_.Begin(tenant, part * batch.expected, tenant != batch.flow.tenant);
   }
 }
 
 void WorkQueues::Settle(const Batch& batch, double seconds, TimePoint now) {
-  for (const tenancy::Tenant* tenant : TenantsOf(batch)) {
-    shares_.Settle(tenant, PartOf(batch, tenant, batch.expected), PartOf(batch, tenant, seconds));
+  for (const auto& [tenant, part] : PartsOf(batch)) {
+    shares_.Settle(tenant, part * batch.expected, part * seconds);
   }
   if (limiter_ != nullptr) limiter_->End(batch.pin.version().get(), batch.lease);
   busy_.Note(seconds, now);

@@ -121,11 +121,13 @@ class WorkQueues {
   /// When the request would begin.
   base::TimePoint Predict(const Queue& queue, const Pending& pending, base::TimePoint now,
                           base::TimePoint free_at) const;
-  base::Status CheckDeadline(const Queue& queue, const Pending& pending, base::TimePoint now,
-                             base::TimePoint free_at);
+  /// `start_by` is what the model's own scheduler asks for.
+  base::Status CheckDeadline(const Queue& queue, const Pending& pending, base::TimePoint start_by,
+                             base::TimePoint now, base::TimePoint free_at);
   void NotePromise(const Pending& pending, base::TimePoint now);
   std::vector<FlowWork> Works();
-  std::vector<Queue*> InOrder(const FlowWork& work, base::TimePoint now);
+  /// Its models, whose turn it is first.
+  std::vector<Queue*> OrderOf(const FlowWork& work, base::TimePoint now);
   std::optional<Batch> BatchOf(Queue& queue, std::span<const Flow> members, const Wish& wish,
                                Search& search);
   std::optional<Batch> NextOf(const FlowWork& work, std::span<const Flow> members, const Wish& wish,
