@@ -113,6 +113,8 @@ class Run {
       const double done = Now();
       std::scoped_lock lock(mutex_);
       served->done = done;
+      const serving::RequestTimes& times = response.times;
+      served->job = static_cast<double>(times.input_ns + times.infer_ns + times.output_ns) * 1e-9;
       served->ok = response.status.ok();
       served->refusal = response.status.cause();
       if (streams_[s].outstanding > 0) ++state_[s].ready;

@@ -17,6 +17,7 @@ struct Served {
   std::int64_t rows = 1;
   double intended = 0;  ///< closed loop: when it was sent
   double done = 0;
+  double job = 0;  ///< the device's seconds for the batch it was in
   bool ok = false;
   base::RefusalCause refusal = base::RefusalCause::kNone;
   std::optional<double> deadline{};  ///< promised, from the begin of the run
