@@ -1,4 +1,4 @@
-// Which models leave host memory when a load needs room, and how.
+// Which models leave host memory when a load or a batch needs room, and how.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -14,14 +14,70 @@ namespace hadron::model {
 
 HostRoom::Hooks ModelManager::RoomHooks() {
   HostRoom::Hooks hooks;
-  hooks.free = [&host = deps_.host] {
-    if (host.pool == nullptr) return std::numeric_limits<std::uint64_t>::max();
-    const std::uint64_t free = host.pool->free();
-    return free - std::min(free, host.margin);
+  hooks.free = [this] {
+    if (deps_.host.pool == nullptr) return std::numeric_limits<std::uint64_t>::max();
+    const std::uint64_t free = deps_.host.pool->free();
+    return free - std::min(free, std::max(deps_.host.margin, activations_.wanted_bytes()));
   };
   hooks.leaving = [this] { return table_.AnybodyLeaves(); };
   hooks.evict = [this](std::uint64_t bytes) { return EvictFor(bytes); };
+  hooks.call_back = [&host = deps_.host] { return host.call_back && host.call_back(); };
   return hooks;
+}
+
+ActivationRoom::Hooks ModelManager::ActivationHooks() {
+  ActivationRoom::Hooks hooks;
+  hooks.free = [&host = deps_.host] {
+    return host.pool == nullptr ? std::numeric_limits<std::uint64_t>::max() : host.pool->free();
+  };
+  hooks.evict = [this](std::uint64_t bytes, const ActivationRoom::Models& but) {
+    return EvictFor(bytes, &but);
+  };
+  hooks.leaving = [this](const ActivationRoom::Models& but) {
+    // What a load took beside the model it has made comes back, too.
+    if (room_.loading()) return true;
+    return std::ranges::any_of(table_.records(), [&but](const auto& record) {
+      return !but.contains(record.first) && record.second.IsLeaving();
+    });
+  };
+  hooks.busy = [this](const ActivationRoom::Models& but) {
+    return std::ranges::any_of(table_.records(), [&](const auto& record) {
+      if (but.contains(record.first)) return false;
+      const HostShare share = ShareOf(record.second);
+      return share.holds.waiting > 0 && WhyItStays(record.second, share).ok();
+    });
+  };
+  return hooks;
+}
+
+void ModelManager::WantActivations(const ModelVersion& by, std::uint64_t bytes, Done done) {
+  deps_.control->Post([this, model = by.name(), bytes, done = std::move(done)]() mutable {
+    if (stopping_) return done(base::Unavailable("Server exiting", base::RefusalCause::kDraining));
+    constexpr std::chrono::seconds kPatience{30};
+    const base::TimePoint now = deps_.clock->Now();
+    const bool looks = !activations_.empty();
+    activations_.Enter({std::move(model), bytes, now + kPatience, std::move(done)}, now);
+    if (!looks) LookAtActivationsLater();
+  });
+}
+
+void ModelManager::LookAtActivationsLater() {
+  constexpr std::chrono::milliseconds kPause{10};
+  if (activations_.empty()) return;
+  deps_.post_at(deps_.clock->Now() + kPause, [this] {
+    activations_.Look(deps_.clock->Now());
+    LookAtActivationsLater();
+  });
+}
+
+void ModelManager::OnHostMemory() {
+  deps_.control->Post([this] { LookForRoom(); });
+}
+
+/// Memory has come back. What keeps the device goes first.
+void ModelManager::LookForRoom() {
+  activations_.Look(deps_.clock->Now());
+  room_.Look();
 }
 
 std::uint64_t ModelManager::HostRefusals() const {
@@ -79,7 +135,8 @@ void ModelManager::Evict(std::string name, Done done) {
   });
 }
 
-bool ModelManager::EvictFor(std::uint64_t bytes) {
+/// `idle_but`: only models that no request waits for, and none of these.
+bool ModelManager::EvictFor(std::uint64_t bytes, const ActivationRoom::Models* idle_but) {
   std::vector<ModelRecord*> owners;
   std::vector<EvictionCandidate> candidates;
   EvictionSnapshot snapshot;
@@ -87,13 +144,16 @@ bool ModelManager::EvictFor(std::uint64_t bytes) {
     HostShare share = ShareOf(record);
     for (const auto& part : share.holds.parts) ++snapshot.holders[part.range];
     if (!WhyItStays(record, share).ok()) continue;
+    const bool busy = share.holds.waiting > 0;
+    if (idle_but != nullptr && (busy || idle_but->contains(name))) continue;
     owners.push_back(&record);
     candidates.push_back(std::move(share.holds));
   }
   snapshot.candidates = candidates;
   const auto victims = deps_.host.policy->Choose(snapshot, bytes);
   for (const std::size_t victim : victims) {
-    EvictNow(*owners[victim], telemetry::EvictionCause::kPressure);
+    EvictNow(*owners[victim], idle_but == nullptr ? telemetry::EvictionCause::kPressure
+                                                  : telemetry::EvictionCause::kArena);
   }
   return !victims.empty();
 }

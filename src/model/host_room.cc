@@ -1,6 +1,7 @@
 #include "model/host_room.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hadron::model {
 
@@ -46,7 +47,7 @@ std::optional<HostRoom::Load> HostRoom::TakeNext(Verdict& verdict) {
   return taken;
 }
 
-HostRoom::Verdict HostRoom::Judge(const Load& load) const {
+HostRoom::Verdict HostRoom::Judge(Load& load) const {
   Running before = here_;
   if (load.fetches) {
     before.count += fetching_.count;
@@ -57,6 +58,9 @@ HostRoom::Verdict HostRoom::Judge(const Load& load) const {
   if (before.bytes <= free && load.bytes <= free - before.bytes) return Verdict::kGo;
   if (before.count > 0 || hooks_.leaving()) return Verdict::kWait;
   if (load.bytes > free && hooks_.evict(load.bytes - free)) return Verdict::kWait;
+  if (load.bytes > free && !std::exchange(load.called_back, true) && hooks_.call_back()) {
+    return Verdict::kWait;
+  }
   return fetching_.count > 0 ? Verdict::kWait : Verdict::kGoLast;
 }
 

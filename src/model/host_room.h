@@ -34,10 +34,14 @@ class HostRoom {
     std::function<bool()> leaving;        ///< somebody's memory is about to come back
     /// Has models leave that hold at least so many bytes; false: there are none, or not enough.
     std::function<bool(std::uint64_t bytes)> evict;
+    /// Has the lanes give back what they computed in, which they take again when they need it; Look
+    /// is called then. False: they hold nothing.
+    std::function<bool()> call_back;
   };
   struct Load {
     std::uint64_t bytes = 0;          ///< what it takes while it runs, about
     bool fetches = false;             ///< its files are not on this machine
+    bool called_back = false;         ///< the lanes have been asked, once
     std::function<bool()> cancelled;  ///< then it is let in at once, to end
     /// May run within Enter. `last`: nothing more can be done for it.
     base::UniqueFunction<void(bool last)> go;
@@ -50,6 +54,8 @@ class HostRoom {
   void Leave(std::uint64_t bytes, bool fetches = false);
   /// Memory has come back, or a load that waits was cancelled.
   void Look();
+  /// Loads run that end by themselves, before long.
+  bool loading() const { return here_.count > 0; }
 
  private:
   enum class Verdict : std::uint8_t { kGo, kGoLast, kWait };
@@ -58,7 +64,7 @@ class HostRoom {
     std::size_t count = 0;
     std::uint64_t bytes = 0;
   };
-  Verdict Judge(const Load& load) const;
+  Verdict Judge(Load& load) const;
   std::optional<Load> TakeNext(Verdict& verdict);
 
   const Hooks hooks_;

@@ -83,7 +83,8 @@ ModelManager::ModelManager(Options options, Dependencies dependencies, Observer&
               [this](const std::string& name) { OnReturned(name); },
               [this](const ModelVersion& version) { return deps_.loader->Save(version); }},
              options_.control_mode),
-      room_(RoomHooks()) {}
+      room_(RoomHooks()),
+      activations_(ActivationHooks()) {}
 
 void ModelManager::Stop() {
   deps_.control->Post([this] {
@@ -93,6 +94,7 @@ void ModelManager::Stop() {
       record.when_idle.clear();
     }
     for (Acquirer& acquirer : waiting_.TakeAll()) acquirer.done(Exiting());
+    activations_.Refuse(Exiting());
   });
 }
 
@@ -290,6 +292,7 @@ void ModelManager::Build(ModelRecord& record, const std::shared_ptr<Commit>& com
                        const std::uint64_t bytes = commit->bytes;
                        OnBuilt(name, commit, std::move(results));
                        room_.Leave(bytes, fetches);  // from here on it may leave for others
+                       activations_.Look(deps_.clock->Now());
                      });
   };
   room_.Enter(std::move(load));
@@ -485,7 +488,7 @@ void ModelManager::EnsureLoading(const std::string& name, Rung rung) {
 }
 
 void ModelManager::OnReturned(const std::string& name) {
-  room_.Look();
+  LookForRoom();
   if (const auto rung = waiting_.RungFor(name); rung && !stopping_) EnsureLoading(name, *rung);
 }
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/status.h"
+#include "model/activation_room.h"
 #include "model/catalogue.h"
 #include "model/eviction_policy.h"
 #include "model/host_room.h"
@@ -65,6 +66,9 @@ class ModelManager {
     const EvictionPolicy* policy = nullptr;
     /// Adds a version to what would leave together with others, also when it must not: false.
     std::function<bool(const ModelVersion&, EvictionCandidate&)> add_part;
+    /// Has the lanes give back what batches are computed in, and call OnHostMemory then; false:
+    /// they hold nothing. Null: there are none.
+    std::function<bool()> call_back = {};
   };
   struct Dependencies {
     std::vector<storage::ObjectStore*> stores;
@@ -102,6 +106,11 @@ class ModelManager {
   /// has accepted. UNAVAILABLE for one that is busy, pinned, or could not come back as it is. One
   /// that is not loaded is none the worse.
   void Evict(std::string name, Done done);
+  /// A batch of the version needs so many bytes of host memory to compute in, more than are free:
+  /// models leave for it. The caller keeps the version. RESOURCE_EXHAUSTED: none may.
+  void WantActivations(const ModelVersion& by, std::uint64_t bytes, Done done);
+  /// Host memory has come back that was not a model's.
+  void OnHostMemory();
   /// UNAVAILABLE in the modes that do not take load and unload calls.
   base::Status CheckChangesAllowed() const;
 
@@ -194,7 +203,10 @@ class ModelManager {
 
   // Leaving host memory (host_eviction.cc).
   HostRoom::Hooks RoomHooks();
-  bool EvictFor(std::uint64_t bytes);
+  ActivationRoom::Hooks ActivationHooks();
+  bool EvictFor(std::uint64_t bytes, const ActivationRoom::Models* idle_but = nullptr);
+  void LookForRoom();
+  void LookAtActivationsLater();
   /// What a model holds of host memory.
   struct HostShare {
     EvictionCandidate holds;
@@ -223,6 +235,7 @@ class ModelManager {
   const RepositoryWatch watch_;
   ModelTable table_;
   HostRoom room_;
+  ActivationRoom activations_;
   WaitingRoom waiting_;
   std::shared_ptr<const ScanResult> scan_;  ///< the last one
   bool looking_ = false;

@@ -86,6 +86,16 @@ std::uint64_t Lane::MissingArena(const ExecutionPlan& plan) const {
   return wanted <= has ? 0 : Rounded(wanted);
 }
 
+std::uint64_t Lane::MissingHostMemory(const ExecutionPlan& plan) const {
+  std::uint64_t missing = 0;
+  for (const auto& io : io_) {
+    if (Capacity(io) < plan.io_bytes) missing += Rounded(plan.io_bytes);
+  }
+  if (&host_arena_home().memory() != &host_.memory()) return missing;
+  if (host_arena_.bytes < plan.host_arena_bytes) missing += Rounded(plan.host_arena_bytes);
+  return missing;
+}
+
 void Lane::GiveArena(ArenaPlace place) {
   HADRON_CHECK(state_->in_flight.load() == 0);
   entries_.clear();  // their arguments point into the old one

@@ -78,6 +78,8 @@ class Lane {
   /// Bytes of a device's own memory that this plan needs in one piece, if they are more than the
   /// lane has; 0: it has enough, or its memory is the host's.
   std::uint64_t MissingArena(const ExecutionPlan& plan) const;
+  /// Bytes of host memory that the lane has to take for this plan beyond what it has.
+  std::uint64_t MissingHostMemory(const ExecutionPlan& plan) const;
   /// In place of the arena there is. Nothing is in flight.
   void GiveArena(ArenaPlace place);
   int in_flight() const { return state_->in_flight.load(); }

@@ -139,6 +139,12 @@ void Server::MakeServing() {
       {lane_.get()}, &load_, &clock_, residency_.get(), bulk_lane_.get()};
   scheduling.longest_part = std::chrono::microseconds(options_.Uint("preempt-after-us"));
   scheduling.cache = answers_.get();
+  scheduling.host_memory = &host_->memory();
+  scheduling.want_host_memory = [this](const model::ModelVersion& by, std::uint64_t bytes,
+                                       base::UniqueFunction<void(Status)> done) {
+    models_->WantActivations(by, bytes, std::move(done));
+  };
+  scheduling.memory_is_back = [this] { models_->OnHostMemory(); };
   if (options_.Text("rate-limit") == "execution_count") {
     const auto limits = serving::RateLimiter::ParseLimits(options_.Texts("rate-limit-resource"));
     limiter_ = std::make_unique<serving::RateLimiter>(*limits, 0);  // the one device of the process
@@ -195,7 +201,8 @@ void Server::MakeModels() {
   dependencies.host = {&host_->memory(), margin, &residency_->policy(),
                        [this](const model::ModelVersion& version, model::EvictionCandidate& with) {
                          return residency_->AddHostPart(version, with);
-                       }};
+                       },
+                       [this] { return scheduler_->CallBackMemory(); }};
   models_ =
       std::make_unique<model::ModelManager>(std::move(options), std::move(dependencies), *events_);
 }

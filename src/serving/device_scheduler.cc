@@ -51,7 +51,23 @@ void DeviceScheduler::LetGo(Leaving leaving) {
 }
 
 void DeviceScheduler::ReleaseArenas() {
-  for (plan::Lane* lane : AllLanes()) lane->ReleaseMemory();
+  for (plan::Lane* lane : AllLanes()) {
+    if (lane->in_flight() == 0) lane->ReleaseMemory();
+  }
+  CountLaneMemory();
+  if (deps_.memory_is_back) deps_.memory_is_back();
+}
+
+void DeviceScheduler::CountLaneMemory() {
+  std::uint64_t held = 0;
+  for (const plan::Lane* lane : AllLanes()) held += lane->memory_bytes();
+  lane_bytes_.store(held);
+}
+
+bool DeviceScheduler::CallBackMemory() {
+  if (lane_bytes_.load() == 0) return false;
+  OnMemoryShort();
+  return true;
 }
 
 void DeviceScheduler::OnResident() {
@@ -128,6 +144,11 @@ std::vector<plan::Lane*> DeviceScheduler::AllLanes() const {
   std::vector<plan::Lane*> lanes = deps_.lanes;
   if (deps_.bulk != nullptr) lanes.push_back(deps_.bulk);
   return lanes;
+}
+
+bool DeviceScheduler::LanesIdle() const {
+  return std::ranges::all_of(deps_.lanes,
+                             [](const plan::Lane* lane) { return lane->in_flight() == 0; });
 }
 
 plan::Lane* DeviceScheduler::LaneFor(const Flow& flow, const plan::ExecutionPlan& plan) const {
@@ -233,32 +254,61 @@ std::optional<DeviceScheduler::Awaiting> DeviceScheduler::TakeAnswered() {
 }
 
 void DeviceScheduler::Begin(Prepared prepared, plan::Lane& lane) {
-  const std::uint64_t missing = lane.MissingArena(*prepared.plan);
-  if (missing == 0) return Start(std::move(prepared), lane);
+  const std::uint64_t arena = lane.MissingArena(*prepared.plan);
+  const std::uint64_t on_host = arena > 0 ? 0 : MissingOnHost(lane, *prepared.plan);
+  if (arena == 0 && on_host == 0) return Start(std::move(prepared), lane);
   const model::ModelHandle version = prepared.batch.pin.version();
   std::uint64_t number = 0;
   {
     base::MutexLock lock(mutex_);
     number = ++asked_;
-    awaiting_.push_back({std::move(prepared), &lane, number, std::nullopt});
+    awaiting_.push_back({std::move(prepared), &lane, number, arena == 0, std::nullopt});
   }
-  deps_.residency->WantArena(
-      *version, missing, [this, number](base::StatusOr<plan::ArenaPlace> arena) {
-        base::MutexLock lock(mutex_);
-        std::ranges::find(awaiting_, number, &Awaiting::number)->arena = std::move(arena);
-        Notify();
-      });
+  if (arena > 0) {
+    deps_.residency->WantArena(*version, arena,
+                               [this, number](base::StatusOr<plan::ArenaPlace> place) {
+                                 Answer(number, std::move(place));
+                               });
+    return;
+  }
+  deps_.want_host_memory(*version, on_host, [this, number](Status status) {
+    if (status.ok()) return Answer(number, plan::ArenaPlace());
+    Answer(number, std::move(status));
+  });
+}
+
+/// Host memory that the lane would have to take and that is not free; 0: it may go ahead.
+std::uint64_t DeviceScheduler::MissingOnHost(plan::Lane& lane, const plan::ExecutionPlan& plan) {
+  const auto missing = [&]() -> std::uint64_t {
+    const std::uint64_t bytes = lane.MissingHostMemory(plan);
+    return bytes <= deps_.host_memory->free() ? 0 : bytes;
+  };
+  if (!deps_.want_host_memory || missing() == 0) return 0;
+  lane.ReleaseMemory();  // it is too small, and in the way
+  return missing();
+}
+
+void DeviceScheduler::Answer(std::uint64_t number, base::StatusOr<plan::ArenaPlace> arena) {
+  base::MutexLock lock(mutex_);
+  std::ranges::find(awaiting_, number, &Awaiting::number)->arena = std::move(arena);
+  Notify();
 }
 
 void DeviceScheduler::Resume(Awaiting awaiting) {
+  const bool has_it = awaiting.lane->MissingHostMemory(*awaiting.prepared.plan) == 0;
+  if (!awaiting.arena->ok() && awaiting.on_host && has_it) {  // for another batch, meanwhile
+    base::MutexLock lock(mutex_);
+    prepared_.push_front(std::move(awaiting.prepared));
+    return;
+  }
   if (!awaiting.arena->ok()) {
-    return Fail(std::move(awaiting.prepared.batch), std::move(*awaiting.arena).status());
+    return TooLarge(std::move(awaiting.prepared.batch), std::move(*awaiting.arena).status());
   }
   // Another one's may be large enough by now.
-  if (awaiting.lane->MissingArena(*awaiting.prepared.plan) > 0) {
+  if (!awaiting.on_host && awaiting.lane->MissingArena(*awaiting.prepared.plan) > 0) {
     awaiting.lane->GiveArena(std::move(*awaiting.arena).value());
   }
-  Start(std::move(awaiting.prepared), *awaiting.lane);
+  Begin(std::move(awaiting.prepared), *awaiting.lane);
 }
 
 void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
@@ -285,8 +335,9 @@ void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
         std::max(free_at_, started) + std::chrono::nanoseconds(std::llround(batch->expected * 1e9));
   }
   Status status = lane.Submit(run);
+  CountLaneMemory();
   if (status.ok()) return;
-  Fail(std::move(*batch), status);
+  TooLarge(std::move(*batch), status);
   Finished();
 }
 
@@ -313,6 +364,16 @@ void DeviceScheduler::Fail(Batch batch, const Status& status) {
   result.status = status.Clone();
   Settle(batch, result, true);
   FailBatch(std::move(batch), status, *deps_.clock);
+}
+
+/// There is no memory for the batch: there may be for each of its requests.
+void DeviceScheduler::TooLarge(Batch batch, const Status& status) {
+  const bool memory = status.code() == base::StatusCode::kResourceExhausted;
+  if (!memory || CountRequests(batch.requests) == 1) return Fail(std::move(batch), status);
+  plan::RunResult result;
+  result.status = status.Clone();
+  Settle(batch, result, false);
+  RunAlone(std::move(batch));
 }
 
 void DeviceScheduler::Complete(Batch batch, plan::RunResult result, base::TimePoint started) {
@@ -357,21 +418,32 @@ bool DeviceScheduler::Rest(std::optional<base::TimePoint> wake_at) {
   return true;
 }
 
+bool DeviceScheduler::MayForm() const {
+  constexpr std::size_t kMostAwaiting = 64;
+  return awaiting_.size() < kMostAwaiting &&
+         std::ranges::all_of(awaiting_, [](const Awaiting& awaiting) {
+           return awaiting.on_host && !awaiting.arena;
+         });
+}
+
 DeviceScheduler::Turn DeviceScheduler::ChooseTurn() {
   Turn turn;
   turn.search.now = deps_.clock->Now();
   turn.leaving = std::exchange(leaving_, {});
-  // Runs are in them: when the last has ended.
-  turn.release = running_ == 0 && std::exchange(arenas_wanted_back_, false);
+  turn.release = LanesIdle() && std::exchange(arenas_wanted_back_, false);
   turn.answered = TakeAnswered();
   if (turn.answered) return turn;  // before anything else uses the lane
   queues_.ExpireDue(turn.search);
+  if (arenas_wanted_back_) {  // runs are in them: nothing new until the last has ended
+    turn.go_on = std::exchange(bulk_paused_, false);
+    return turn;
+  }
   turn.start = TakePrepared(turn.lane);
   if (turn.start) return turn;
   // What is prepared for the one lane does not keep the other one waiting.
   const bool waiting = std::ranges::any_of(
       prepared_, [](const Prepared& prepared) { return prepared.batch.flow.interactive(); });
-  if (!waiting && awaiting_.empty()) FindBatch(turn);
+  if (!waiting && MayForm()) FindBatch(turn);
   // Between two parts: nobody has to go first.
   turn.go_on = bulk_paused_ && !turn.batch;
   if (turn.go_on) bulk_paused_ = false;

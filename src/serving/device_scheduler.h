@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -13,6 +14,8 @@
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/sync.h"
+#include "base/unique_function.h"
+#include "device/memory_pool.h"
 #include "model/residency_manager.h"
 #include "plan/lane.h"
 #include "serving/response_cache.h"
@@ -47,6 +50,14 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     base::Duration longest_part = std::chrono::milliseconds(5);
     ResponseCache* cache = nullptr;  ///< null: every request runs
     RateLimiter* limiter = nullptr;  ///< null: executions are not limited
+    /// Host memory that is free: what a lane has to take beyond it is asked for, for a batch of the
+    /// version, and granted by `done`. Null: what is not free is refused.
+    const device::MemoryPool* host_memory = nullptr;
+    std::function<void(const model::ModelVersion& by, std::uint64_t bytes,
+                       base::UniqueFunction<void(base::Status)> done)>
+        want_host_memory = {};
+    /// The lanes have given back what was asked for by CallBackMemory. On the `dev` thread.
+    std::function<void()> memory_is_back = {};
   };
   explicit DeviceScheduler(Dependencies dependencies);
   ~DeviceScheduler() override;
@@ -66,6 +77,10 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   void OnMemoryShort() override;
   void OnRefused(const model::Residence* residence, const base::Status& status) override;
 
+  /// Has the lanes give back what runs were computed in, as soon as none is under way; they take it
+  /// again when they need it. False: they hold nothing. Any thread.
+  bool CallBackMemory();
+
   /// Runs until Stop(), and then until what was started has finished.
   void Run();
   /// Refuses what waits and ends Run. Idempotent.
@@ -79,14 +94,16 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     Batch batch;
     std::shared_ptr<const plan::ExecutionPlan> plan;
   };
-  /// A batch whose plan needs a larger arena than the lane has: what may take weights off the
-  /// device. No new batch is formed meanwhile, so that those may leave whose models are busy; those
-  /// that were formed before run or ask, too, so that nobody is waited for who waits himself.
+  /// A batch whose plan needs more memory than the lane has: what may have models leave the device
+  /// or the host. While memory of the device is wanted no new batch is formed, so that those may
+  /// leave whose models are busy; those that were formed before run or ask, too, so that nobody is
+  /// waited for who waits himself.
   struct Awaiting {
     Prepared prepared;
     plan::Lane* lane = nullptr;
     std::uint64_t number = 0;
-    std::optional<base::StatusOr<plan::ArenaPlace>> arena;  ///< the answer
+    bool on_host = false;
+    std::optional<base::StatusOr<plan::ArenaPlace>> arena;  ///< the answer; of the host: no buffer
   };
   /// A request of a failed batch.
   struct Single {
@@ -126,13 +143,17 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   Turn ChooseTurn() HADRON_REQUIRES(mutex_);
   void Do(Turn turn);
   bool Step() HADRON_REQUIRES(mutex_);
+  /// Of the lanes in which nothing runs.
   void ReleaseArenas();
+  void CountLaneMemory();
   /// There is nothing to do just now: sleeps, or says that this is the end.
   bool Rest(std::optional<base::TimePoint> wake_at) HADRON_REQUIRES(mutex_);
   /// Where a batch of the flow goes that needs this plan; null: it has to wait.
   plan::Lane* LaneFor(const Flow& flow, const plan::ExecutionPlan& plan) const;
   plan::Lane* BulkLane() const { return deps_.bulk != nullptr ? deps_.bulk : deps_.lanes.front(); }
   std::vector<plan::Lane*> AllLanes() const;
+  /// No run is in the lanes, that of batch work aside.
+  bool LanesIdle() const;
   void FindBatch(Turn& turn) HADRON_REQUIRES(mutex_);
   WorkQueues::Wish WishNow(Search& search) HADRON_REQUIRES(mutex_);
   std::optional<Batch> TakeAlone() HADRON_REQUIRES(mutex_);
@@ -142,11 +163,15 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   std::optional<Awaiting> TakeAnswered() HADRON_REQUIRES(mutex_);
   /// Starts it, or asks for the memory it needs first.
   void Begin(Prepared prepared, plan::Lane& lane);
+  std::uint64_t MissingOnHost(plan::Lane& lane, const plan::ExecutionPlan& plan);
+  /// What a batch asked for: a place, or memory of the host that is free now.
+  void Answer(std::uint64_t number, base::StatusOr<plan::ArenaPlace> arena);
   void Resume(Awaiting awaiting);
   void Start(Prepared prepared, plan::Lane& lane);
   void Complete(Batch batch, plan::RunResult result, base::TimePoint started);
   /// Ends a batch that was not run, or whose run was nobody's use.
   void Fail(Batch batch, const base::Status& status);
+  void TooLarge(Batch batch, const base::Status& status);
   /// What a batch has taken goes on the accounts; `answered`: its requests will not run again.
   void Settle(const Batch& batch, const plan::RunResult& result, bool answered);
   base::Status Admit(Pending& pending, bool known) HADRON_REQUIRES(mutex_);
@@ -158,10 +183,13 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   void LetGo(Leaving leaving);
   void Notify() HADRON_REQUIRES(mutex_);
   bool Idle() const HADRON_REQUIRES(mutex_);
+  /// Nobody who waits for memory would be kept waiting by a new batch.
+  bool MayForm() const HADRON_REQUIRES(mutex_);
 
   const Dependencies deps_;
   std::set<const model::ModelVersion*> have_run_;  ///< dev thread only
   std::atomic<std::uint64_t> busy_ns_{0};
+  std::atomic<std::uint64_t> lane_bytes_{0};  ///< held by all lanes
   base::Mutex mutex_;
   base::CondVar wake_;
   WorkQueues queues_ HADRON_GUARDED_BY(mutex_);

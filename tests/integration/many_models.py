@@ -17,13 +17,15 @@ MODELS = 6
 class ManyModels(unittest.TestCase):
     """One repository for all tests: models m0 to m5 of 4 MiB, and an input of two rows."""
 
+    CONFIG = "max_batch_size: 4\n"
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="hadron-many-models-")
         cls.repository = Path(cls.folder.name)
         cls.models = {f"m{i}": Mlp.random(WIDTH, LAYERS, i) for i in range(MODELS)}
         for name, model in cls.models.items():
-            model.write(cls.repository, name)
+            model.write(cls.repository, name, cls.CONFIG)
         cls.x = np.random.default_rng(99).standard_normal((2, WIDTH)).astype(np.float32)
 
     @classmethod

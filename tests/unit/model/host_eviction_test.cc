@@ -10,6 +10,7 @@
 namespace hadron::model {
 namespace {
 
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -118,6 +119,49 @@ TEST_P(HostEviction, WhatCannotFitEvictsNobodyTwice) {
   rig.Advance(seconds(2));
   EXPECT_THAT(Serve("d"), Text('d', 10));
   EXPECT_EQ(rig.loader.loads.size(), loads);  // it was there all the time
+}
+
+TEST_P(HostEviction, IdleModelsLeaveForABatch) {
+  EXPECT_EQ(rig.Start(), "OK");  // "b", "c" and "d": 12 are free
+  rig.waiting = {{"b", 1}};      // would be the first
+  std::string outcome;
+  const auto want = [&](std::uint64_t bytes) {
+    outcome = "not yet";
+    const ModelHandle by = rig.manager->Find("d", {}).value();
+    rig.manager->WantActivations(*by, bytes,
+                                 [&outcome](base::Status status) { outcome = status.ToString(); });
+    rig.RunAll();
+    return outcome;
+  };
+  EXPECT_EQ(want(20), "OK");
+  EXPECT_EQ(rig.Serving("b"), Text('b', 10));
+  EXPECT_EQ(rig.Serving("c"), "absent");
+  EXPECT_EQ(rig.host->free(), 22U);
+  EXPECT_EQ(want(30), "not yet") << "b is busy";
+  rig.waiting.clear();
+  rig.Advance(milliseconds(10));
+  EXPECT_EQ(outcome, "OK");
+  EXPECT_EQ(rig.Serving("b"), "absent");
+  EXPECT_EQ(rig.metrics.FindModel("b", 1)->evictions(telemetry::EvictionCause::kArena), 1U);
+  EXPECT_THAT(want(40), HasSubstr("RESOURCE_EXHAUSTED: the tensors between the layers take 40 B"));
+  EXPECT_EQ(rig.Serving("d"), Text('d', 10)) << "its own model stays";
+  EXPECT_EQ(Serve("c"), Text('c', 10));
+}
+
+TEST_P(HostEviction, LanesMakeRoomForALoadThatNothingElseMakesRoomFor) {
+  EXPECT_EQ(rig.Start(), "OK");
+  rig.pinned = {"b", "c", "d"};
+  std::optional<device::Reservation> lane = rig.host->Reserve("lane", 10).value();
+  rig.call_back = [&] {
+    if (!lane) return false;
+    rig.control.Post([&] {
+      lane.reset();
+      rig.manager->OnHostMemory();
+    });
+    return true;
+  };
+  EXPECT_EQ(Serve("a"), Text('a', 10));
+  EXPECT_FALSE(lane);
 }
 
 TEST_P(HostEviction, AFileThatHasGoneFailsTheNextUseByName) {

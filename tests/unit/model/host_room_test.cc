@@ -22,6 +22,7 @@ struct Memory {
   std::uint64_t free;
   std::vector<std::uint64_t> models;
   std::uint64_t leaving = 0;  ///< bytes on their way back
+  std::uint64_t lanes = 0;    ///< bytes that lanes hold
   std::vector<std::string> log;
   HostRoom room{Hooks()};
 
@@ -38,6 +39,11 @@ struct Memory {
         leaving += models.back();
         log.push_back("evict " + std::to_string(models.back()));
       }
+      return true;
+    };
+    hooks.call_back = [this] {
+      if (lanes == 0) return false;
+      log.emplace_back("call back");
       return true;
     };
     return hooks;
@@ -105,6 +111,30 @@ TEST(HostRoom, WhatCannotFitIsLetInAndEvictsNobody) {
   EXPECT_THAT(memory.TakeLog(), ElementsAre());  // the ledger is about to say no to the other
   memory.End(111, 0);
   EXPECT_THAT(memory.TakeLog(), ElementsAre("next"));
+}
+
+TEST(HostRoom, LanesGiveBackWhatTheyHoldWhereNobodyElseCan) {
+  Memory memory(10, {20});
+  memory.lanes = 60;
+  memory.Enter("fits when one leaves", 30);
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("evict 20"));
+  memory.ComeBack();
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("fits when one leaves"));
+  memory.End(30, 20);
+  memory.Enter("large", 70);
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("call back"));
+  memory.free += std::exchange(memory.lanes, 0);
+  memory.room.Look();
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("large"));
+}
+
+TEST(HostRoom, LanesAreAskedOnceByALoad) {
+  Memory memory(10);
+  memory.lanes = 60;
+  memory.Enter("huge", 100);
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("call back"));
+  memory.room.Look();  // they have taken it again
+  EXPECT_THAT(memory.TakeLog(), ElementsAre("huge last"));
 }
 
 TEST(HostRoom, AnOriginThatDoesNotAnswerHoldsUpNobodyWhoseFilesAreHere) {

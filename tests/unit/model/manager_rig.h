@@ -151,8 +151,10 @@ class ManagerRig final : public ModelManager::Observer {
                              with.parts.push_back({&version, text.size() - shared});
                              if (shared > 0) with.parts.push_back({this, shared});
                              with.last_used = std::max(with.last_used, used[version.name()]);
+                             with.waiting += waiting[version.name()];
                              return !pinned.contains(version.name());
-                           }};
+                           },
+                           [this] { return call_back && call_back(); }};
     }
     manager = std::make_unique<ModelManager>(options_, dependencies, *this);
   }
@@ -247,8 +249,10 @@ class ManagerRig final : public ModelManager::Observer {
   std::unique_ptr<device::MemoryPool> host;  ///< outlives what the executors hold
   base::ManualExecutor control;
   base::ManualExecutor load;
-  std::map<std::string, std::uint64_t> used;  ///< when, by model: the least goes first
+  std::map<std::string, std::uint64_t> used;    ///< when, by model: the least goes first
+  std::map<std::string, std::int64_t> waiting;  ///< requests, by model
   std::set<std::string> pinned;
+  std::function<bool()> call_back;  ///< has lanes give memory back
   std::multimap<base::TimePoint, base::Task> timers;
   std::vector<std::string> events;
 
