@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <span>
 #include <utility>
 #include <vector>
 
 #include "base/byte_source.h"
+#include "base/sha256.h"
 #include "base/strings.h"
 #include "storage/atomic_file.h"
 
@@ -19,17 +21,30 @@ ImageFile::~ImageFile() {
   files_.used_.fetch_sub(bytes_);
 }
 
-StatusOr<std::shared_ptr<const plan::WeightImage>> ImageFile::Read(const plan::WeightImage& table,
-                                                                   device::Device& host,
-                                                                   const std::string& owner) const {
-  HADRON_ASSIGN_OR_RETURN(auto memory, host.memory().Reserve(owner, bytes_));
+StatusOr<std::shared_ptr<const plan::WeightImage>> ImageFile::Read(
+    const plan::WeightImage& table, device::Device& host, const std::string& owner,
+    plan::SharedSegments& shared) const {
   std::vector<std::shared_ptr<device::DeviceBuffer>> copies;
-  std::uint64_t at = 0;
+  std::uint64_t missing = 0;
   for (const auto& segment : table.segments()) {
-    HADRON_ASSIGN_OR_RETURN(auto buffer, host.Allocate(memory.Split(segment.bytes), segment.bytes));
-    HADRON_RETURN_IF_ERROR(base::ReadFileAt(fd_, at, {buffer->host(), segment.bytes}));
+    copies.push_back(shared.Find(segment.hash));
+    if (copies.back() == nullptr) missing += segment.bytes;
+  }
+  HADRON_ASSIGN_OR_RETURN(auto memory, host.memory().Reserve(owner, missing));
+  std::uint64_t at = 0;
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    const auto& segment = table.segments()[i];
+    if (copies[i] == nullptr) {
+      HADRON_ASSIGN_OR_RETURN(copies[i], host.Allocate(memory.Split(segment.bytes), segment.bytes));
+      const std::span<std::byte> bytes(copies[i]->host(), segment.bytes);
+      HADRON_RETURN_IF_ERROR(base::ReadFileAt(fd_, at, bytes));
+      // Others would take them for the same content.
+      if (base::Sha256::Of(bytes) != segment.hash) {
+        return base::Unavailable("the disk gave back other bytes than were written");
+      }
+      copies[i] = shared.Share(segment.hash, std::move(copies[i]));
+    }
     at += segment.bytes;
-    copies.push_back(std::move(buffer));
   }
   return table.Over(std::move(copies));
 }

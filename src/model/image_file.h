@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "device/device.h"
+#include "plan/shared_segments.h"
 #include "plan/weight_image.h"
 
 namespace hadron::model {
@@ -21,11 +22,14 @@ class ImageFile {
   ImageFile(const ImageFile&) = delete;
   ImageFile& operator=(const ImageFile&) = delete;
 
-  /// The bytes, in host memory that is booked to `owner` before it is taken. `table` is that of the
-  /// image that was written. RESOURCE_EXHAUSTED: host memory; UNAVAILABLE: the disk.
+  /// The bytes, in host memory that is booked to `owner` before it is taken; what others hold
+  /// already is not read, and what is read is theirs to share. `table` is that of the image that
+  /// was written. RESOURCE_EXHAUSTED: host memory; UNAVAILABLE: the disk, also when it gives other
+  /// bytes back than it was given.
   base::StatusOr<std::shared_ptr<const plan::WeightImage>> Read(const plan::WeightImage& table,
                                                                 device::Device& host,
-                                                                const std::string& owner) const;
+                                                                const std::string& owner,
+                                                                plan::SharedSegments& shared) const;
   std::uint64_t bytes() const { return bytes_; }
 
  private:

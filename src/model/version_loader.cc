@@ -242,8 +242,8 @@ Status VersionLoader::BuildFromStore(const std::string& file, Build& build) cons
 }
 
 Status VersionLoader::BuildFromSaved(const SavedVersion& saved, Build& build) const {
-  HADRON_ASSIGN_OR_RETURN(
-      auto image, saved.weights->Read(*saved.compiled->weights(), *deps_.host, build.owner));
+  HADRON_ASSIGN_OR_RETURN(auto image, saved.weights->Read(*saved.compiled->weights(), *deps_.host,
+                                                          build.owner, segments_));
   build.from = telemetry::LoadSource::kDisk;
   build.parts.config = saved.config;
   build.parts.labels = saved.labels;

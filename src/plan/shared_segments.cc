@@ -20,6 +20,15 @@ std::shared_ptr<device::DeviceBuffer> SharedSegments::Share(
   return mine;
 }
 
+std::shared_ptr<device::DeviceBuffer> SharedSegments::Find(const base::Sha256Digest& hash) {
+  const base::MutexLock lock(mutex_);
+  const auto known = by_content_.find(hash);
+  if (known == by_content_.end()) return nullptr;
+  auto there = known->second.lock();
+  if (there != nullptr) there->BookTo(kOwner);
+  return there;
+}
+
 std::size_t SharedSegments::size() const {
   const base::MutexLock lock(mutex_);
   return by_content_.size();

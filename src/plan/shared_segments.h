@@ -31,6 +31,8 @@ class SharedSegments {
   /// Nobody may write to it any more. What several hold is booked to kOwner.
   std::shared_ptr<device::DeviceBuffer> Share(const base::Sha256Digest& hash,
                                               std::shared_ptr<device::DeviceBuffer> mine);
+  /// The range with this content that is there already; null: there is none.
+  std::shared_ptr<device::DeviceBuffer> Find(const base::Sha256Digest& hash);
   /// Contents that are remembered, some of which may have gone.
   std::size_t size() const;
 

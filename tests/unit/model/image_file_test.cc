@@ -21,6 +21,7 @@ class ImageFileTest : public Residency {
 
   const std::string directory_ = std::filesystem::temp_directory_path().string();
   ModelHandle model_;
+  plan::SharedSegments shared_;
 };
 
 TEST_F(ImageFileTest, GivesTheBytesBack) {
@@ -29,7 +30,7 @@ TEST_F(ImageFileTest, GivesTheBytesBack) {
   EXPECT_EQ(file->bytes(), 2 * kMiB);
   const auto before = host_->memory().reserved();
   {
-    const auto back = file->Read(image(), *host_, "a").value();
+    const auto back = file->Read(image(), *host_, "a", shared_).value();
     EXPECT_EQ(host_->memory().reserved(), before + 2 * kMiB);
     ASSERT_EQ(back->segments().size(), image().segments().size());
     for (std::size_t i = 0; i < back->segments().size(); ++i) {
@@ -40,6 +41,29 @@ TEST_F(ImageFileTest, GivesTheBytesBack) {
       EXPECT_EQ(std::memcmp(was.host->host(), is.host->host(), was.bytes), 0);
     }
   }
+  EXPECT_EQ(host_->memory().reserved(), before);
+}
+
+TEST_F(ImageFileTest, SharesWhatOthersHave) {
+  ImageFiles files(directory_, 8 * kMiB);
+  const auto file = files.Write(image()).value();
+  const ModelHandle variant = Admit("b", {1, 3});
+  const auto other = files.Write(*variant->compiled().weights()).value();
+  const auto before = host_->memory().reserved();
+  const auto back = file->Read(image(), *host_, "a", shared_).value();
+  const auto too = other->Read(*variant->compiled().weights(), *host_, "b", shared_).value();
+  EXPECT_EQ(host_->memory().reserved(), before + 3 * kMiB);
+  EXPECT_EQ(back->segments()[0].host, too->segments()[0].host);
+  EXPECT_NE(back->segments()[1].host, too->segments()[1].host);
+}
+
+TEST_F(ImageFileTest, TellsBytesThatTheDiskHasChanged) {
+  ImageFiles files(directory_, 8 * kMiB);
+  // The table of another model stands for a disk that gives back other bytes.
+  const auto file = files.Write(*Admit("b", {1, 3})->compiled().weights()).value();
+  const auto before = host_->memory().reserved();
+  const auto back = file->Read(image(), *host_, "a", shared_);
+  EXPECT_EQ(back.code(), base::StatusCode::kUnavailable);
   EXPECT_EQ(host_->memory().reserved(), before);
 }
 
@@ -66,7 +90,7 @@ TEST_F(ImageFileTest, TakesNoHostMemoryThatIsNotThere) {
   ImageFiles files(directory_, 8 * kMiB);
   const auto file = files.Write(image()).value();
   const auto small = device::MakeHostDevice(kMiB);
-  const auto back = file->Read(image(), *small, "a");
+  const auto back = file->Read(image(), *small, "a", shared_);
   EXPECT_EQ(back.code(), base::StatusCode::kResourceExhausted);
   EXPECT_EQ(small->memory().reserved(), 0U);
 }
