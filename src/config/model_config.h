@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/ensemble.h"
 #include "config/sequence_batching.h"
 #include "tensor/data_type.h"
 #include "tensor/shape.h"
@@ -115,6 +116,7 @@ class ModelConfig {
     VersionPolicy version_policy;
     std::optional<DynamicBatching> dynamic_batching;
     std::optional<SequenceBatching> sequence_batching;
+    std::optional<EnsembleScheduling> ensemble;
     std::vector<InstanceGroup> instance_groups;
     std::vector<WarmupSample> warmup;
     bool warmup_on_restore = false;
@@ -147,6 +149,8 @@ class ModelConfig {
   const std::optional<SequenceBatching>& sequence_batching() const {
     return fields_.sequence_batching;
   }
+  /// Set when the model has no file: its answers are those of other models.
+  const std::optional<EnsembleScheduling>& ensemble() const { return fields_.ensemble; }
   const std::vector<InstanceGroup>& instance_groups() const { return fields_.instance_groups; }
   const std::vector<WarmupSample>& warmup() const { return fields_.warmup; }
   /// Parameter hadron.warmup_on_restore.

@@ -1,5 +1,7 @@
 #include "config/raw_config.h"
 
+#include <set>
+
 #include "config/wire/build.h"
 #include "model_config.pb.h"
 
@@ -17,6 +19,14 @@ RawConfig::~RawConfig() = default;
 std::string RawConfig::model_filename() const {
   const std::string& given = message_->default_model_filename();
   return given.empty() ? "model.onnx" : given;
+}
+
+bool RawConfig::is_ensemble() const { return message_->has_ensemble_scheduling(); }
+
+std::vector<std::string> RawConfig::members() const {
+  std::set<std::string> names;
+  for (const auto& step : message_->ensemble_scheduling().step()) names.insert(step.model_name());
+  return {names.begin(), names.end()};
 }
 
 VersionPolicy RawConfig::version_policy() const { return wire::BuildVersionPolicy(*message_); }

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "config/model_config.h"
 
@@ -28,6 +29,9 @@ class RawConfig {
   /// The model's file inside a version directory; "model.onnx" unless the configuration says else.
   std::string model_filename() const;
   VersionPolicy version_policy() const;
+  bool is_ensemble() const;
+  /// The models of an ensemble's steps, each once.
+  std::vector<std::string> members() const;
 
  private:
   std::unique_ptr<::inference::ModelConfig> message_;  ///< never null, except after a move

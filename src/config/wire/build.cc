@@ -117,6 +117,18 @@ SequenceBatching BuildSequences(const ::inference::ModelSequenceBatching& batchi
   return built;
 }
 
+EnsembleScheduling BuildEnsemble(const ::inference::ModelEnsembling& ensemble) {
+  EnsembleScheduling built;
+  for (const auto& step : ensemble.step()) {
+    EnsembleStep& one = built.steps.emplace_back();
+    one.model = step.model_name();
+    if (step.model_version() > 0) one.version = step.model_version();
+    one.inputs.insert(step.input_map().begin(), step.input_map().end());
+    one.outputs.insert(step.output_map().begin(), step.output_map().end());
+  }
+  return built;
+}
+
 InstanceGroup BuildGroup(const ::inference::ModelInstanceGroup& group) {
   InstanceGroup built;
   built.name = group.name();
@@ -196,6 +208,9 @@ ModelConfig::Fields Build(const ::inference::ModelConfig& config, std::vector<No
   }
   if (config.has_sequence_batching()) {
     built.sequence_batching = BuildSequences(config.sequence_batching(), config.max_batch_size());
+  }
+  if (config.has_ensemble_scheduling()) {
+    built.ensemble = BuildEnsemble(config.ensemble_scheduling());
   }
   for (const auto& group : config.instance_group()) {
     built.instance_groups.push_back(BuildGroup(group));

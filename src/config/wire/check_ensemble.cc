@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -13,9 +14,11 @@ namespace {
 
 using ::inference::ModelEnsembling;
 
+constexpr int kClient = -1;
+
 /// The tensors of an ensemble: who writes each and who reads them.
 struct Flow {
-  std::map<std::string, int> writer;  ///< step index, or -1 for the ensemble's inputs
+  std::map<std::string, int> writer;  ///< step index, or kClient for the ensemble's inputs
   std::set<std::string> read;
 };
 
@@ -27,7 +30,11 @@ base::Status CheckHead(const ::inference::ModelConfig& config) {
   if (!config.backend().empty()) {
     return base::InvalidArgument("backend must be empty for an ensemble");
   }
+  const auto reshaped = [](const auto& io) { return io.has_reshape(); };
+  const bool reshape = std::ranges::any_of(config.input(), reshaped) ||
+                       std::ranges::any_of(config.output(), reshaped);
   const std::pair<bool, const char*> forbidden[] = {
+      {reshape, "reshape"},
       {config.instance_group_size() > 0, "instance_group"},
       {config.has_optimization(), "optimization"},
       {config.model_warmup_size() > 0, "model_warmup"}};
@@ -43,6 +50,10 @@ base::Status AddStep(const ModelEnsembling::Step& step, int index, Flow& flow) {
   if (step.model_name().empty()) return base::InvalidArgument("must specify 'model_name'");
   if (!step.model_namespace().empty()) {
     return base::InvalidArgument("model_namespace is not supported");
+  }
+  if (step.model_version() < -1) {
+    return base::InvalidArgument(fmt::format(
+        "model_version is {}; it must be a version, or -1 for the newest", step.model_version()));
   }
   if (step.input_map().empty() || step.output_map().empty()) {
     return base::InvalidArgument("must specify 'input_map' and 'output_map'");
@@ -63,7 +74,8 @@ base::Status CheckUse(const ::inference::ModelConfig& config, const Flow& flow) 
     }
   }
   for (const auto& output : config.output()) {
-    if (!flow.writer.contains(output.name())) {
+    const auto writer = flow.writer.find(output.name());
+    if (writer == flow.writer.end() || writer->second == kClient) {
       return base::InvalidArgument(
           fmt::format("output {} is written by no step", Quote(output.name())));
     }
@@ -84,7 +96,7 @@ base::Status CheckAcyclic(const ModelEnsembling& ensemble, const Flow& flow) {
   for (int i = 0; i < ensemble.step_size(); ++i) {
     for (const auto& [input, name] : ensemble.step(i).input_map()) {
       const int writer = flow.writer.at(name);
-      if (writer < 0) continue;
+      if (writer == kClient) continue;
       readers[writer].push_back(i);
       ++waits_for[static_cast<std::size_t>(i)];
     }
@@ -108,8 +120,13 @@ base::Status CheckAcyclic(const ModelEnsembling& ensemble, const Flow& flow) {
 base::Status CheckSteps(const ::inference::ModelConfig& config) {
   const ModelEnsembling& ensemble = config.ensemble_scheduling();
   if (ensemble.step_size() == 0) return base::InvalidArgument("needs at least one step");
+  if (ensemble.max_inflight_requests() > 0) {
+    return base::Unimplemented(
+        "max_inflight_requests is not implemented; limit the composing models instead, or the "
+        "server with --max-inflight");
+  }
   Flow flow;
-  for (const auto& input : config.input()) flow.writer.emplace(input.name(), -1);
+  for (const auto& input : config.input()) flow.writer.emplace(input.name(), kClient);
   for (int i = 0; i < ensemble.step_size(); ++i) {
     base::Status status = AddStep(ensemble.step(i), i, flow);
     if (!status.ok()) return std::move(status).With(fmt::format("step[{}]", i));
