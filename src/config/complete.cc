@@ -203,6 +203,7 @@ base::Status FillDefaults(const CompletionOptions& options, ::inference::ModelCo
     config.mutable_dynamic_batching()->add_preferred_batch_size(config.max_batch_size());
   }
   FillSequenceDefaults(config);
+  if (config.has_ensemble_scheduling()) return base::OkStatus();  // it runs nowhere itself
   auto& optimization = *config.mutable_optimization();
   if (!optimization.has_input_pinned_memory()) {
     optimization.mutable_input_pinned_memory()->set_enable(true);
@@ -235,6 +236,7 @@ base::StatusOr<RawConfig> Identify(RawConfig raw, const ModelDirectory& director
   ::inference::ModelConfig& config = raw.message();
   HADRON_RETURN_IF_ERROR(IdentifyName(directory, strict, config));
   HADRON_RETURN_IF_ERROR(wire::CheckFeatures(config));
+  if (raw.is_ensemble()) return raw;  // it has no file, and nothing is completed but defaults
   HADRON_RETURN_IF_ERROR(IdentifyBackend(directory, strict, config));
   return raw;
 }

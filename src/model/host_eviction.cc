@@ -88,7 +88,7 @@ std::uint64_t ModelManager::HostRefusals() const {
 ModelManager::HostShare ModelManager::ShareOf(const ModelRecord& record) const {
   HostShare share;
   for (const auto& [number, version] : record.versions) {
-    if (version.handle == nullptr) continue;
+    if (version.handle == nullptr || version.handle->is_ensemble()) continue;
     if (!deps_.host.add_part(*version.handle, share.holds)) share.pinned = true;
   }
   // What its versions share is there once.
@@ -106,6 +106,7 @@ base::Status ModelManager::WhyItStays(const ModelRecord& record, const HostShare
   };
   if (record.running != nullptr) return stays("it is being loaded");
   if (!record.AnyLive()) return stays("it is not there");
+  if (!record.members.empty()) return stays("it is an ensemble; evict the models of its steps");
   if (record.override_ != nullptr) return stays("it was loaded with an override");
   for (const auto& [number, version] : record.versions) {
     if (version.handle == nullptr || !FollowsDisk()) continue;

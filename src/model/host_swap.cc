@@ -16,9 +16,7 @@ bool ModelManager::SwapOut(ModelRecord& record, Commit& commit, LoadOperation::R
   const bool allowed = commit.source.reload_policy == ReloadPolicy::kSwapOutFirst && !commit.swaps;
   if (!allowed || !exhausted || HostRefusals() == commit.refusals) return false;
   if (!record.AnyLive() || record.served == nullptr) return false;
-  for (auto& [number, result] : results) {
-    if (result.ok()) table_.Discard(std::move(*result));
-  }
+  DiscardBuilt(results);
   commit.swaps = true;
   commit.source.replaced.clear();
   base::LogInfo("the old version leaves host memory for the new one", {{"model", record.name}});

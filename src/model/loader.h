@@ -46,7 +46,8 @@ struct LoadSource {
   /// Null when there is none.
   const Residence* ReplacedBy(std::int64_t version) const {
     const auto at = replaced.find(version);
-    return at == replaced.end() ? nullptr : &at->second->residence();
+    const bool has_weights = at != replaced.end() && !at->second->is_ensemble();
+    return has_weights ? &at->second->residence() : nullptr;
   }
 };
 

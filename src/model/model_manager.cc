@@ -117,7 +117,9 @@ void ModelManager::Load(LoadRequest request, Done done) {
   deps_.control->Post([this, request = std::move(request), done = std::move(done)]() mutable {
     if (stopping_) return done(Exiting());
     ModelRecord& record = table_.At(request.name);
+    record.for_others = false;
     PendingLoad pending;
+    pending.members = Members::kByCall;
     pending.rebuild = request.overrides();
     pending.reload_policy = request.reload_policy;
     pending.find = watch_.FindRequested(std::move(request), scan_);
@@ -126,14 +128,16 @@ void ModelManager::Load(LoadRequest request, Done done) {
   });
 }
 
-void ModelManager::Unload(std::string name, Done done) {
+void ModelManager::Unload(std::string name, Done done, bool dependents) {
   Status status = CheckChangesAllowed();
   if (!status.ok()) return done(std::move(status));
-  deps_.control->Post([this, name = std::move(name), done = std::move(done)]() mutable {
+  deps_.control->Post([this, name = std::move(name), done = std::move(done), dependents]() mutable {
     ModelRecord* record = table_.Find(name);
     if (record != nullptr && !stopping_) {
+      const std::vector<std::string> members = record->members;
       record->unloaded = true;
       UnloadNow(*record);
+      if (dependents) UnloadMembers(members);
     }
     done(stopping_ ? Exiting() : Status());
   });
@@ -191,7 +195,7 @@ void ModelManager::StartLoad(ModelRecord& record, PendingLoad pending) {
   record.running_done = std::move(pending.done);
   record.running_rung = pending.rung;
   const Wanted wanted{pending.rebuild, pending.comes_back, pending.rung,
-                      pending.reload_policy.value_or(options_.reload_policy)};
+                      pending.reload_policy.value_or(options_.reload_policy), pending.members};
   record.running->Find(std::move(pending.find),
                        [this, name = record.name, wanted](StatusOr<LoadOperation::Found> found) {
                          OnFound(name, wanted, std::move(found));
@@ -232,14 +236,14 @@ void ModelManager::OnFound(const std::string& name, Wanted wanted,
   if (commit->override_ == nullptr && !wanted.comes_back) {
     record.listing = std::make_shared<const ScannedModel>(source.model);
   }
+  record.members = source.config == nullptr ? std::vector<std::string>() : source.config->members();
   record.asked = true;
   record.reason.clear();
   table_.BeginBuild(record, commit->plan.build);
   table_.Publish(record);
   commit->source = std::move(source);
-  if (commit->plan.build.empty()) return OnBuilt(name, commit, {});
   commit->bytes = BytesToLoad(record, *commit);
-  Build(record, commit);
+  BuildAfterMembers(record, commit, wanted);
 }
 
 /// What runs on but has never run is to be tried out.
@@ -304,19 +308,33 @@ void ModelManager::OnBuilt(const std::string& name, const std::shared_ptr<Commit
   const bool cancelled = record.running->cancelled();
   const bool good = std::ranges::all_of(results, [](const auto& r) { return r.second.ok(); });
   if (good && !cancelled) {
+    Status fits = CheckMembers(record, results);
+    // What serves goes on serving; where nothing does the ensemble waits for members that fit.
+    if (!fits.ok() && !results.empty() && record.AnyLive()) {
+      DiscardBuilt(results);
+      table_.Discard(std::move(commit->override_));
+      return OnFailed(record, std::move(fits));
+    }
+    if (!fits.ok()) {
+      base::LogError("ensemble cannot serve yet", {{"model", name}, {"reason", fits.message()}});
+    }
     Apply(record, *commit, std::move(results));
-    return EndLoad(record, {});
+    return EndLoad(record, std::move(fits));
   }
   if (!cancelled && WantsMoreRoom(*commit, results)) {
-    for (auto& [number, result] : results) {
-      if (result.ok()) table_.Discard(std::move(*result));
-    }
+    DiscardBuilt(results);
     record.load_factor *= kGrowth;
     commit->bytes = BytesToLoad(record, *commit);
     return Build(record, commit);
   }
   if (!cancelled && SwapOut(record, *commit, results)) return Build(record, commit);
   GiveUp(record, *commit, std::move(results));
+}
+
+void ModelManager::DiscardBuilt(LoadOperation::Results& results) {
+  for (auto& [number, result] : results) {
+    if (result.ok()) table_.Discard(std::move(*result));
+  }
 }
 
 void ModelManager::GiveUp(ModelRecord& record, Commit& commit, LoadOperation::Results results) {
@@ -359,7 +377,7 @@ void ModelManager::Apply(ModelRecord& record, Commit& commit, LoadOperation::Res
   for (auto& [number, result] : results) {
     if (commit.source.compiled.contains(number)) continue;  // it serves already
     base::LogInfo(
-        "model ready",
+        (*result)->is_ensemble() ? "ensemble loaded" : "model ready",
         {{"model", record.name}, {"version", number}, {"seconds", (*result)->load_seconds()}});
     table_.Install(record, std::move(*result), std::move(commit.contents.at(number)));
   }
@@ -476,6 +494,7 @@ void ModelManager::EnsureLoading(const std::string& name, Rung rung) {
   if (coming || record.IsLeaving()) return;
   PendingLoad pending;
   pending.rung = rung;
+  if (rung == Rung::kResident) pending.members = Members::kOnUse;
   pending.comes_back = !FollowsDisk() && record.served != nullptr;
   const auto& listing = pending.comes_back ? record.served : record.listing;
   if (listing == nullptr) return;

@@ -100,7 +100,9 @@ class ModelManager {
   void Load(LoadRequest request, Done done);
   /// Takes the model out of service. `done`: no new request reaches it; what it has accepted it
   /// answers, then it goes. A model that is not loaded is none the worse.
-  void Unload(std::string name, Done done);
+  /// `dependents`: models that serve only because an ensemble's load has loaded them go along with
+  /// the last ensemble that uses them.
+  void Unload(std::string name, Done done, bool dependents = false);
   /// Has the model leave host memory for this machine's disk, as others do when a load needs room.
   /// `done`: it takes no requests any more and gives its memory back when it has answered what it
   /// has accepted. UNAVAILABLE for one that is busy, pinned, or could not come back as it is. One
@@ -155,6 +157,7 @@ class ModelManager {
     bool comes_back = false;
     Rung rung = Rung::kResident;
     ReloadPolicy reload_policy = ReloadPolicy::kKeepOld;
+    Members members = Members::kAsTheyAre;
   };
 
   // Start (startup.cc).
@@ -189,6 +192,7 @@ class ModelManager {
   bool WantsMoreRoom(const Commit& commit, const LoadOperation::Results& results) const;
   void OnBuilt(const std::string& name, const std::shared_ptr<Commit>& commit,
                LoadOperation::Results results);
+  void DiscardBuilt(LoadOperation::Results& results);
   void GiveUp(ModelRecord& record, Commit& commit, LoadOperation::Results results);
   // Where host memory does not hold old and new at once (host_swap.cc).
   bool SwapOut(ModelRecord& record, Commit& commit, LoadOperation::Results& results);
@@ -200,6 +204,16 @@ class ModelManager {
   void Supersede(ModelRecord& record, const base::Status& why);
   void UnloadNow(ModelRecord& record);
   void PublishAndDrop(ModelRecord& record);
+
+  // Ensembles and the models of their steps (dependents.cc).
+  /// Goes on with the load when no member is being loaded any more.
+  void BuildAfterMembers(ModelRecord& record, const std::shared_ptr<Commit>& commit,
+                         const Wanted& wanted);
+  void LoadMember(const std::string& name, const Wanted& wanted);
+  bool LeadsTo(const std::string& from, const std::string& to) const;
+  void UnloadMembers(const std::vector<std::string>& members);
+  bool IsUsed(const std::string& member) const;
+  base::Status CheckMembers(const ModelRecord& record, const LoadOperation::Results& results) const;
 
   // Leaving host memory (host_eviction.cc).
   HostRoom::Hooks RoomHooks();

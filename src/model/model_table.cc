@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "model/ensembles.h"
+
 namespace hadron::model {
 namespace {
 
@@ -12,6 +14,12 @@ bool Usable(const ModelEntry& model) {
            item.second.state == VersionState::kUnloading;
   };
   return model.reason.empty() && std::ranges::all_of(model.versions, usable);
+}
+
+bool HasEnsemble(const ModelRecord& record) {
+  return std::ranges::any_of(record.versions, [](const auto& item) {
+    return item.second.handle != nullptr && item.second.handle->is_ensemble();
+  });
 }
 
 }  // namespace
@@ -102,6 +110,49 @@ ModelEntry ModelTable::Describe(const ModelRecord& record) const {
   return entry;
 }
 
+void ModelTable::Judge(Catalogue& catalogue) const {
+  std::vector<const ModelRecord*> ensembles;
+  for (const auto& [name, record] : records_) {
+    if (!HasEnsemble(record)) continue;
+    ensembles.push_back(&record);
+    catalogue.models[name] = Describe(record);  // as it is by itself: the members may have changed
+  }
+  if (ensembles.empty()) return;
+  JudgeEnsembles(catalogue);
+  for (const ModelRecord* record : ensembles) {
+    for (const auto& [number, version] : catalogue.models.at(record->name).versions) {
+      const auto series = deps_.metrics->FindModel(record->name, number);
+      if (series != nullptr) series->SetState(VersionStateName(version.state));
+    }
+  }
+}
+
+std::string ModelTable::WhyNotReady(const ModelRecord& record,
+                                    const std::vector<ModelHandle>& built) const {
+  const bool ensemble = built.empty() ? HasEnsemble(record) : built.front()->is_ensemble();
+  if (!ensemble) return "";
+  Catalogue next = *catalogue_.Load();
+  for (const auto& [name, other] : records_) {
+    if (HasEnsemble(other)) next.models[name] = Describe(other);
+  }
+  ModelEntry& entry = next.models[record.name] = Describe(record);
+  for (const ModelHandle& handle : built) {
+    entry.versions[handle->version()] = {VersionState::kReady, "", handle};
+  }
+  JudgeEnsembles(next);
+  std::string why;
+  for (const auto& [number, version] : entry.versions) {
+    const auto at = record.versions.find(number);
+    const bool serves = at != record.versions.end() && at->second.facts.live;
+    const bool is_new = std::ranges::any_of(
+        built, [n = number](const ModelHandle& handle) { return handle->version() == n; });
+    if ((serves || is_new) && version.state != VersionState::kReady && why.empty()) {
+      why = version.reason;
+    }
+  }
+  return why;
+}
+
 bool ModelTable::AllReady(const Catalogue& catalogue) const {
   return mode_ == ControlMode::kDemand || std::ranges::all_of(catalogue.models, [](const auto& m) {
            return !m.second.asked || Usable(m.second);
@@ -133,6 +184,7 @@ void ModelTable::Publish(ModelRecord& record) {
   } else {
     next->models[record.name] = Describe(record);
   }
+  Judge(*next);
   next->all_ready = AllReady(*next);
   catalogue_.Store(std::move(next));
 }
@@ -146,6 +198,7 @@ void ModelTable::PublishAll() {
     UpdateMetrics(record);
     next->models[name] = Describe(record);
   }
+  Judge(*next);
   next->all_ready = AllReady(*next);
   catalogue_.Store(std::move(next));
 }

@@ -40,12 +40,20 @@ struct VersionRecord {
   std::shared_ptr<const SavedVersion> saved;  ///< what it comes back from; may be null
 };
 
+/// What an ensemble's load does about the models of its steps that are not loaded.
+enum class Members : std::uint8_t {
+  kAsTheyAre,  ///< nothing: others see to them
+  kOnUse,      ///< loads those whose next use would load them
+  kByCall,     ///< loads them as if each had been called for
+};
+
 /// A load that is to come.
 struct PendingLoad {
   LoadOperation::Finder find;
   bool rebuild = false;     ///< nothing of what runs is kept
   bool comes_back = false;  ///< as what it was when it left host memory
   Rung rung = Rung::kResident;
+  Members members = Members::kAsTheyAre;
   std::optional<ReloadPolicy> reload_policy = {};  ///< in place of the server's
   base::UniqueFunction<void(base::Status)> done;   ///< may be empty
 };
@@ -60,6 +68,8 @@ struct ModelRecord {
   std::shared_ptr<const LoadOverride> override_;
   std::shared_ptr<const ScannedModel> served;  ///< what its versions were last made of, or null
   std::map<std::int64_t, VersionRecord> versions;
+  std::vector<std::string> members;  ///< the models of the ensemble's steps, as last found
+  bool for_others = false;           ///< loaded because an ensemble was, not by a call of its own
 
   std::shared_ptr<LoadOperation> running;                 ///< may have been cancelled
   Rung running_rung = Rung::kResident;                    ///< how far it loads
@@ -74,6 +84,8 @@ struct ModelRecord {
   base::TimePoint retry_at{};
 
   bool AnyLive() const;
+  /// A load runs, or is to come.
+  bool IsBusy() const { return running != nullptr || next.has_value(); }
   /// How far the versions that serve have been loaded.
   Rung rung() const;
   /// Whether its next use would load it.
@@ -136,6 +148,9 @@ class ModelTable {
   void DropRetired() { retired_.clear(); }
   /// Whether an instance is about to give its memory back.
   bool AnybodyLeaves() const;
+  /// Why an ensemble cannot serve, if what is built serves in place of what does now; empty: it
+  /// can, or is none.
+  std::string WhyNotReady(const ModelRecord& record, const std::vector<ModelHandle>& built) const;
   /// Has something destroyed on a load thread: it may take its time.
   void Discard(std::shared_ptr<const void> object);
 
@@ -151,6 +166,8 @@ class ModelTable {
   };
   void Returned(Return returned);
   void UpdateMetrics(const ModelRecord& record) const;
+  /// Ensembles are what their members let them be.
+  void Judge(Catalogue& catalogue) const;
   ModelEntry Describe(const ModelRecord& record) const;
   bool AllReady(const Catalogue& catalogue) const;
   static bool SaysNothing(const ModelRecord& record);

@@ -36,6 +36,9 @@ const std::vector<std::string>* ModelVersion::labels(const std::string& output) 
 }
 
 std::map<std::string, std::string> ModelVersion::properties() const {
+  if (is_ensemble()) {
+    return {{"steps", fmt::format("{}", parts_.config->ensemble()->steps.size())}};
+  }
   return {{"device_class", parts_.compiled->device_class()},
           {"precision", "fp32"},
           {"batch_invariant", parts_.batch_invariant ? "true" : "false"},

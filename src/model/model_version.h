@@ -42,9 +42,10 @@ class ResidencyManager;
 class Residence;
 struct SavedVersion;
 
-/// One loaded version of a model: configuration, compiled plan, weights in memory. Made by
-/// a load thread, published by ModelManager, kept alive by handles. Immutable but for the plan
-/// cache and the statistics, which are thread-safe; the latter it may share with earlier instances.
+/// One loaded version of a model: configuration, compiled plan, weights in memory. An ensemble has
+/// the configuration alone: nothing that is compiled, and no residence. Made by a load thread,
+/// published by ModelManager, kept alive by handles. Immutable but for the plan cache and the
+/// statistics, which are thread-safe; the latter it may share with earlier instances.
 class ModelVersion {
  public:
   struct Parts {
@@ -71,6 +72,8 @@ class ModelVersion {
   std::int64_t version() const { return parts_.version; }
   const config::ModelConfig& config() const { return *parts_.config; }
   const std::shared_ptr<const config::ModelConfig>& config_ptr() const { return parts_.config; }
+  /// Its answers are those of other models; compiled() and residence() are not for it.
+  bool is_ensemble() const { return parts_.config->ensemble().has_value(); }
   const plan::CompiledModel& compiled() const { return *parts_.compiled; }
   const std::shared_ptr<const plan::CompiledModel>& compiled_ptr() const { return parts_.compiled; }
   const std::shared_ptr<const SavedVersion>& saved() const { return parts_.saved; }

@@ -23,6 +23,12 @@ constexpr std::array<std::string_view, 3> kReserved = {"warmup", "initial_state"
 constexpr std::size_t kMaxFiles = 10'000;
 constexpr int kMaxDepth = 8;
 
+/// Models without a file. Before the configuration has been parsed: both spellings of its field.
+bool LooksLikeEnsemble(const ScannedModel& model) {
+  return model.config_text.find("ensemble_scheduling") != std::string::npos ||
+         model.config_text.find("ensembleScheduling") != std::string::npos;
+}
+
 /// A store, and what it holds where asking for each directory would cost a request.
 struct Place {
   storage::ObjectStore& store;
@@ -58,7 +64,11 @@ class ModelScanner {
       HADRON_RETURN_IF_ERROR(entry.directory ? AddDirectory(entry.name) : AddFile(entry));
     }
     std::ranges::sort(model_.versions, {}, &ScannedVersion::number);
-    return ReadConfig();
+    HADRON_RETURN_IF_ERROR(ReadConfig());
+    // Object stores have no empty directories, and an ensemble has nothing to put into one.
+    if (model_.versions.empty() && LooksLikeEnsemble(model_))
+      model_.versions.push_back({1, {}, {}});
+    return {};
   }
 
  private:
@@ -282,6 +292,7 @@ base::StatusOr<std::string> FindModelFile(const ScannedModel& model, const Scann
 
 bool LooksWhole(const ScannedModel& model) {
   if (!model.reason.empty()) return true;  // it is what it is
+  if (LooksLikeEnsemble(model)) return true;
   if (model.config_text.find("default_model_filename") != std::string::npos) return true;
   return std::ranges::all_of(model.versions, [&model](const ScannedVersion& version) {
     return FindModelFile(model, version, "model.onnx").ok();

@@ -77,12 +77,14 @@ std::vector<std::string> ModelManager::NamesAtStart() const {
 void ModelManager::LoadAtStart(const std::shared_ptr<Startup>& startup, const std::string& name) {
   ModelRecord& record = table_.At(name);
   record.asked = true;
+  record.for_others = false;
   record.when_idle.emplace_back([this, startup](const Status& status) {
     if (!status.ok()) startup->failures.push_back(status.message());
     FinishStart(startup);
   });
   if (record.running != nullptr) return;  // by call: the start follows
   PendingLoad pending;
+  if (CheckChangesAllowed().ok()) pending.members = Members::kByCall;
   pending.find = record.listing == nullptr ? watch_.FindRequested({.name = name})
                                            : watch_.FindListed(record.listing);
   Submit(record, std::move(pending));

@@ -254,7 +254,8 @@ Status VersionLoader::BuildFromSaved(const SavedVersion& saved, Build& build) co
 }
 
 std::shared_ptr<const SavedVersion> VersionLoader::Save(const ModelVersion& version) const {
-  if (version.saved() != nullptr || deps_.images == nullptr) return version.saved();
+  if (version.saved() != nullptr || deps_.images == nullptr || version.is_ensemble())
+    return version.saved();
   const plan::WeightImage& image = *version.compiled().weights();
   auto file = deps_.images->Write(image);
   if (!file.ok()) {
@@ -437,6 +438,7 @@ StatusOr<ModelHandle> VersionLoader::Make(Build& build) const {
   const ScannedModel& model = build.source.model;
   const ScannedVersion* scanned = model.FindVersion(build.number);
   HADRON_CHECK(scanned != nullptr);
+  if (build.source.config->is_ensemble()) return MakeEnsemble(build);
   const auto saved = build.source.saved.find(build.number);
   if (saved != build.source.saved.end()) {
     HADRON_RETURN_IF_ERROR(BuildFromSaved(*saved->second, build));
@@ -467,6 +469,22 @@ StatusOr<ModelHandle> VersionLoader::Make(Build& build) const {
   version->metrics().load_seconds.store(
       std::chrono::duration<double>(deps_.clock->Now() - began).count());
   return version;
+}
+
+StatusOr<ModelHandle> VersionLoader::MakeEnsemble(Build& build) const {
+  const ScannedModel& model = build.source.model;
+  ModelVersion::Parts parts;
+  config::CompletionOptions completion;
+  completion.strict = options_.disable_auto_complete;
+  HADRON_ASSIGN_OR_RETURN(parts.config,
+                          config::Complete(*build.source.config, nullptr, completion));
+  config::LogNotices(*parts.config);
+  HADRON_ASSIGN_OR_RETURN(parts.labels, ReadLabels(model, *parts.config));
+  parts.name = model.name;
+  parts.version = build.number;
+  parts.metrics = deps_.metrics->AddModel(model.name, build.number);
+  parts.history = build.source.HistoryOf(build.number);
+  return std::make_shared<const ModelVersion>(std::move(parts));
 }
 
 Status VersionLoader::TryOut(const ModelHandle& version, const Build& build) const {

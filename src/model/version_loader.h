@@ -90,6 +90,8 @@ class VersionLoader final : public Loader {
   base::Status TryOut(const ModelHandle& version, const Build& build) const;
   /// Load without the counting.
   base::StatusOr<ModelHandle> Make(Build& build) const;
+  /// Nothing of an ensemble is read but its configuration.
+  base::StatusOr<ModelHandle> MakeEnsemble(Build& build) const;
 
   /// The files may still be on their way; when this is OK, they have come and are right.
   base::Status BuildFrom(std::shared_ptr<const base::ByteSource> file,

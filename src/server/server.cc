@@ -54,13 +54,18 @@ class Server::Events final : public model::ModelManager::Observer {
  public:
   Events(serving::DeviceScheduler& scheduler, serving::ResponseCache* answers)
       : scheduler_(scheduler), answers_(answers) {}
+  /// Before the first version.
+  void ServeEnsembles(serving::EnsembleRunner& ensembles) { ensembles_ = &ensembles; }
+
   void OnReady(const model::ModelHandle& version) override {
     NoteCache(*version);
-    scheduler_.Add(version);
+    version->is_ensemble() ? ensembles_->Add(version) : scheduler_.Add(version);
   }
   void OnGone(const model::ModelVersion& version, base::Task released) override {
     if (answers_ != nullptr) answers_->Forget(version);
-    scheduler_.Remove(version, std::move(released));
+    if (!version.is_ensemble()) return scheduler_.Remove(version, std::move(released));
+    ensembles_->Remove(version);
+    released();
   }
 
   std::promise<Status> loaded;
@@ -78,6 +83,7 @@ class Server::Events final : public model::ModelManager::Observer {
 
   serving::DeviceScheduler& scheduler_;
   serving::ResponseCache* const answers_;  ///< null: there is none
+  serving::EnsembleRunner* ensembles_ = nullptr;
 };
 
 Server::Server(const Options& options)
@@ -205,6 +211,12 @@ void Server::MakeModels() {
                        [this] { return scheduler_->CallBackMemory(); }};
   models_ =
       std::make_unique<model::ModelManager>(std::move(options), std::move(dependencies), *events_);
+  ensembles_ = std::make_unique<serving::EnsembleRunner>(
+      serving::EnsembleRunner::Dependencies{engine_.get(), models_.get(), &clock_, answers_.get()});
+  engine_->ServeEnsembles([this](serving::InferenceRequest request, serving::OnDone done) {
+    ensembles_->Enqueue(std::move(request), std::move(done));
+  });
+  events_->ServeEnsembles(*ensembles_);
 }
 
 Status Server::MakeAccounts() {

@@ -26,6 +26,7 @@
 #include "server/cache_directory.h"
 #include "server/options.h"
 #include "serving/device_scheduler.h"
+#include "serving/ensemble_run.h"
 #include "serving/inference_engine.h"
 #include "storage/artifact_cache.h"
 #include "storage/object_store.h"
@@ -111,6 +112,7 @@ class Server {
   std::unique_ptr<serving::RateLimiter> limiter_;    ///< null without --rate-limit
   std::unique_ptr<serving::DeviceScheduler> scheduler_;
   std::unique_ptr<serving::InferenceEngine> engine_;
+  std::unique_ptr<serving::EnsembleRunner> ensembles_;
   std::unique_ptr<Events> events_;
   std::unique_ptr<model::VersionLoader> loader_;
   std::unique_ptr<model::ModelManager> models_;

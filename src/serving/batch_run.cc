@@ -125,7 +125,7 @@ telemetry::FailureReason ReasonOf(const Status& status) {
 
 void CountOnAccount(const Pending& pending, const RequestTimes& times,
                     const std::vector<HostTensor>& outputs) {
-  if (pending.request.account == nullptr) return;
+  if (pending.request.account == nullptr || pending.request.depth > 0) return;
   tenancy::Usage usage;
   usage.requests = 1;
   usage.rows = static_cast<std::uint64_t>(pending.request.rows);
@@ -155,17 +155,31 @@ void CountSuccess(const Pending& pending, const RequestTimes& times, const model
 /// Whoever has the answer may ask again, and is not to be refused for the request that is over.
 void GiveBack(Pending& pending) { pending.request.hold = {}; }
 
-}  // namespace
-
-void Refuse(Pending pending, Status status) {
+void End(Pending pending, Status status, telemetry::FailureReason reason) {
   const model::ModelVersion& version = *pending.request.model;
-  version.metrics().CountFailure(ReasonOf(status));
+  version.metrics().CountFailure(reason);
   version.statistics().RecordFailure(Ns(std::chrono::steady_clock::now() - pending.enqueued));
-  if (pending.request.account != nullptr) pending.request.account->CountRefusal(status.cause());
+  if (pending.request.account != nullptr && pending.request.depth == 0) {
+    pending.request.account->CountRefusal(status.cause());
+  }
   InferenceResponse response;
   response.status = std::move(status);
   GiveBack(pending);
   pending.done(std::move(response));
+}
+
+}  // namespace
+
+void Refuse(Pending pending, Status status) {
+  const telemetry::FailureReason reason = ReasonOf(status);
+  End(std::move(pending), std::move(status), reason);
+}
+
+void FailEnsemble(Pending pending, Status status) {
+  // The model of the step has counted what it was.
+  const bool cancelled = status.code() == base::StatusCode::kCancelled;
+  End(std::move(pending), std::move(status),
+      cancelled ? telemetry::FailureReason::kCanceled : telemetry::FailureReason::kOther);
 }
 
 std::size_t CountRequests(const std::vector<Pending>& items) {
@@ -277,6 +291,31 @@ void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
     GiveBack(pending);
     pending.done(std::move(response));
   }
+}
+
+void CompleteEnsemble(Pending pending, std::vector<HostTensor> outputs, const RequestTimes& times,
+                      const base::Clock& clock) {
+  const model::ModelVersion& version = *pending.request.model;
+  const model::BatchTimes sums{static_cast<std::uint64_t>(pending.request.rows), times.input_ns,
+                               times.infer_ns, times.output_ns};
+  version.statistics().RecordBatch(sums);
+  version.metrics().exec_count.Add();
+  CountSuccess(pending, times, sums, clock);
+  CountOnAccount(pending, times, outputs);
+  InferenceResponse response;
+  response.outputs = std::move(outputs);
+  response.times = times;
+  GiveBack(pending);
+  pending.done(std::move(response));
+}
+
+Status AdmitToTenant(Pending& pending, base::Duration expected) {
+  InferenceRequest& request = pending.request;
+  if (request.identity.tenant == nullptr || request.depth > 0) return {};
+  auto hold = request.identity.tenant->Admit(InputBytes(request), expected, pending.enqueued);
+  if (!hold.ok()) return std::move(hold).status();
+  request.hold = std::move(*hold);
+  return {};
 }
 
 void CompleteHit(Pending pending, ResponseCache::Hit hit, const base::Clock& clock) {

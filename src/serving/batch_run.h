@@ -26,6 +26,16 @@ void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
 /// Completes a request whose answer was kept from another's run.
 void CompleteHit(Pending pending, ResponseCache::Hit hit, const base::Clock& clock);
 
+/// Completes a request to an ensemble; `times` are the sums over its steps.
+void CompleteEnsemble(Pending pending, std::vector<tensor::HostTensor> outputs,
+                      const RequestTimes& times, const base::Clock& clock);
+/// One of its steps has failed.
+void FailEnsemble(Pending pending, base::Status status);
+
+/// What counts against the tenant's limits, if it may have that much; a step of an ensemble counts
+/// with the whole. The refusal is for the client.
+base::Status AdmitToTenant(Pending& pending, base::Duration expected);
+
 /// Puts the time that a batch kept the device on the accounts of its requests and tenants.
 void ChargeBatch(const Batch& batch, std::uint64_t device_ns, base::TimePoint now);
 

@@ -122,15 +122,9 @@ void DeviceScheduler::Enqueue(InferenceRequest request, OnDone done) {
 
 /// What its tenant may not have is refused before it is known whether there would be room.
 Status DeviceScheduler::Admit(Pending& pending, bool known) {
-  InferenceRequest& request = pending.request;
-  if (request.identity.tenant != nullptr) {
-    const std::chrono::duration<double> expected(known ? 0.0 : queues_.Expected(request));
-    auto hold = request.identity.tenant->Admit(InputBytes(request),
-                                               std::chrono::duration_cast<base::Duration>(expected),
-                                               pending.enqueued);
-    if (!hold.ok()) return std::move(hold).status();
-    request.hold = std::move(*hold);
-  }
+  const std::chrono::duration<double> expected(known ? 0.0 : queues_.Expected(pending.request));
+  HADRON_RETURN_IF_ERROR(
+      AdmitToTenant(pending, std::chrono::duration_cast<base::Duration>(expected)));
   if (known) return queues_.EnqueueKnown(pending);
   return queues_.Enqueue(pending, pending.enqueued, free_at_);
 }

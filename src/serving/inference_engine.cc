@@ -56,12 +56,22 @@ void InferenceEngine::Infer(InferenceRequest request, OnDone done, Place place) 
     place = std::move(*admitted);
   }
   // Who has the answer and reads the meter finds the request ended; the drain waits for `done`.
-  scheduler_.Enqueue(std::move(request), [this, done = std::move(done), place = std::move(place)](
-                                             InferenceResponse response) mutable {
+  Route(std::move(request), [this, done = std::move(done),
+                             place = std::move(place)](InferenceResponse response) mutable {
     place.StopMeter();
     done(std::move(response));
     place = {};
   });
+}
+
+void InferenceEngine::InferStep(InferenceRequest request, OnDone done) {
+  OpenAccount(request);
+  Route(std::move(request), std::move(done));
+}
+
+void InferenceEngine::Route(InferenceRequest request, OnDone done) {
+  if (request.model->is_ensemble()) return run_ensemble_(std::move(request), std::move(done));
+  scheduler_.Enqueue(std::move(request), std::move(done));
 }
 
 void InferenceEngine::Await(model::ModelManager& models, Wanted wanted, OnModel done) {

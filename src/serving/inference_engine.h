@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -79,6 +80,11 @@ class InferenceEngine {
   /// when the answer would come too late; RESOURCE_EXHAUSTED with cause kQuota beyond a limit of
   /// the tenant's. `place`: one that the request has already, from Await.
   void Infer(InferenceRequest request, OnDone done, Place place = {});
+  /// The same for a step of an ensemble: a part of a request that has been admitted.
+  void InferStep(InferenceRequest request, OnDone done);
+  /// Who answers requests to ensembles; before the first one comes.
+  using Runner = std::function<void(InferenceRequest, OnDone)>;
+  void ServeEnsembles(Runner runner) { run_ensemble_ = std::move(runner); }
   /// Has the model loaded for a request, which counts as in flight from now on and takes its place
   /// along to Infer. It waits no longer than its own timeout, --model-restore-timeout-ms, or its
   /// client. `done` is called exactly once, possibly before this returns, and must be short.
@@ -95,9 +101,11 @@ class InferenceEngine {
   friend class Place;
   base::StatusOr<Place> Admit();
   void OpenAccount(InferenceRequest& request) const;
+  void Route(InferenceRequest request, OnDone done);
 
   const Options options_;
   DeviceScheduler& scheduler_;
+  Runner run_ensemble_;
   telemetry::ServerMetrics& metrics_;
   const base::Clock& clock_;
   std::atomic<std::uint64_t> inflight_{0};

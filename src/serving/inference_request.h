@@ -45,6 +45,9 @@ struct InferenceRequest {
   /// is null for requests without identity.
   tenancy::Tenant::Hold hold;
   tenancy::AccountRef account;
+  /// How many ensembles this is a step of, one in another. Such a request has been admitted and is
+  /// counted with the one that the client sent; here it counts for its model, and device time.
+  unsigned depth = 0;
 
   bool IsCancelled() const { return cancelled != nullptr && cancelled->load(); }
 };

@@ -111,8 +111,7 @@ base::Status CheckSchedulerKind(const ::inference::ModelConfig& config) {
     HADRON_RETURN_IF_ERROR(CheckSequenceBatching(config));
   }
   if (config.has_ensemble_scheduling() || config.platform() == "ensemble") {
-    HADRON_RETURN_IF_ERROR(CheckEnsemble(config));
-    return base::Unimplemented("ensemble_scheduling is not implemented yet");
+    return CheckEnsemble(config);
   }
   return base::OkStatus();
 }

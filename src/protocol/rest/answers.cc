@@ -49,7 +49,7 @@ void WriteBatchStats(JsonWriter& json, const model::StatisticsSnapshot& stats) {
 
 void WriteMemory(JsonWriter& json, const model::ModelHandle& handle) {
   json.Key("memory_usage").BeginArray();
-  if (handle == nullptr) {
+  if (handle == nullptr || handle->is_ensemble()) {
     json.EndArray();
     return;
   }

@@ -26,13 +26,18 @@ std::int64_t Microseconds(double seconds) { return std::llround(seconds * 1e6); 
 /// Numbers of versions in the list of models, by what holds their weights.
 using ModelIndices = std::map<const model::Residence*, std::size_t>;
 
+/// Ensembles have none.
+bool HasWeights(const VersionEntry& version) {
+  return version.handle != nullptr && !version.handle->is_ensemble();
+}
+
 ModelIndices IndexModels(const model::Catalogue& catalogue) {
   ModelIndices indices;
   std::size_t next = 0;
   for (const auto& [name, entry] : catalogue.models) {
     if (entry.versions.empty()) ++next;
     for (const auto& [number, version] : entry.versions) {
-      if (version.handle != nullptr) indices[&version.handle->residence()] = next;
+      if (HasWeights(version)) indices[&version.handle->residence()] = next;
       ++next;
     }
   }
@@ -119,9 +124,16 @@ const model::RepositoryVersion* FilesOf(const ModelEntry& model, std::int64_t nu
 
 const model::ResidencyManager::View* ViewOf(const model::ResidencyManager::Picture* picture,
                                             const VersionEntry& version) {
-  if (picture == nullptr || version.handle == nullptr) return nullptr;
+  if (picture == nullptr || !HasWeights(version)) return nullptr;
   const auto at = picture->find(&version.handle->residence());
   return at == picture->end() ? nullptr : &at->second;
+}
+
+/// The models of an ensemble's steps.
+void WriteSteps(JsonWriter& json, const config::EnsembleScheduling& ensemble) {
+  json.Key("ensemble").BeginArray();
+  for (const config::EnsembleStep& step : ensemble.steps) json.String(step.model);
+  json.EndArray();
 }
 
 void WriteVersion(JsonWriter& json, const ModelEntry& model, std::int64_t number,
@@ -133,7 +145,13 @@ void WriteVersion(JsonWriter& json, const ModelEntry& model, std::int64_t number
   json.Key("reason").String(version.reason);
   json.Key("loaded").Bool(version.handle != nullptr);
   const auto* const view = ViewOf(facts.residency, version);
-  if (facts.residency != nullptr) json.Key("residency").String(Rung(view));
+  const bool ensemble = version.handle != nullptr && version.handle->is_ensemble();
+  if (ensemble) {
+    json.Key("residency").String("none");
+    WriteSteps(json, *version.handle->config().ensemble());
+  } else if (facts.residency != nullptr) {
+    json.Key("residency").String(Rung(view));
+  }
   if (view != nullptr) WriteResidency(json, *view);
   if (view != nullptr) {
     WriteRungs(json, *view, *version.handle, FilesOf(model, number));
@@ -280,7 +298,15 @@ std::string ExplainJson(const ModelEntry& model, const model::ResidencyManager* 
   }
   json.EndArray();
   std::string text = Sentence(model, state, reason, loaded);
-  if (loaded && residency != nullptr) {
+  if (loaded && newest->second.handle->is_ensemble()) {
+    const config::EnsembleScheduling& ensemble = *newest->second.handle->config().ensemble();
+    json.Key("residency").String("none");
+    WriteSteps(json, ensemble);
+    std::vector<std::string> models;
+    for (const config::EnsembleStep& step : ensemble.steps) models.push_back(step.model);
+    text += fmt::format("; it is an ensemble and has no weights: its steps run {}; ask for those",
+                        base::Join(models, ", "));
+  } else if (loaded && residency != nullptr) {
     text += WriteForecast(json, residency->Foresee(*newest->second.handle));
   }
   json.Key("text").String(text).EndObject();

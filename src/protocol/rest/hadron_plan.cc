@@ -68,6 +68,12 @@ std::optional<double> LoadRate(const Catalogue& catalogue) {
   return bytes > 0 ? std::optional(seconds / bytes) : std::nullopt;
 }
 
+bool IsEnsemble(const ModelEntry& model, std::int64_t number) {
+  const auto at = model.versions.find(number);
+  return at != model.versions.end() && at->second.handle != nullptr &&
+         at->second.handle->is_ensemble();
+}
+
 /// The version that would answer, or be loaded first.
 Wanted Choose(const ModelEntry& model) {
   Wanted wanted{&model, 0, model.reason};
@@ -76,6 +82,10 @@ Wanted Choose(const ModelEntry& model) {
     wanted.version = newest->first;
   } else if (wanted.reason.empty() && !model.repository.empty()) {
     wanted.version = model.repository.back().number;
+  }
+  if (IsEnsemble(model, wanted.version)) {
+    wanted.version = 0;
+    wanted.reason = "it is an ensemble and takes no room; name the models of its steps";
   }
   if (wanted.version == 0 && wanted.reason.empty()) wanted.reason = "there is no version of it";
   return wanted;

@@ -98,10 +98,9 @@ void RestFrontend::Handler::ChangeModel(const Route& route, const HttpRequest& r
     std::move(responder).Send(outcome.ok() ? net::JsonResponse("{}") : FailureResponse(outcome));
   };
   if (route.endpoint == Endpoint::kUnload) {
-    // No model here is loaded for another's sake, so there are no dependents to go along.
-    status = ParseUnloadRequest(text).CloneStatus();
-    return status.ok() ? models.Unload(std::string(route.model), std::move(done))
-                       : done(std::move(status));
+    const StatusOr<bool> dependents = ParseUnloadRequest(text);
+    if (!dependents.ok()) return done(dependents.CloneStatus());
+    return models.Unload(std::string(route.model), std::move(done), *dependents);
   }
   auto load = ParseLoadRequest(std::string(route.model), text);
   if (!load.ok()) return done(std::move(load).status());

@@ -148,12 +148,12 @@ base::StatusOr<model::LoadRequest> LoadRequestOf(
   return request;
 }
 
-/// No model here is loaded for another's sake, so there are no dependents to go along.
-Status CheckUnloadParameters(const ::inference::RepositoryModelUnloadRequest& in) {
+/// Whether the models go along that only this one has use for.
+base::StatusOr<bool> WithDependents(const ::inference::RepositoryModelUnloadRequest& in) {
   const auto at = in.parameters().find("unload_dependents");
-  if (at == in.parameters().end() ||
-      at->second.parameter_choice_case() == ::inference::ModelRepositoryParameter::kBoolParam) {
-    return {};
+  if (at == in.parameters().end()) return false;
+  if (at->second.parameter_choice_case() == ::inference::ModelRepositoryParameter::kBoolParam) {
+    return at->second.bool_param();
   }
   return base::InvalidArgument("unload parameter 'unload_dependents' must be given as bool_param");
 }
@@ -286,8 +286,8 @@ HADRON_RPC(RepositoryModelUnload) {
   return Change(backend_, context, [in](ModelManager& models, ModelManager::Done done) -> Status {
     HADRON_RETURN_IF_ERROR(CheckChange(models, in->repository_name()));
     HADRON_RETURN_IF_ERROR(model::CheckModelName(in->model_name()));
-    HADRON_RETURN_IF_ERROR(CheckUnloadParameters(*in));
-    models.Unload(in->model_name(), std::move(done));
+    HADRON_ASSIGN_OR_RETURN(const bool dependents, WithDependents(*in));
+    models.Unload(in->model_name(), std::move(done), dependents);
     return {};
   });
 }

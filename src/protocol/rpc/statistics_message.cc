@@ -37,7 +37,7 @@ void FillStatistics(const StatisticsTarget& version, ::inference::ModelStatistic
   Fill(totals.cache_hit, *stats.mutable_cache_hit());
   Fill(totals.cache_miss, *stats.mutable_cache_miss());
   for (const auto& [size, row] : totals.by_batch_size) FillBatch(size, row, *out.add_batch_stats());
-  if (version.handle == nullptr) return;
+  if (version.handle == nullptr || version.handle->is_ensemble()) return;
   ::inference::MemoryUsage& memory = *out.add_memory_usage();
   memory.set_type("CPU");
   memory.set_id(0);

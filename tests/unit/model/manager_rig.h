@@ -36,8 +36,9 @@ inline ModelManager::Options InMode(ControlMode mode, std::vector<std::string> l
 }
 
 /// Loads nothing: a version is made of the text of its model.onnx ("bad..." fails with that
-/// reason) and remembers it as its configuration's name. Configurations know one line,
-/// "versions: all".
+/// reason) and remembers it as its configuration's name; it has an input "x" and an output "y", of
+/// INT32 if the text begins with "int32". An ensemble is made of its configuration. Configurations
+/// know one line, "versions: all".
 class FakeLoader final : public Loader {
  public:
   explicit FakeLoader(telemetry::Metrics& metrics) : metrics_(metrics) {}
@@ -47,6 +48,11 @@ class FakeLoader final : public Loader {
     if (model.config_text == "broken") return base::InvalidArgument("broken configuration");
     if (model.versions.empty()) return base::InvalidArgument("no version");
     LoadSource source{model, nullptr, model.version_numbers()};
+    if (model.config_text.find("ensemble_scheduling") != std::string::npos) {
+      HADRON_ASSIGN_OR_RETURN(config::RawConfig raw, config::ParsePbtxt(model.config_text, "c"));
+      HADRON_ASSIGN_OR_RETURN(raw, config::Identify(std::move(raw), model.directory(), false));
+      source.config = std::make_shared<const config::RawConfig>(std::move(raw));
+    }
     if (model.config_text != "versions: all") source.versions = {source.versions.back()};
     return source;
   }
@@ -62,6 +68,7 @@ class FakeLoader final : public Loader {
       compiled->second->SetTriedOut();
       return compiled->second;
     }
+    if (source.config != nullptr) return LoadEnsemble(source, version);
     const std::string file = source.model.name + "/" + std::to_string(version) + "/model.onnx";
     const std::string text = source.model.store->Fetch(file).value().ToString();
     if (text.starts_with("bad") || failures > 0) {
@@ -70,6 +77,14 @@ class FakeLoader final : public Loader {
     }
     config::ModelConfig::Fields fields;
     fields.name = text;
+    const auto type =
+        text.starts_with("int32") ? tensor::DataType::kInt32 : tensor::DataType::kFp32;
+    for (auto* ios : {&fields.inputs, &fields.outputs}) {
+      config::IoConfig& io = ios->emplace_back();
+      io.name = ios == &fields.inputs ? "x" : "y";
+      io.type = type;
+      io.dims = {4};
+    }
     ModelVersion::Parts parts;
     parts.name = source.model.name;
     parts.version = version;
@@ -104,6 +119,16 @@ class FakeLoader final : public Loader {
   device::MemoryPool* pool = nullptr;  ///< a version takes as much as its file is long
 
  private:
+  base::StatusOr<ModelHandle> LoadEnsemble(const LoadSource& source, std::int64_t version) const {
+    ModelVersion::Parts parts;
+    HADRON_ASSIGN_OR_RETURN(parts.config, config::Complete(*source.config, nullptr, {}));
+    parts.name = source.model.name;
+    parts.version = version;
+    parts.metrics = metrics_.AddModel(parts.name, version);
+    parts.history = source.HistoryOf(version);
+    return std::make_shared<const ModelVersion>(std::move(parts));
+  }
+
   /// The part of a version's memory that others hold, too: it is taken once.
   std::shared_ptr<device::Reservation> ShareCommon(device::Reservation& memory,
                                                    std::string_view text) const {
@@ -120,7 +145,7 @@ class FakeLoader final : public Loader {
 };
 
 /// A manager over a repository in a temporary directory; nothing happens unless the test says so.
-class ManagerRig final : public ModelManager::Observer {
+class ManagerRig : public ModelManager::Observer {
  public:
   /// With a budget models take host memory, and leave it for others.
   explicit ManagerRig(ModelManager::Options options,
