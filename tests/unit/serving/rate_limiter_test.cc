@@ -33,8 +33,8 @@ RateLimiter Limiter(std::vector<std::string> settings = {}) {
   return RateLimiter(RateLimiter::ParseLimits(settings).value(), 0);
 }
 
-const int kA = 0;
-const int kB = 1;
+const int kModelA = 0;
+const int kModelB = 1;
 
 TEST(RateLimiter, ReadsItsSettings) {
   for (const char* wrong : {"", "r", "r:", ":1", "r:x", "r:-1", "r:1:", "r:1:x", "r:1:0:0"}) {
@@ -64,38 +64,38 @@ TEST(RateLimiter, GivesAsMuchAsTheLargestNeedUnlessItIsTold) {
   for (const auto& row : rows) {
     SCOPED_TRACE(testing::PrintToString(row.limits) + " " + std::to_string(row.a));
     RateLimiter limiter = Limiter(row.limits);
-    limiter.Add(&kA, Config({Needs({{"R", false, row.a}})}));
-    limiter.Add(&kB, Config({Needs({{"r", false, row.b}})}));
-    ASSERT_TRUE(limiter.CanStart(&kA) && limiter.CanStart(&kB));
-    const std::size_t lease = limiter.Start(&kA);
-    EXPECT_EQ(limiter.CanStart(&kB), row.together);
-    EXPECT_FALSE(limiter.CanStart(&kA));  // its one instance is busy
-    limiter.End(&kA, lease);
-    EXPECT_TRUE(limiter.CanStart(&kA) && limiter.CanStart(&kB));
+    limiter.Add(&kModelA, Config({Needs({{"R", false, row.a}})}));
+    limiter.Add(&kModelB, Config({Needs({{"r", false, row.b}})}));
+    ASSERT_TRUE(limiter.CanStart(&kModelA) && limiter.CanStart(&kModelB));
+    const std::size_t lease = limiter.Start(&kModelA);
+    EXPECT_EQ(limiter.CanStart(&kModelB), row.together);
+    EXPECT_FALSE(limiter.CanStart(&kModelA));  // its one instance is busy
+    limiter.End(&kModelA, lease);
+    EXPECT_TRUE(limiter.CanStart(&kModelA) && limiter.CanStart(&kModelB));
   }
 }
 
 TEST(RateLimiter, NeedsAllResourcesAtOnceAndTakesNoneAlone) {
   RateLimiter limiter = Limiter();
-  limiter.Add(&kA, Config({Needs({{"r", false, 1}})}));
-  limiter.Add(&kB, Config({Needs({{"s", true, 1}, {"r", false, 1}})}));
+  limiter.Add(&kModelA, Config({Needs({{"r", false, 1}})}));
+  limiter.Add(&kModelB, Config({Needs({{"s", true, 1}, {"r", false, 1}})}));
   const int other = 2;
   limiter.Add(&other, Config({Needs({{"s", true, 1}})}));
-  const std::size_t lease = limiter.Start(&kA);
-  EXPECT_FALSE(limiter.CanStart(&kB));
+  const std::size_t lease = limiter.Start(&kModelA);
+  EXPECT_FALSE(limiter.CanStart(&kModelB));
   EXPECT_TRUE(limiter.CanStart(&other));  // not behind it
-  limiter.End(&kA, lease);
-  EXPECT_TRUE(limiter.CanStart(&kB));
+  limiter.End(&kModelA, lease);
+  EXPECT_TRUE(limiter.CanStart(&kModelB));
 }
 
 TEST(RateLimiter, CountsExecutionsByPriority) {
   RateLimiter limiter = Limiter();
-  limiter.Add(&kA, Config({Needs({}, 0)}));
-  limiter.Add(&kB, Config({Needs({}, 3)}));
+  limiter.Add(&kModelA, Config({Needs({}, 0)}));
+  limiter.Add(&kModelB, Config({Needs({}, 3)}));
   std::string order;
   for (int i = 0; i < 8; ++i) {
-    const bool a = limiter.Score(&kA) <= limiter.Score(&kB);
-    const void* const next = a ? &kA : &kB;
+    const bool a = limiter.Score(&kModelA) <= limiter.Score(&kModelB);
+    const void* const next = a ? &kModelA : &kModelB;
     limiter.End(next, limiter.Start(next));
     order += a ? 'a' : 'b';
   }
@@ -106,17 +106,17 @@ TEST(RateLimiter, UsesTheGroupThatHasWorkedLeast) {
   RateLimiter limiter = Limiter();
   Group passive = Needs({});
   passive.passive = true;
-  limiter.Add(&kA, Config({passive, Needs({}, 2), Needs({}, 1, 2)}));
+  limiter.Add(&kModelA, Config({passive, Needs({}, 2), Needs({}, 1, 2)}));
   std::vector<std::size_t> leases;
-  while (limiter.CanStart(&kA)) leases.push_back(limiter.Start(&kA));
+  while (limiter.CanStart(&kModelA)) leases.push_back(limiter.Start(&kModelA));
   EXPECT_EQ(leases.size(), 3U);  // instances that are not passive
-  for (const std::size_t lease : leases) limiter.End(&kA, lease);
-  EXPECT_EQ(limiter.Start(&kA), 1U);  // 1 x 1 before 1 x 2
+  for (const std::size_t lease : leases) limiter.End(&kModelA, lease);
+  EXPECT_EQ(limiter.Start(&kModelA), 1U);  // 1 x 1 before 1 x 2
 }
 
 TEST(RateLimiter, RefusesModelsThatCouldNeverRun) {
   RateLimiter limiter = Limiter({"r:2"});
-  limiter.Add(&kA, Config({Needs({{"shared", true, 1}})}));
+  limiter.Add(&kModelA, Config({Needs({{"shared", true, 1}})}));
   const struct {
     std::vector<Group::Resource> resources;
     const char* message;
@@ -130,20 +130,20 @@ TEST(RateLimiter, RefusesModelsThatCouldNeverRun) {
     EXPECT_EQ(status.ok(), std::string_view(row.message).empty()) << status.message();
     EXPECT_THAT(std::string(status.message()), HasSubstr(row.message));
   }
-  limiter.Remove(&kA);  // nobody says that it is global any more
+  limiter.Remove(&kModelA);  // nobody says that it is global any more
   EXPECT_TRUE(limiter.Check(Config({Needs({{"shared", false, 1}})})).ok());
 }
 
 TEST(RateLimiter, ForgetsTheNeedsOfAVersionThatHasGone) {
   RateLimiter limiter = Limiter();
-  limiter.Add(&kA, Config({Needs({{"r", false, 1}}, 0, 2)}));
-  limiter.Add(&kB, Config({Needs({{"r", false, 2}})}));
-  const std::size_t first = limiter.Start(&kA);
-  EXPECT_TRUE(limiter.CanStart(&kA));  // there are two
-  limiter.Remove(&kB);
-  EXPECT_FALSE(limiter.CanStart(&kA));
-  limiter.End(&kA, first);
-  EXPECT_TRUE(limiter.CanStart(&kA));
+  limiter.Add(&kModelA, Config({Needs({{"r", false, 1}}, 0, 2)}));
+  limiter.Add(&kModelB, Config({Needs({{"r", false, 2}})}));
+  const std::size_t first = limiter.Start(&kModelA);
+  EXPECT_TRUE(limiter.CanStart(&kModelA));  // there are two
+  limiter.Remove(&kModelB);
+  EXPECT_FALSE(limiter.CanStart(&kModelA));
+  limiter.End(&kModelA, first);
+  EXPECT_TRUE(limiter.CanStart(&kModelA));
 }
 
 TEST(RateLimiter, LetsAModelThatHasToWaitKeepNobodyWaiting) {
