@@ -106,9 +106,11 @@ base::Status ModelManager::WhyItStays(const ModelRecord& record, const HostShare
   };
   if (record.running != nullptr) return stays("it is being loaded");
   if (!record.AnyLive()) return stays("it is not there");
-  if (!record.members.empty()) return stays("it is an ensemble; evict the models of its steps");
   if (record.override_ != nullptr) return stays("it was loaded with an override");
   for (const auto& [number, version] : record.versions) {
+    if (version.handle != nullptr && version.handle->is_ensemble()) {
+      return stays("it is an ensemble; evict the models of its steps");
+    }
     if (version.handle == nullptr || !FollowsDisk()) continue;
     const ScannedVersion* listed =
         record.listing == nullptr ? nullptr : record.listing->FindVersion(number);

@@ -81,7 +81,8 @@ void ActivityMeter::Sample(const model::Catalogue& catalogue, base::TimePoint no
       Counts& current = counts[key];
       current.history = version.handle->history().get();
       current.requests = statistics.success.count + statistics.fail.count;
-      current.busy_ns = BusyNs(statistics);
+      // An ensemble's times are those of its models, and stand there.
+      current.busy_ns = version.handle->is_ensemble() ? 0 : BusyNs(statistics);
       current.latencies = AllLatencies(version.handle->metrics());
       const auto before = counts_.find(key);
       const auto known = last->find(key);

@@ -13,7 +13,8 @@ import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
 from integration import rest
-from integration.harness import MODEL_REPO, SLOWDOWN, Server, wait_until
+from integration.harness import MODEL_REPO, ROOT, SLOWDOWN, Server, wait_until
+from integration.onnx_sequence import write_accumulator
 
 WIDTH = 16
 SECONDS = 30 * SLOWDOWN
@@ -192,6 +193,19 @@ class Ensembles(unittest.TestCase):
         self.assertEqual([2, 1, 1, 1], [self.stats(server, name)["inference_stats"]["success"]
                                         ["count"] for name in ("a", "b", "c", "d")])
 
+    def test_the_manuals_example_works(self):
+        """docs/ensembles.md: its configuration, beside model_repo/simple."""
+        manual = (ROOT / "docs" / "ensembles.md").read_text()
+        config = next(block for block in manual.split("```\n") if 'name: "twice"' in block)
+        shutil.copytree(MODEL_REPO / "simple", self.repository / "simple")
+        (self.repository / "twice").mkdir()
+        (self.repository / "twice" / "config.pbtxt").write_text(config)
+        server = self.serve("twice")
+        inputs = {"x": request(2)["x"], "step": request(2)["one"]}
+        answer = rest.arrays(self.infer(server, "twice", inputs))
+        np.testing.assert_array_equal(inputs["x"] + 2, answer["up"])
+        np.testing.assert_array_equal(inputs["x"] - 2, answer["down"])
+
     def test_an_ensemble_runs_in_an_ensemble(self):
         """And counts there as a model."""
         self.add_diamond()
@@ -244,6 +258,29 @@ class Ensembles(unittest.TestCase):
         for name, row in stats.items():
             self.assertEqual(20 * CLIENTS, row["inference_stats"]["success"]["count"], name)
         self.assertEqual(20 * CLIENTS, stats["diamond"]["execution_count"])
+
+    def test_a_step_takes_part_in_a_sequence(self):
+        """The client's marks are those of the step: sums go on from request to request."""
+        write_accumulator(self.repository, "sums", "direct { }")
+        (self.repository / "e").mkdir()
+        (self.repository / "e" / "config.pbtxt").write_text(
+            'platform: "ensemble" max_batch_size: 1 '
+            'input { name: "number" data_type: TYPE_FP32 dims: 1 } '
+            'output { name: "sum" data_type: TYPE_FP32 dims: 1 } ensemble_scheduling { step { '
+            'model_name: "sums" model_version: -1 input_map { key: "x" value: "number" } '
+            'output_map { key: "y" value: "sum" } } }')
+        server = self.serve("e")
+        with tritonclient.grpc.InferenceServerClient(server.grpc) as client:
+            total = 0
+            for number in range(1, 5):
+                tensor = tritonclient.grpc.InferInput("number", [1, 1], "FP32")
+                tensor.set_data_from_numpy(np.array([[number]], np.float32))
+                answer = client.infer("e", [tensor], sequence_id=7, sequence_start=number == 1,
+                                      sequence_end=number == 4)
+                total += number
+                self.assertEqual(total, answer.as_numpy("sum")[0, 0])
+            with self.assertRaisesRegex(InferenceServerException, "must specify the START flag"):
+                client.infer("e", [tensor], sequence_id=8)
 
     # ---- failures -----------------------------------------------------------------------------
 

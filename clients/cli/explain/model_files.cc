@@ -81,6 +81,11 @@ StatusOr<std::string> FileIn(const fs::path& version, const std::string& filenam
 StatusOr<ModelFiles> OfVersion(const fs::path& model, const fs::path& version) {
   ModelFiles files;
   HADRON_ASSIGN_OR_RETURN(files.config, ReadConfig(model, version));
+  if (files.config.is_ensemble()) {
+    return base::InvalidArgument(
+        fmt::format("'{}' is an ensemble and has no model file; name the models of its steps: {}",
+                    model.string(), base::Join(files.config.members(), ", ")));
+  }
   HADRON_ASSIGN_OR_RETURN(files.onnx, FileIn(version, files.config.model_filename()));
   files.name = model.filename().string();
   return files;
