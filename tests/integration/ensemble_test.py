@@ -222,9 +222,9 @@ class Ensembles(unittest.TestCase):
         self.assertEqual(1, self.stats(server, "diamond")["inference_stats"]["success"]["count"])
         self.assertEqual(200, self.change(server, "unload", "outer",
                                           unload_dependents=True).status)
-        states = self.index(server)
         for name in ("outer", "diamond", "a", "d"):
-            self.assertEqual(("UNAVAILABLE", "unloaded"), states[name], name)
+            wait_until(lambda: self.index(server)[name] == ("UNAVAILABLE", "unloaded"), SECONDS,
+                       f"{name} is not unloaded")
 
     def test_shapes_go_between_models_that_batch_and_that_do_not(self):
         """An ensemble without batch dimension hands it on as a dimension like any other."""
