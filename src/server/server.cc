@@ -55,10 +55,16 @@ class Server::Events final : public model::ModelManager::Observer {
   Events(serving::DeviceScheduler& scheduler, serving::ResponseCache* answers)
       : scheduler_(scheduler), answers_(answers) {}
   /// Before the first version.
-  void ServeEnsembles(serving::EnsembleRunner& ensembles) { ensembles_ = &ensembles; }
+  void ServeEnsembles(serving::EnsembleRunner& ensembles, base::Executor& control) {
+    ensembles_ = &ensembles;
+    control_ = &control;
+  }
 
   void OnReady(const model::ModelHandle& version) override {
     NoteCache(*version);
+    // Until it is published, which is what the control thread does now, the old one serves steps.
+    ensembles_->ForgetAnswers();
+    control_->Post([this] { ensembles_->ForgetAnswers(); });
     version->is_ensemble() ? ensembles_->Add(version) : scheduler_.Add(version);
   }
   void OnGone(const model::ModelVersion& version, base::Task released) override {
@@ -84,6 +90,7 @@ class Server::Events final : public model::ModelManager::Observer {
   serving::DeviceScheduler& scheduler_;
   serving::ResponseCache* const answers_;  ///< null: there is none
   serving::EnsembleRunner* ensembles_ = nullptr;
+  base::Executor* control_ = nullptr;
 };
 
 Server::Server(const Options& options)
@@ -216,7 +223,7 @@ void Server::MakeModels() {
   engine_->ServeEnsembles([this](serving::InferenceRequest request, serving::OnDone done) {
     ensembles_->Enqueue(std::move(request), std::move(done));
   });
-  events_->ServeEnsembles(*ensembles_);
+  events_->ServeEnsembles(*ensembles_, control_);
 }
 
 Status Server::MakeAccounts() {

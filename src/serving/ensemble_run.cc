@@ -349,7 +349,8 @@ void EnsembleRunner::Enqueue(InferenceRequest request, OnDone done) {
                       "ensembles contain each other more than {} deep", model::kMaxEnsembleDepth)));
   }
   std::optional<ResponseCache::Hit> hit;
-  if (deps_.cache != nullptr && ResponseCache::Serves(version)) hit = deps_.cache->Look(pending);
+  if (deps_.cache != nullptr && ResponseCache::Serves(version))
+    hit = deps_.cache->Look(pending, generation_.load());
   const auto expected =
       hit ? base::Duration(0) : std::chrono::nanoseconds(served->device_ns.load());
   Status status = AdmitToTenant(pending, expected);

@@ -49,6 +49,9 @@ class EnsembleRunner {
   /// A version begins to take requests, until nobody has a handle of it any more.
   void Add(const model::ModelHandle& version);
   void Remove(const model::ModelVersion& version);
+  /// A model has come, or is about to: what answers were kept from others before is not given
+  /// again.
+  void ForgetAnswers() { generation_.fetch_add(1); }
 
   /// Takes the request, or completes it with the refusal. `done` may be called before this returns.
   void Enqueue(InferenceRequest request, OnDone done);
@@ -64,6 +67,7 @@ class EnsembleRunner {
   std::shared_ptr<Served> Find(const model::ModelVersion& version) const;
 
   const Dependencies deps_;
+  std::atomic<std::uint64_t> generation_{0};  ///< of the models of all steps
   mutable base::Mutex mutex_;
   std::map<const model::ModelVersion*, std::shared_ptr<Served>> served_ HADRON_GUARDED_BY(mutex_);
 };

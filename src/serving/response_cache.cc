@@ -70,8 +70,9 @@ void CountMiss(const model::ModelVersion& version, base::Duration took) {
 
 }  // namespace
 
-ResponseCache::Key ResponseCache::KeyOf(const InferenceRequest& request) {
+ResponseCache::Key ResponseCache::KeyOf(const InferenceRequest& request, std::uint64_t generation) {
   Writer writer;
+  writer.Number(generation);
   writer.Text(request.model->name());
   writer.Number(static_cast<std::uint64_t>(request.model->version()));
   writer.Number(request.inputs.size());
@@ -91,9 +92,9 @@ ResponseCache::Key ResponseCache::KeyOf(const InferenceRequest& request) {
   return key;
 }
 
-std::optional<ResponseCache::Hit> ResponseCache::Look(Pending& pending) {
+std::optional<ResponseCache::Hit> ResponseCache::Look(Pending& pending, std::uint64_t generation) {
   const base::TimePoint began = clock_.Now();
-  const Key key = KeyOf(pending.request);
+  const Key key = KeyOf(pending.request, generation);
   auto outputs = Find(key);
   const base::Duration took = clock_.Now() - began;
   if (outputs) return Hit{std::move(*outputs), took};

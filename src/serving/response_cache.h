@@ -18,7 +18,8 @@ namespace hadron::serving {
 
 /// Answers to requests that may come again, for models with `response_cache { enable: true }`. Two
 /// requests are equal when they are to the same load of a version and bring the same inputs (name,
-/// type, shape, bytes), custom parameters and requested outputs. Bounded by bytes, the least
+/// type, shape, bytes), custom parameters and requested outputs, and, for ensembles, the loads of
+/// the models behind them have not changed: `generation` says so. Bounded by bytes, the least
 /// recently used go first; what is larger than all of it is not kept. Only successes are kept.
 ///
 /// Holds copies: an answer as it was made is part of a buffer that runs need back. Thread-safe. A
@@ -46,14 +47,14 @@ class ResponseCache {
   /// `bytes`: how much the answers may take, with what it takes to find them again.
   ResponseCache(std::uint64_t bytes, const base::Clock& clock) : budget_(bytes), clock_(clock) {}
 
-  static Key KeyOf(const InferenceRequest& request);
+  static Key KeyOf(const InferenceRequest& request, std::uint64_t generation = 0);
   static bool Serves(const model::ModelVersion& version) {
     return version.config().response_cache();
   }
 
   /// The answer to a request of a model that wants its answers kept; nothing: there is none yet,
   /// and `pending` is from now on one whose success is kept and counted as a miss.
-  std::optional<Hit> Look(Pending& pending);
+  std::optional<Hit> Look(Pending& pending, std::uint64_t generation = 0);
 
   std::optional<std::vector<tensor::HostTensor>> Find(const Key& key);
   void Insert(const Key& key, const std::vector<tensor::HostTensor>& outputs);

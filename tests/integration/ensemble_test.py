@@ -14,6 +14,7 @@ from tritonclient.utils import InferenceServerException
 
 from integration import rest
 from integration.harness import MODEL_REPO, ROOT, SLOWDOWN, Server, wait_until
+from integration.onnx_mlp import Mlp
 from integration.onnx_sequence import write_accumulator
 
 WIDTH = 16
@@ -453,6 +454,31 @@ class Ensembles(unittest.TestCase):
         stats = self.stats(server, "e")["inference_stats"]
         self.assertEqual([2, 1, 1], [stats[key]["count"]
                                      for key in ("success", "cache_hit", "cache_miss")])
+
+    def test_no_answer_is_kept_when_a_model_is_replaced(self):
+        """A reload of a step's model changes what the ensemble answers."""
+        def write(seed):
+            shutil.rmtree(self.repository / "m", ignore_errors=True)
+            Mlp.random(WIDTH, 2, seed).write(self.repository, "m", "max_batch_size: 8")
+        write(1)
+        io = 'data_type: TYPE_FP32 dims: 16 }'
+        (self.repository / "e").mkdir()
+        (self.repository / "e" / "config.pbtxt").write_text(
+            f'platform: "ensemble" max_batch_size: 8 input {{ name: "x" {io} output {{ name: "y" '
+            f'{io} response_cache {{ enable: true }} ensemble_scheduling {{ step {{ model_name: '
+            '"m" model_version: -1 input_map { key: "x" value: "x" } output_map { key: "y" value: '
+            '"y" } } }')
+        server = self.serve("e", cache_config="local,size=1000000")
+        inputs = {"x": np.ones((1, WIDTH), np.float32)}
+        answers = []
+        for seed in (1, 2):
+            write(seed)
+            self.assertEqual(200, self.change(server, "load", "m").status)
+            answers.append([rest.arrays(self.infer(server, "e", inputs))["y"].tobytes()
+                            for _ in range(2)])
+            self.assertEqual(answers[-1][0], answers[-1][1])
+        self.assertNotEqual(answers[0][0], answers[1][0])
+        self.assertEqual(2, self.stats(server, "e")["inference_stats"]["cache_hit"]["count"])
 
     def test_device_time_is_on_the_accounts_of_the_models_once(self):
         """The request counts for the ensemble, the time for what ran."""
