@@ -283,6 +283,42 @@ class Ensembles(unittest.TestCase):
             with self.assertRaisesRegex(InferenceServerException, "must specify the START flag"):
                 client.infer("e", [tensor], sequence_id=8)
 
+    def test_models_that_do_not_fit_together_take_turns(self):
+        """On a card played by the CPU: four models of 8 MiB, two of which run at once, in 20 MiB."""
+        width = 1024
+        models = {}
+        for seed, name in enumerate("abcd"):
+            models[name] = Mlp.random(width, 2, seed)
+            models[name].write(self.repository, name, "max_batch_size: 8")
+        io = f"data_type: TYPE_FP32 dims: {width} }}"
+        (self.repository / "e").mkdir()
+        text = f'platform: "ensemble" max_batch_size: 8 input {{ name: "x" {io} '
+        text += "".join(f'output {{ name: "{name}" {io} ' for name in ("y", "z"))
+        text += "ensemble_scheduling { " + "".join(
+            f'step {{ model_name: "{model}" model_version: -1 input_map {{ key: "x" value: '
+            f'"{reads}" }} output_map {{ key: "y" value: "{writes}" }} }} '
+            for model, reads, writes in ("axt", "btu", "ctz", "duy")) + "}"
+        (self.repository / "e" / "config.pbtxt").write_text(text)
+        server = self.serve(env={"HADRON_TEST_HOOKS": "1", "HADRON_TEST_COPY_RATE": "400000000"},
+                            device_memory_budget=20 << 20)
+        self.ready(server, "e")
+
+        def ask(number):
+            x = np.full((1, width), 1 + number, np.float32)
+            t = models["a"].run(x)
+            with rest.Client(server.http) as client:
+                for _ in range(3):
+                    got = client.infer_binary("e", {"x": x})
+                    np.testing.assert_allclose(models["d"].run(models["b"].run(t)), got["y"],
+                                               rtol=1e-2, atol=1e-2)
+                    np.testing.assert_allclose(models["c"].run(t), got["z"], rtol=1e-2, atol=1e-2)
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(ask, range(4)))
+        evictions = [self.metric(server, f'hadron_model_evictions_total{{model="{name}",'
+                                         'cause="pressure"}') for name in models]
+        self.assertGreater(sum(evictions), 0)
+
     # ---- failures -----------------------------------------------------------------------------
 
     def test_a_step_that_fails_is_named(self):
