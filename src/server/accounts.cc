@@ -18,6 +18,7 @@ base::StatusOr<std::unique_ptr<Accounts>> Accounts::Create(Options options,
   HADRON_ASSIGN_OR_RETURN(accounts->ledger_, tenancy::Ledger::Create(std::move(ledger), clock));
   accounts->idle_ = accounts->ledger_->Open({std::string(tenancy::kIdleTenant), {}, {}});
   accounts->overhead_ = accounts->ledger_->Open({std::string(tenancy::kOverheadTenant), {}, {}});
+  accounts->series_.Update(*accounts->tenants_, {});
   return accounts;
 }
 
@@ -49,6 +50,7 @@ void Accounts::Tick(double busy_seconds) {
     base::LogWarning("the tenants stay as they were", {{"reason", status.message()}});
   }
   Balance(busy_seconds);
+  series_.Update(*tenants_, ledger_->Totals());
   const Status status = ledger_->Flush();
   if (!status.ok() && !journal_fails_) {
     base::LogError(

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "server/tenant_series.h"
 #include "tenancy/ledger.h"
 #include "tenancy/tenants.h"
 
@@ -26,6 +27,8 @@ class Accounts {
 
   tenancy::Tenants& tenants() { return *tenants_; }
   tenancy::Ledger& ledger() { return *ledger_; }
+  /// What /metrics tells of the tenants, as of the last Tick.
+  const TenantSeries& series() const { return series_; }
 
   /// Looks for a changed file of tenants and writes the journal. `busy_seconds`: how long runs have
   /// kept the device, since the start. What of that is on nobody's account is put on `_overhead`,
@@ -41,6 +44,7 @@ class Accounts {
   const base::TimePoint began_;
   std::unique_ptr<tenancy::Tenants> tenants_;
   std::unique_ptr<tenancy::Ledger> ledger_;
+  TenantSeries series_;
   tenancy::AccountRef idle_;
   tenancy::AccountRef overhead_;
   bool journal_fails_ = false;  ///< said so already

@@ -131,6 +131,8 @@ void Server::SampleGauges() {
                       [this] { return static_cast<double>(request_memory_.used_bytes()); });
   metrics_.AddSampled("hadron_log_dropped_total", {},
                       [] { return static_cast<double>(base::DroppedLogLines()); });
+  metrics_.AddSource(
+      [this](const telemetry::Metrics::Tell& tell) { accounts_->series().Tell(tell); });
   device::Device& device = accelerator_ ? *accelerator_ : *host_;
   const std::string& id = device.info().id;
   metrics_.AddSampled("hadron_device_memory_budget_bytes", {{"device", id}},

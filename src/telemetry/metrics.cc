@@ -289,6 +289,11 @@ void Metrics::AddSampled(std::string_view name, Labels labels, Sample sample) {
   sampled_.push_back({definition, std::move(labels), std::move(sample)});
 }
 
+void Metrics::AddSource(Source source) {
+  base::MutexLock lock(mutex_);
+  sources_.push_back(std::move(source));
+}
+
 void Metrics::RefreshSystem() {
   const std::optional<CpuTimes> now = ReadCpuTimes();
   const std::optional<MemoryUse> memory = ReadMemoryUse();
@@ -302,6 +307,7 @@ std::string Metrics::Serialize() {
   Collector out(options_.triton_names);
   std::map<std::string, Model> models;
   std::vector<SampledSeries> sampled;
+  std::vector<Source> sources;
   std::map<std::string, std::shared_ptr<LoadCounts>> loads;
   System system;
   {
@@ -309,6 +315,7 @@ std::string Metrics::Serialize() {
     models = models_;
     loads = loads_;
     sampled = sampled_;
+    sources = sources_;
     system = system_;
   }
   for (const auto& [name, model] : models) {
@@ -335,6 +342,11 @@ std::string Metrics::Serialize() {
   }
   for (const SampledSeries& series : sampled) {
     out.Add(series.definition->name, series.labels, series.sample());
+  }
+  for (const Source& source : sources) {
+    source([&out](std::string_view name, const Labels& labels, double value) {
+      out.Add(name, labels, value);
+    });
   }
   return out.Text();
 }

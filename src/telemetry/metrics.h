@@ -77,6 +77,12 @@ class Metrics {
   /// block and must stay callable as long as this object is asked to serialise.
   void AddSampled(std::string_view name, Labels labels, Sample sample);
 
+  /// Series that come and go, or of which there are many: `source` tells at every scrape what there
+  /// is. Names and the rest as above.
+  using Tell = std::function<void(std::string_view name, const Labels& labels, double value)>;
+  using Source = std::function<void(const Tell& tell)>;
+  void AddSource(Source source);
+
   /// Reads the machine's CPU and memory; for a timer (--metrics-interval-ms).
   void RefreshSystem();
 
@@ -108,6 +114,7 @@ class Metrics {
   std::map<std::string, Model> models_ HADRON_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<LoadCounts>> loads_ HADRON_GUARDED_BY(mutex_);
   std::vector<SampledSeries> sampled_ HADRON_GUARDED_BY(mutex_);
+  std::vector<Source> sources_ HADRON_GUARDED_BY(mutex_);
   System system_ HADRON_GUARDED_BY(mutex_);
 };
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import tempfile
 import unittest
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from integration import rest
 from integration.harness import MODEL_REPO, SLOWDOWN, START_SECONDS, Server, binary, wait_until
+from integration.metrics_test import scrape
 
 SECONDS = 60 * SLOWDOWN
 TENANTS = {"tenants": [{"name": "atlas", "weight": 3}, {"name": "farm", "class": "batch"}]}
@@ -21,6 +23,14 @@ def infer(server, tenant):
     """One request in a tenant's name; the status of its answer."""
     return rest.call(server.http, "POST", "/v2/models/digits/infer", BODY,
                      {"x-hadron-tenant": tenant, "x-hadron-user": "ana"}).status
+
+
+def requests_of(series):
+    """Requests by tenant and class, once there are four."""
+    pattern = re.compile(r'hadron_tenant_requests_total{tenant="(.*)",class="(.*)"}')
+    found = {match.groups(): value for name, value in series.items()
+             if (match := pattern.fullmatch(name))}
+    return found if sum(found.values()) == 4 else None
 
 
 class Accounts(unittest.TestCase):
@@ -55,6 +65,20 @@ class Accounts(unittest.TestCase):
             self.assertEqual(3, tenants[0]["weight"])
             self.assertEqual("batch", tenants[2]["class"])
             self.assertTrue(all(t["device_seconds"] > 0 for t in tenants), tenants)
+
+    def test_metrics_count_them(self):
+        with Server([MODEL_REPO], **self.options) as server:
+            wait_until(lambda: infer(server, "farm") == 200, START_SECONDS, "no answer")
+            for tenant in ("atlas", "atlas", "nobody"):
+                self.assertEqual(200, infer(server, tenant))
+            counted = wait_until(lambda: requests_of(scrape(server)), SECONDS, "nothing counted")
+            self.assertEqual({("atlas", "interactive"): 2, ("farm", "batch"): 1,
+                              ("default", "interactive"): 1}, counted)
+            series = scrape(server)
+            self.assertEqual(1, series["hadron_tenant_unknown_total"])
+            self.assertLess(0, series['hadron_tenant_device_seconds_total{tenant="_idle",class=""}'])
+            self.assertEqual(2 * 64 * 4, series[
+                'hadron_tenant_received_bytes_total{tenant="atlas",class="interactive"}'])
 
     def test_nobody_else_sees_them(self):
         with Server([MODEL_REPO], admin_access="off", **self.options) as server:

@@ -154,6 +154,23 @@ TEST(Metrics, SampledSeriesAreAskedAtEachScrape) {
   EXPECT_THAT(f.metrics.Serialize(), HasSubstr("hadron_connections{protocol=\"http\"} 7\n"));
 }
 
+TEST(Metrics, AsksSourcesAtEveryScrape) {
+  Fixture f;
+  int tenants = 1;
+  f.metrics.AddSource([&](const Metrics::Tell& tell) {
+    for (int i = 0; i < tenants; ++i) {
+      const std::string name(1, static_cast<char>('a' + i));
+      tell("hadron_tenant_requests_total", {{"tenant", name}, {"class", "batch"}}, 5 + i);
+    }
+  });
+  EXPECT_THAT(f.metrics.Serialize(), Not(HasSubstr("tenant=\"b\"")));
+  tenants = 2;
+  const std::string text = f.metrics.Serialize();
+  EXPECT_THAT(text, HasSubstr("# TYPE hadron_tenant_requests_total counter\n"));
+  EXPECT_THAT(text, HasSubstr("hadron_tenant_requests_total{tenant=\"a\",class=\"batch\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("hadron_tenant_requests_total{tenant=\"b\",class=\"batch\"} 6\n"));
+}
+
 TEST(Metrics, ModelNamesCannotForgeLines) {
   Fixture f;
   f.metrics.AddModel("a\"} 1\nevil 2", 1);
