@@ -31,6 +31,11 @@ std::string Bytes(const Value& row, std::string_view key) {
   return base::HumanBytes(static_cast<std::uint64_t>(std::clamp(Number(row, key), 0.0, 1e18)));
 }
 
+std::string GibiByteSeconds(const Value& row, std::string_view key) {
+  constexpr double kGibiByte = 1024.0 * 1024 * 1024;
+  return fmt::format("{:.3f}", Number(row, key) / kGibiByte);
+}
+
 /// Refusals of all causes.
 std::string Refused(const Value& row, std::string_view) {
   double sum = 0;
@@ -52,7 +57,9 @@ constexpr std::array kSums = {Column{"requests", "requests", Whole},
                               Column{"device s", "device_seconds", Seconds},
                               Column{"queue s", "queue_seconds", Seconds},
                               Column{"in", "received_bytes", Bytes},
-                              Column{"out", "sent_bytes", Bytes}};
+                              Column{"out", "sent_bytes", Bytes},
+                              Column{"loads", "loads", Whole},
+                              Column{"GiB s", "resident_byte_seconds", GibiByteSeconds}};
 
 std::string AccountTable(const std::vector<Value>& rows, const std::string& by) {
   const std::vector<std::string> keys = base::Split(by, ',');

@@ -480,30 +480,34 @@ void ModelManager::Enter(Acquirer acquirer) {
   if (!lookup.wait) return acquirer.done(std::move(lookup.found));
   const std::string name = acquirer.model;
   const Rung rung = acquirer.rung;
+  const bool first = !waiting_.RungFor(name);
+  const std::shared_ptr<std::atomic<bool>> causes_load = acquirer.causes_load;
   waiting_.Enter(std::move(acquirer));
-  EnsureLoading(name, rung);
+  if (EnsureLoading(name, rung) && first && causes_load != nullptr) causes_load->store(true);
   LookLater();
 }
 
-void ModelManager::EnsureLoading(const std::string& name, Rung rung) {
+bool ModelManager::EnsureLoading(const std::string& name, Rung rung) {
   ModelRecord& record = table_.At(name);
   if (record.next) record.next->rung = std::max(record.next->rung, rung);
   const bool coming = record.next || (record.running != nullptr && !record.running->cancelled() &&
                                       record.running_rung >= rung);
   // What leaves has to have left first: then it is known what it comes back from.
-  if (coming || record.IsLeaving()) return;
+  if (coming) return false;
+  if (record.IsLeaving()) return true;
   PendingLoad pending;
   pending.rung = rung;
   if (rung == Rung::kResident) pending.members = Members::kOnUse;
   pending.comes_back = !FollowsDisk() && record.served != nullptr;
   const auto& listing = pending.comes_back ? record.served : record.listing;
-  if (listing == nullptr) return;
+  if (listing == nullptr) return false;
   pending.find = watch_.FindListed(listing);
   if (record.running != nullptr) {
     record.next = std::move(pending);
   } else {
     StartLoad(record, std::move(pending));
   }
+  return true;
 }
 
 void ModelManager::OnReturned(const std::string& name) {

@@ -234,7 +234,8 @@ class ModelManager {
 
   // Waiting (model_manager.cc).
   void Enter(Acquirer acquirer);
-  void EnsureLoading(const std::string& name, Rung rung);
+  /// True when nothing was on its way that brings it.
+  bool EnsureLoading(const std::string& name, Rung rung);
   void AnswerServed(const std::string& name);
   void AnswerWaiting(const std::string& name);
   void OnReturned(const std::string& name);

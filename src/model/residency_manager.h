@@ -148,8 +148,11 @@ class ResidencyManager {
     std::uint64_t shared_bytes = 0;       ///< of these, held by others, too
     std::uint64_t host_bytes = 0;         ///< packed, in host memory, what others share in full
     std::uint64_t host_shared_bytes = 0;  ///< of these, held by others, too
-    double restore_seconds = 0;           ///< what bringing it back would take
-    std::uint64_t last_used = 0;          ///< orders versions by use
+    /// The same, what others share divided among those who hold it.
+    double resident_part = 0;
+    double host_part = 0;
+    double restore_seconds = 0;   ///< what bringing it back would take
+    std::uint64_t last_used = 0;  ///< orders versions by use
   };
   using Picture = std::map<const Residence*, View>;
   /// All admitted versions at one moment. The keys are for comparing, never for following.

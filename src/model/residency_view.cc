@@ -31,6 +31,15 @@ std::uint64_t SharedOf(const Parts& parts, const Holders& holders) {
   return bytes;
 }
 
+/// Of the parts, as much as falls to one of those who hold them.
+double PartOf(const Parts& parts, const Holders& holders) {
+  double bytes = 0;
+  for (const EvictionCandidate::Part& part : parts) {
+    bytes += static_cast<double>(part.bytes) / holders.at(part.range);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 void ResidencyManager::Tally(const Residence& residence) const {
@@ -100,6 +109,8 @@ ResidencyManager::Picture ResidencyManager::Look() const {
     view->shared_bytes = SharedOf(device, holders);
     view->host_bytes = Sum(host);
     view->host_shared_bytes = SharedOf(host, holders);
+    view->resident_part = PartOf(device, holders);
+    view->host_part = PartOf(host, holders);
   }
   return picture;
 }

@@ -23,6 +23,8 @@ struct Acquirer {
   base::TimePoint deadline = base::TimePoint::max();
   /// Set when the client has gone; nobody waits then. May be null.
   std::shared_ptr<const std::atomic<bool>> cancelled;
+  /// Set before `done` when a load began because of this one. May be null.
+  std::shared_ptr<std::atomic<bool>> causes_load;
   base::UniqueFunction<void(base::StatusOr<ModelHandle>)> done;  ///< called exactly once
 };
 

@@ -15,6 +15,9 @@ base::StatusOr<std::unique_ptr<Accounts>> Accounts::Create(Options options,
   tenancy::Ledger::Options ledger;
   ledger.directory = options.ledger_dir;
   ledger.keep_days = options.keep_days;
+  ledger.written = [self = accounts.get()](const tenancy::Ledger::Interval& interval) {
+    self->meter_.Note(interval.rows);
+  };
   HADRON_ASSIGN_OR_RETURN(accounts->ledger_, tenancy::Ledger::Create(std::move(ledger), clock));
   accounts->idle_ = accounts->ledger_->Open({std::string(tenancy::kIdleTenant), {}, {}});
   accounts->overhead_ = accounts->ledger_->Open({std::string(tenancy::kOverheadTenant), {}, {}});
@@ -45,12 +48,22 @@ void Accounts::Balance(double busy_seconds) {
   grow(*idle_, wall - std::min(wall, std::max(busy, attributed)));
 }
 
-void Accounts::Tick(double busy_seconds) {
+void Accounts::Tick(double busy_seconds, std::span<const ResidenceMeter::Held> held) {
   if (Status status = tenants_->Reload(); !status.ok()) {
     base::LogWarning("the tenants stay as they were", {{"reason", status.message()}});
   }
   Balance(busy_seconds);
+  meter_.Sample(held, clock_.Now());
+  Write();
   series_.Update(*tenants_, ledger_->Totals());
+}
+
+void Accounts::Close(double busy_seconds, std::span<const ResidenceMeter::Held> held) {
+  Tick(busy_seconds, held);
+  Write();  // what the last interval's byte-seconds came to
+}
+
+void Accounts::Write() {
   const Status status = ledger_->Flush();
   if (!status.ok() && !journal_fails_) {
     base::LogError(
@@ -59,6 +72,8 @@ void Accounts::Tick(double busy_seconds) {
   }
   if (status.ok() && journal_fails_) base::LogInfo("the accounts are on disk again", {});
   journal_fails_ = !status.ok();
+  // Of an interval that could not be written it is not known who used the models: it goes on.
+  if (status.ok()) meter_.Divide(*ledger_);
 }
 
 }  // namespace hadron::server

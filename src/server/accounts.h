@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "server/residence_meter.h"
 #include "server/tenant_series.h"
 #include "tenancy/ledger.h"
 #include "tenancy/tenants.h"
@@ -33,18 +35,23 @@ class Accounts {
   /// Looks for a changed file of tenants and writes the journal. `busy_seconds`: how long runs have
   /// kept the device, since the start. What of that is on nobody's account is put on `_overhead`,
   /// what of the time it was not busy on `_idle`, so that all accounts sum to the time that passed.
-  void Tick(double busy_seconds);
+  /// `held`: what models hold now.
+  void Tick(double busy_seconds, std::span<const ResidenceMeter::Held> held);
+  /// The last Tick: nothing is left unwritten, if the disk takes it.
+  void Close(double busy_seconds, std::span<const ResidenceMeter::Held> held);
   static constexpr std::chrono::seconds kInterval{2};
 
  private:
   explicit Accounts(const base::Clock& clock) : clock_(clock), began_(clock.Now()) {}
   void Balance(double busy_seconds);
+  void Write();
 
   const base::Clock& clock_;
   const base::TimePoint began_;
   std::unique_ptr<tenancy::Tenants> tenants_;
   std::unique_ptr<tenancy::Ledger> ledger_;
   TenantSeries series_;
+  ResidenceMeter meter_;
   tenancy::AccountRef idle_;
   tenancy::AccountRef overhead_;
   bool journal_fails_ = false;  ///< said so already

@@ -236,8 +236,25 @@ Status Server::MakeAccounts() {
 }
 
 void Server::KeepAccounts() {
-  accounts_->Tick(scheduler_->busy_seconds());
+  accounts_->Tick(scheduler_->busy_seconds(), HeldNow());
   export_.PostAt(clock_.Now() + Accounts::kInterval, [this] { KeepAccounts(); });
+}
+
+std::vector<ResidenceMeter::Held> Server::HeldNow() const {
+  std::vector<ResidenceMeter::Held> held;
+  for (const auto& [residence, view] : residency_->Look()) {
+    // Where both memories are one there is one copy, and it is resident.
+    const double resident = view.in_host_memory ? view.host_part : view.resident_part;
+    const double compiled = view.in_host_memory ? 0 : view.host_part;
+    held.push_back({view.model, {0, compiled, resident}});
+  }
+  for (const auto& [name, model] : models_->catalogue()->models) {
+    for (const auto& [number, version] : model.versions) {
+      if (version.handle == nullptr || !version.handle->on_disk()) continue;
+      held.push_back({name, {static_cast<double>(version.handle->on_disk()->value()), 0, 0}});
+    }
+  }
+  return held;
 }
 
 void Server::RefreshMetrics() {
@@ -329,7 +346,7 @@ void Server::JoinThreads() {
   export_.Stop();
   if (!export_thread_.joinable()) return;
   export_thread_.join();
-  accounts_->Tick(scheduler_->busy_seconds());  // what was used last
+  accounts_->Close(scheduler_->busy_seconds(), HeldNow());  // what was used last
 }
 
 }  // namespace hadron::server

@@ -67,6 +67,7 @@ class Server {
   base::Status MakeAccounts();
   /// On the `export` thread, again and again.
   void KeepAccounts();
+  std::vector<ResidenceMeter::Held> HeldNow() const;
   base::Status MakeFrontends();
   void StartFrontends();
   void SampleGauges();

@@ -1,5 +1,6 @@
 #include "server/tenant_series.h"
 
+#include <algorithm>
 #include <memory>
 #include <string_view>
 
@@ -33,6 +34,8 @@ constexpr Family kByClass[] = {
      [](const Usage& usage) { return static_cast<double>(usage.bytes_in); }},
     {"hadron_tenant_sent_bytes_total",
      [](const Usage& usage) { return static_cast<double>(usage.bytes_out); }},
+    {"hadron_tenant_loads_total",
+     [](const Usage& usage) { return static_cast<double>(usage.loads); }},
 };
 
 }  // namespace
@@ -49,12 +52,27 @@ void TenantSeries::Update(const tenancy::Tenants& tenants,
     sums.by_class[row.key.work_class] += row.usage;
     sums.all += row.usage;
   }
+  // Sums of the same numbers may come out a little less when accounts are put together, and a
+  // counter that goes back has begun anew for whoever takes rates.
+  const auto before = picture_.Load();
+  for (auto& [name, sums] : picture->tenants) {
+    const auto at = before == nullptr ? picture->tenants.end() : before->tenants.find(name);
+    if (before == nullptr || at == before->tenants.end()) continue;
+    for (std::size_t i = 0; i < tenancy::kRungs.size(); ++i) {
+      double& sum = sums.all.byte_seconds[i];
+      sum = std::max(sum, at->second.all.byte_seconds[i]);
+    }
+  }
   picture->unknown = tenants.unknown();
   picture_.Store(std::move(picture));
 }
 
 void TenantSeries::TellTenant(const std::string& name, const Sums& sums,
                               const telemetry::Metrics::Tell& tell) {
+  for (std::size_t i = 0; i < tenancy::kRungs.size(); ++i) {
+    tell("hadron_tenant_resident_byte_seconds_total",
+         {{"tenant", name}, {"rung", std::string(tenancy::kRungs[i])}}, sums.all.byte_seconds[i]);
+  }
   if (IsNobody(name)) {
     tell("hadron_tenant_device_seconds_total", {{"tenant", name}, {"class", ""}},
          Seconds(sums.all.device_ns));

@@ -45,6 +45,11 @@ void InferenceEngine::OpenAccount(InferenceRequest& request) const {
 
 void InferenceEngine::Infer(InferenceRequest request, OnDone done, Place place) {
   OpenAccount(request);
+  if (place.caused_load_ && request.account != nullptr) {
+    tenancy::Usage usage;
+    usage.loads = 1;
+    request.account->Add(usage);
+  }
   if (!place.taken()) {
     auto admitted = Admit();
     if (!admitted.ok()) {
@@ -77,12 +82,15 @@ void InferenceEngine::Route(InferenceRequest request, OnDone done) {
 void InferenceEngine::Await(model::ModelManager& models, Wanted wanted, OnModel done) {
   auto place = Admit();
   if (!place.ok()) return done(std::move(place).status(), {});
+  auto causes_load = std::make_shared<std::atomic<bool>>(false);
+  wanted.causes_load = causes_load;
   Fetch(models, std::move(wanted),
-        [this, began = clock_.Now(), done = std::move(done),
+        [this, began = clock_.Now(), causes_load, done = std::move(done),
          place = std::move(*place)](base::StatusOr<model::ModelHandle> found) mutable {
           if (found.ok()) {
             const std::chrono::duration<double> waited = clock_.Now() - began;
             (*found)->metrics().ObserveWait(telemetry::Wait::kResidency, waited.count());
+            place.caused_load_ = causes_load->load();
           }
           done(std::move(found), std::move(place));
         });
@@ -102,6 +110,7 @@ void InferenceEngine::Fetch(model::ModelManager& models, Wanted wanted,
   acquirer.rung = wanted.rung;
   acquirer.deadline = clock_.Now() + patience;
   acquirer.cancelled = std::move(wanted.cancelled);
+  acquirer.causes_load = std::move(wanted.causes_load);
   acquirer.done = std::move(done);
   models.Acquire(std::move(acquirer));
 }

@@ -27,10 +27,13 @@ class Place {
  public:
   Place() = default;
   Place(Place&& other) noexcept
-      : engine_(std::exchange(other.engine_, nullptr)), metered_(other.metered_) {}
+      : engine_(std::exchange(other.engine_, nullptr)),
+        metered_(other.metered_),
+        caused_load_(other.caused_load_) {}
   Place& operator=(Place&& other) noexcept {
     std::swap(engine_, other.engine_);
     std::swap(metered_, other.metered_);
+    std::swap(caused_load_, other.caused_load_);
     return *this;
   }
   Place(const Place&) = delete;
@@ -46,6 +49,7 @@ class Place {
 
   InferenceEngine* engine_ = nullptr;
   bool metered_ = true;
+  bool caused_load_ = false;  ///< while it waited in Await
 };
 
 /// The façade the protocols use: admission, then the scheduler of the device that serves the
@@ -61,7 +65,8 @@ class InferenceEngine {
     std::optional<std::int64_t> version;
     std::uint64_t timeout_us = 0;  ///< the request's own; 0 = none
     std::shared_ptr<const std::atomic<bool>> cancelled;
-    model::Rung rung = model::Rung::kResident;  ///< how far it is needed
+    model::Rung rung = model::Rung::kResident;         ///< how far it is needed
+    std::shared_ptr<std::atomic<bool>> causes_load{};  ///< set by Await
   };
   using OnModel = base::UniqueFunction<void(base::StatusOr<model::ModelHandle>, Place)>;
 

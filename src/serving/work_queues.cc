@@ -320,6 +320,7 @@ Batch WorkQueues::Form(Queue& queue, const Flow& flow, model::ResidencyPin::Weig
   for (const Pending& pending : requests) {
     if (pending.null_item) continue;
     NoteAbsence(queue, pending);
+    NoteLoad(queue, pending);
     Went(pending);
   }
   Batch batch{model::ResidencyPin(requests.front().request.model, std::move(weights)),
@@ -404,6 +405,15 @@ void WorkQueues::NoteAbsence(const Queue& queue, const Pending& pending) {
                                        Seconds(*queue.absent_until - since));
 }
 
+void WorkQueues::NoteLoad(Queue& queue, const Pending& pending) {
+  if (queue.brought_for != pending.enqueued) return;
+  queue.brought_for.reset();
+  if (pending.request.account == nullptr) return;
+  tenancy::Usage usage;
+  usage.loads = 1;
+  pending.request.account->Add(usage);
+}
+
 void WorkQueues::AwaitResidency(Queue& queue, Search& search) {
   if (!queue.absent_since || queue.absent_until) queue.absent_since = search.now;
   queue.absent_until.reset();
@@ -418,6 +428,7 @@ void WorkQueues::AwaitResidency(Queue& queue, Search& search) {
   Expire(decision, search);
   const bool waits = queue.scheduler->queued() > 0;
   const TimePoint oldest = queue.scheduler->oldest();
+  queue.brought_for = waits ? std::optional(oldest) : std::nullopt;
   residency_.Want(*queue.version, waits ? std::optional(oldest) : std::nullopt);
   if (waits) search.WakeAt(oldest + limit + base::Duration(1));
 }

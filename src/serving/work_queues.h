@@ -100,6 +100,8 @@ class WorkQueues {
     // Requests found no weights from then until then (none: they still do not).
     std::optional<base::TimePoint> absent_since;
     std::optional<base::TimePoint> absent_until;
+    /// When the request came that has the weights brought: its account is told once it is served.
+    std::optional<base::TimePoint> brought_for;
   };
   /// What a tenant has waiting, and where it is.
   struct Tenancy {
@@ -138,6 +140,7 @@ class WorkQueues {
   void AwaitResidency(Queue& queue, Search& search);
   /// Tells the metrics how long a request waited for the weights, if it did.
   static void NoteAbsence(const Queue& queue, const Pending& pending);
+  static void NoteLoad(Queue& queue, const Pending& pending);
   void Expire(Decision& decision, Search& search);
   std::vector<Pending> TakeWaiting(Queue& queue);
 

@@ -92,6 +92,11 @@ constexpr MetricDefinition kTable[] = {
     {"hadron_tenant_received_bytes_total", kCounter, "tenant,class",
      "Bytes of the inputs of answered requests"},
     {"hadron_tenant_sent_bytes_total", kCounter, "tenant,class", "Bytes of their outputs"},
+    {"hadron_tenant_loads_total", kCounter, "tenant,class",
+     "Loads and restores that tenants' requests have caused"},
+    {"hadron_tenant_resident_byte_seconds_total", kCounter, "tenant,rung",
+     "Bytes of models times seconds, on the device (resident), packed in host memory "
+     "(compiled) and in the disk cache (cached), by who used them; `_idle` when nobody did"},
     {"hadron_tenant_rejected_total", kCounter, "tenant,cause",
      "Requests refused: full queue, deadline, quota, memory, or draining"},
     {"hadron_tenant_unknown_total", kCounter, "",

@@ -214,6 +214,10 @@ std::string Seconds(std::uint64_t ns) {
   return fmt::format("{}.{:09}", ns / kSecond, ns % kSecond);
 }
 
+std::string ByteSeconds(const Usage& usage, tenancy::Rung rung) {
+  return fmt::format("{:.3f}", usage.byte_seconds[static_cast<std::size_t>(rung)]);
+}
+
 /// The sums in the order of their columns, each as text that is a number.
 std::vector<std::pair<std::string_view, std::string>> Sums(const Usage& usage) {
   static_assert(tenancy::kRefusals.size() == 5, "a column for each cause");
@@ -225,6 +229,10 @@ std::vector<std::pair<std::string_view, std::string>> Sums(const Usage& usage) {
           {"queue_seconds", Seconds(usage.queue_ns)},
           {"received_bytes", std::to_string(usage.bytes_in)},
           {"sent_bytes", std::to_string(usage.bytes_out)},
+          {"loads", std::to_string(usage.loads)},
+          {"cached_byte_seconds", ByteSeconds(usage, tenancy::Rung::kCached)},
+          {"compiled_byte_seconds", ByteSeconds(usage, tenancy::Rung::kCompiled)},
+          {"resident_byte_seconds", ByteSeconds(usage, tenancy::Rung::kResident)},
           {"refused_queue", std::to_string(refused[0])},
           {"refused_deadline", std::to_string(refused[1])},
           {"refused_quota", std::to_string(refused[2])},

@@ -168,15 +168,16 @@ TEST_F(CommandsTest, PlanSaysWhatFitsTogether) {
 
 TEST_F(CommandsTest, AccountShowsWhoUsedTheDevice) {
   imposter_.answers["/v2/hadron/account"] = {
-      200, R"([{"tenant":"a\u001b","user":"","requests":3,"failures":1,"rows":24,)"
-           R"("device_seconds":12.0005,"queue_seconds":0.25,"received_bytes":1024,)"
-           R"("sent_bytes":2048,"refused_queue":1,"refused_quota":2}])"};
+      200,
+      R"([{"tenant":"a\u001b","user":"","requests":3,"failures":1,"rows":24,)"
+      R"("device_seconds":12.0005,"queue_seconds":0.25,"received_bytes":1024,)"
+      R"("sent_bytes":2048,"loads":4,"resident_byte_seconds":1610612736,"refused_queue":1,"refused_quota":2}])"};
   EXPECT_EQ(RunAccount(Make(), {.from = "5", .to = "", .by = "tenant,user"}), ExitCode::kOk);
   EXPECT_EQ(imposter_.last_query, "format=json&by=tenant%2Cuser&from=5");
   EXPECT_THAT(out_.str(), HasSubstr("tenant"));
   EXPECT_THAT(out_.str(), HasSubstr("a\\x1b"));
-  EXPECT_THAT(out_.str(),
-              testing::ContainsRegex("- +3 +1 +3 +24 +12.00[01] +0.250 +1.0 KiB +2.0 KiB"));
+  EXPECT_THAT(out_.str(), testing::ContainsRegex(
+                              "- +3 +1 +3 +24 +12.00[01] +0.250 +1.0 KiB +2.0 KiB +4 +1.500"));
   imposter_.answers["/v2/hadron/account"] = {200, "tenant\r\n"};
   out_.str("");
   EXPECT_EQ(RunAccount(Make(), {.from = "", .to = "", .format = "csv"}), ExitCode::kOk);

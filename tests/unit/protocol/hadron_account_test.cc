@@ -99,6 +99,8 @@ Ledger::Row RowOf(std::string tenant, std::string user, std::string model) {
   row.usage.rows = 24;
   row.usage.device_ns = 12'000'000'345;
   row.usage.bytes_in = 7;
+  row.usage.loads = 2;
+  row.usage.byte_seconds = {0, 0.5, 1073741824.25};
   row.usage.refusals[2] = 9;
   return row;
 }
@@ -111,13 +113,17 @@ TEST(AccountAnswer, HasAColumnForEachKeyAskedForAndEachSum) {
   EXPECT_EQ(AccountJson(query, rows),
             R"([{"tenant":"atlas","class":"batch","requests":3,"failures":1,"rows":24,)"
             R"("device_seconds":12.000000345,"queue_seconds":0.000000000,"received_bytes":7,)"
-            R"("sent_bytes":0,"refused_queue":0,"refused_deadline":0,"refused_quota":9,)"
+            R"("sent_bytes":0,"loads":2,"cached_byte_seconds":0.000,)"
+            R"("compiled_byte_seconds":0.500,"resident_byte_seconds":1073741824.250,)"
+            R"("refused_queue":0,"refused_deadline":0,"refused_quota":9,)"
             R"("refused_memory":0,"refused_draining":0}])");
-  EXPECT_EQ(AccountCsv(query, rows),
-            "tenant,class,requests,failures,rows,device_seconds,queue_seconds,received_bytes,"
-            "sent_bytes,refused_queue,refused_deadline,refused_quota,refused_memory,"
-            "refused_draining\r\n"
-            "atlas,batch,3,1,24,12.000000345,0.000000000,7,0,0,0,9,0,0\r\n");
+  EXPECT_EQ(
+      AccountCsv(query, rows),
+      "tenant,class,requests,failures,rows,device_seconds,queue_seconds,received_bytes,"
+      "sent_bytes,loads,cached_byte_seconds,compiled_byte_seconds,"
+      "resident_byte_seconds,refused_queue,refused_deadline,refused_quota,refused_memory,"
+      "refused_draining\r\n"
+      "atlas,batch,3,1,24,12.000000345,0.000000000,7,0,2,0.000,0.500,1073741824.250,0,0,9,0,0\r\n");
   EXPECT_EQ(AccountJson(query, {}), "[]");
 }
 
