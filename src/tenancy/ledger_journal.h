@@ -13,7 +13,8 @@ namespace hadron::tenancy {
 
 /// The accounts on disk: in a directory a file for each day (UTC), `2026-11-22.ledger`, to which
 /// records (ledger_record.h) are appended. One process at a time has the directory, held by its
-/// file `lock`. What a crash has left half written at the end is cut off at the next start.
+/// file `lock`, which also says which of the others is written: what a crash has left half written
+/// at its end is cut off at the next start, whatever the clock says then.
 /// Externally synchronised, but for the static functions.
 class Journal {
  public:
@@ -51,6 +52,7 @@ class Journal {
       : directory_(std::move(directory)), keep_days_(keep_days), lock_(lock) {}
   /// Goes on with the file of that day: cuts off what is not whole.
   base::Status OpenFile(const std::string& name);
+  base::Status NoteFile(const std::string& name);
   base::Status Start();
   base::Status Cut();
   base::Status Write(std::string_view text);

@@ -225,6 +225,31 @@ TEST(LedgerJournal, MoreRowsThanARecordHoldsAreWritten) {
   EXPECT_EQ(RequestsIn(scratch.path(), clock), 2 * kMaxRecordRows + 1);
 }
 
+TEST(LedgerJournal, ATornEndOfAnEarlierDayIsMendedAfterAClockWasSetBack) {
+  const test::Scratch scratch;
+  test::WallClock clock;
+  constexpr std::int64_t kDay = 86'400'000;
+  for (const std::int64_t step : {kDay, -kDay}) {
+    auto ledger = Ledger::Create({.directory = scratch.path()}, clock);
+    ASSERT_TRUE(ledger.ok());
+    clock.ms += step;
+    (*ledger)->Open({"atlas", "", "digits"})->Add({.requests = 1});
+    ASSERT_TRUE((*ledger)->Flush().ok());
+    (*ledger)->Open({"atlas", "", "digits"})->Add({.requests = 1});
+    ASSERT_TRUE((*ledger)->Flush().ok());
+  }
+  ASSERT_TRUE(std::filesystem::exists(scratch.path("2026-11-23.ledger")));
+  // The crash comes while that of the earlier day is written, and then the clock is set right.
+  scratch.Write(kToday, scratch.Read(kToday) + std::string(40, 'x'));
+  clock.ms += 2 * kDay;
+  const auto ledger = Ledger::Create({.directory = scratch.path()}, clock);
+  ASSERT_TRUE(ledger.ok());
+  const auto rows = (*ledger)->Read({});
+  ASSERT_TRUE(rows.ok()) << rows.message();
+  ASSERT_EQ(rows->size(), 1U);
+  EXPECT_EQ(rows->front().usage.requests, 4U);
+}
+
 TEST(LedgerJournal, AClockThatIsSetBackCostsNothing) {
   const test::Scratch scratch;
   test::WallClock clock;
