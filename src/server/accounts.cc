@@ -63,6 +63,16 @@ void Accounts::Close(double busy_seconds, std::span<const ResidenceMeter::Held> 
   Write();  // what the last interval's byte-seconds came to
 }
 
+void Accounts::Fold(const std::atomic<bool>& stop) {
+  const Status status = ledger_->Fold(stop);
+  if (status.code() == base::StatusCode::kCancelled) return;
+  if (!status.ok() && status.message() != fold_fails_) {
+    base::LogWarning("a journal of the accounts cannot be folded and stays as large as it is",
+                     {{"reason", status.message()}});
+  }
+  fold_fails_ = status.message();
+}
+
 void Accounts::Write() {
   const Status status = ledger_->Flush();
   if (!status.ok() && !journal_fails_) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -40,6 +41,10 @@ class Accounts {
   /// The last Tick: nothing is left unwritten, if the disk takes it.
   void Close(double busy_seconds, std::span<const ResidenceMeter::Held> held);
   static constexpr std::chrono::seconds kInterval{2};
+  /// Makes the journals of days that have ended small. Takes its time; any other thread than
+  /// Tick's.
+  void Fold(const std::atomic<bool>& stop);
+  static constexpr std::chrono::minutes kFoldInterval{10};
 
  private:
   explicit Accounts(const base::Clock& clock) : clock_(clock), began_(clock.Now()) {}
@@ -55,6 +60,7 @@ class Accounts {
   tenancy::AccountRef idle_;
   tenancy::AccountRef overhead_;
   bool journal_fails_ = false;  ///< said so already
+  std::string fold_fails_;      ///< the same, of Fold
 };
 
 }  // namespace hadron::server

@@ -85,7 +85,7 @@ Status Server::MakeFrontends() {
     HADRON_ASSIGN_OR_RETURN(rest_, protocol::RestFrontend::Create(
                                        rest, {&state_, &clock_, &request_memory_, &activity_,
                                               residency_.get(), [this] { return DevicesNow(); },
-                                              callers, &accounts_->ledger(), &export_}));
+                                              callers, &accounts_->ledger(), &ledger_}));
     HADRON_RETURN_IF_ERROR(rest_->Bind());
   }
   if (options_.Bool("allow-grpc")) {

@@ -257,6 +257,11 @@ std::vector<ResidenceMeter::Held> Server::HeldNow() const {
   return held;
 }
 
+void Server::FoldAccounts() {
+  accounts_->Fold(stopping_);
+  ledger_.PostAt(clock_.Now() + Accounts::kFoldInterval, [this] { FoldAccounts(); });
+}
+
 void Server::RefreshMetrics() {
   metrics_.RefreshSystem();
   activity_.Sample(*models_->catalogue(), clock_.Now(), scheduler_->busy_seconds());
@@ -274,7 +279,9 @@ void Server::Start() {
   }
   device_thread_ = std::jthread([this] { scheduler_->Run(); });
   export_thread_ = std::jthread([this] { export_.Run(); });
+  ledger_thread_ = std::jthread([this] { ledger_.Run(); });
   export_.Post([this] { KeepAccounts(); });
+  ledger_.Post([this] { FoldAccounts(); });
   StartFrontends();
   control_.Post([this] { RefreshMetrics(); });
   models_->Start([this](Status status) { events_->loaded.set_value(std::move(status)); });
@@ -343,6 +350,8 @@ void Server::JoinThreads() {
   copies_.Stop();
   control_.Stop();
   threads_.clear();
+  ledger_.Stop();
+  if (ledger_thread_.joinable()) ledger_thread_.join();
   export_.Stop();
   if (!export_thread_.joinable()) return;
   export_thread_.join();

@@ -68,6 +68,8 @@ class Server {
   /// On the `export` thread, again and again.
   void KeepAccounts();
   std::vector<ResidenceMeter::Held> HeldNow() const;
+  /// On the thread `ledger`, again and again.
+  void FoldAccounts();
   base::Status MakeFrontends();
   void StartFrontends();
   void SampleGauges();
@@ -95,7 +97,8 @@ class Server {
   base::TaskQueue fetch_;  ///< files of models that are loaded meanwhile
   base::TaskQueue lane_executor_;
   base::TaskQueue copies_;  ///< the stream of uploads
-  base::TaskQueue export_;  ///< accounts
+  base::TaskQueue export_;  ///< accounts, as they come
+  base::TaskQueue ledger_;  ///< accounts, as they were: reads and folding, which take their time
 
   std::atomic<bool> stopping_{false};  ///< ends transfers from object stores
   std::optional<CacheDirectory> cache_;
@@ -123,6 +126,7 @@ class Server {
   std::jthread device_thread_;
   std::vector<std::jthread> threads_;  ///< lane, copies, control
   std::jthread export_thread_;
+  std::jthread ledger_thread_;
   std::vector<std::jthread> load_threads_;
   std::vector<std::jthread> fetch_threads_;  ///< none where every store is local
 };

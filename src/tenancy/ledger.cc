@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "tenancy/ledger_fold.h"
 #include "tenancy/ledger_journal.h"
 
 namespace hadron::tenancy {
@@ -79,6 +80,10 @@ struct Ledger::Impl {
   std::unordered_map<AccountKey, AccountRef, HashKey> accounts HADRON_GUARDED_BY(mutex);
   std::vector<AccountRef> fresh HADRON_GUARDED_BY(mutex);  ///< not tracked yet
   Sums dropped HADRON_GUARDED_BY(mutex);                   ///< sums of accounts that left memory
+
+  /// Held while files are read, and while one is folded: nobody reads a file and its successor.
+  /// Taken before the others.
+  base::Mutex files_mutex;
 
   /// Held while the disk is written. Taken before `mutex`.
   base::Mutex flush_mutex;
@@ -224,6 +229,7 @@ StatusOr<std::vector<Ledger::Row>> Ledger::Read(const Query& query) const {
   };
   std::string directory;
   std::vector<Journal::Extent> extents;
+  base::MutexLock reading(impl_->files_mutex);
   {
     base::MutexLock lock(impl_->flush_mutex);
     if (impl_->journal == nullptr) {
@@ -240,6 +246,29 @@ StatusOr<std::vector<Ledger::Row>> Ledger::Read(const Query& query) const {
   HADRON_RETURN_IF_ERROR(Journal::Read(directory, extents, query.from_ms, query.to_ms,
                                        [&](const Record& record) { add(record.rows); }));
   return Sorted(sums);
+}
+
+Status Ledger::Fold(const std::atomic<bool>& stop) {
+  std::string directory;
+  std::vector<Journal::Extent> extents;
+  {
+    base::MutexLock lock(impl_->flush_mutex);
+    if (impl_->journal == nullptr) return {};
+    directory = impl_->journal->directory();
+    HADRON_ASSIGN_OR_RETURN(extents, impl_->journal->Foldable(impl_->clock.WallMs()));
+  }
+  Status first;
+  for (const Journal::Extent& extent : extents) {
+    base::MutexLock reading(impl_->files_mutex);
+    Status status = FoldJournal(directory + "/" + extent.file, stop);
+    if (status.ok()) {
+      base::MutexLock lock(impl_->flush_mutex);
+      status = impl_->journal->Adopt(extent);
+    }
+    if (status.code() == base::StatusCode::kCancelled) return status;
+    if (first.ok() && !status.ok()) first = std::move(status);
+  }
+  return first;
 }
 
 }  // namespace hadron::tenancy

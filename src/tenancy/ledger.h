@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -64,8 +65,14 @@ class Ledger {
     bool by_class = false;
   };
   /// Sums between two moments, from the journal (or, without one, since the start), what is not yet
-  /// written included. Resolution: that of the flushes. Blocks on the disk.
+  /// written included. Resolution: that of the flushes, the hour for days that have ended. Blocks
+  /// on the disk, and keeps no Flush waiting.
   base::StatusOr<std::vector<Row>> Read(const Query& query) const;
+
+  /// Puts the records of each hour of days that have ended together, where that has not been done.
+  /// What a crash interrupts is done again by the next call. Blocks on the disk, keeps no Flush
+  /// waiting. The first failure, after the rest has been tried; CANCELLED when `stop` becomes true.
+  base::Status Fold(const std::atomic<bool>& stop);
 
  private:
   struct Impl;

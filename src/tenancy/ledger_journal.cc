@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "tenancy/descriptor.h"
 #include "tenancy/journal_files.h"
+#include "tenancy/ledger_fold.h"
 
 namespace hadron::tenancy {
 namespace {
@@ -70,6 +71,9 @@ StatusOr<std::unique_ptr<Journal>> Journal::Open(std::string directory, std::uin
   if (status.ok()) status = journal->OpenFile(NameOfMoment(now_ms));
   if (!status.ok()) return std::move(status).With("--ledger-dir");
   journal->RemoveOld(now_ms);
+  for (const std::string& name : names) {  // a crash may have left it half written
+    unlink((journal->directory_ + "/" + name + std::string(kFoldedSuffix)).c_str());
+  }
   return journal;
 }
 
@@ -103,6 +107,7 @@ Status Journal::OpenFile(const std::string& name) {
     HADRON_ASSIGN_OR_RETURN(const std::string_view record, scanner.Next());
     if (record.empty()) break;
   }
+  if (scanner.folded()) HADRON_RETURN_IF_ERROR(WriteAt(fd_, kJournalHeader, 0, path));
   file_ = name;
   size_ = scanner.offset();
   dirty_ = size_ < there;
@@ -179,6 +184,30 @@ StatusOr<std::vector<Journal::Extent>> Journal::Extents() const {
     extents.push_back({name, name == file_ ? size_ : size});
   }
   return extents;
+}
+
+StatusOr<std::vector<Journal::Extent>> Journal::Foldable(std::int64_t now_ms) const {
+  HADRON_ASSIGN_OR_RETURN(std::vector<Extent> extents, Extents());
+  const std::string today = NameOfMoment(now_ms);
+  std::erase_if(extents, [&](const Extent& extent) {
+    return extent.file == file_ || extent.file >= today ||
+           !IsUnfolded(directory_ + "/" + extent.file);
+  });
+  return extents;
+}
+
+Status Journal::Adopt(const Extent& folded) {
+  const std::string path = directory_ + "/" + folded.file;
+  const std::string made = path + std::string(kFoldedSuffix);
+  struct stat facts {};
+  const bool same = folded.file != file_ && stat(path.c_str(), &facts) == 0 &&
+                    static_cast<std::uint64_t>(facts.st_size) == folded.bytes;
+  if (!same) {  // a clock that was set back, or it was so old that it has gone
+    unlink(made.c_str());
+    return {};
+  }
+  if (rename(made.c_str(), path.c_str()) != 0) return DiskFailure("renaming", made);
+  return SyncDirectory(directory_);
 }
 
 Status Journal::Read(const std::string& directory, const std::vector<Extent>& extents,

@@ -14,7 +14,8 @@ namespace hadron::tenancy {
 /// The accounts on disk: in a directory a file for each day (UTC), `2026-11-22.ledger`, to which
 /// records (ledger_record.h) are appended. One process at a time has the directory, held by its
 /// file `lock`, which also says which of the others is written: what a crash has left half written
-/// at its end is cut off at the next start, whatever the clock says then.
+/// at its end is cut off at the next start, whatever the clock says then. Files of days that have
+/// ended are folded (ledger_fold.h): a new file takes the place of the old one.
 /// Externally synchronised, but for the static functions.
 class Journal {
  public:
@@ -40,6 +41,11 @@ class Journal {
   /// written later, in whichever file.
   base::StatusOr<std::vector<Extent>> Extents() const;
   const std::string& directory() const { return directory_; }
+
+  /// Journals of days that had ended by then and are not folded.
+  base::StatusOr<std::vector<Extent>> Foldable(std::int64_t now_ms) const;
+  /// What FoldJournal has made takes the place of that file; not when the file has changed since.
+  base::Status Adopt(const Extent& folded);
 
   /// Hands over every record that began in [from_ms, to_ms). INTERNAL, naming file and place, when
   /// a record is damaged: sums without it would be wrong and nobody would know. Any thread.
