@@ -15,7 +15,8 @@ Groups of Debian 12 packages:
   build        compiler, CMake, the libraries Hadron links
   run          what ./quickstart.sh uses beside Hadron itself (curl)
   check        Python for the architecture checks
-  test         Python with NumPy, a CPU implementation of OpenCL (PoCL), oneDNN to bench against
+  test         Python with NumPy, a CPU implementation of OpenCL (PoCL), oneDNN to bench against,
+               PostgreSQL (nothing of it is started but by its test, in a folder of its own)
   format       clang-format 14
   tidy         clang 14 and clang-tidy 14
   object-store Swift, an object store for the integration tests (nothing of it is started)
@@ -33,11 +34,11 @@ packages_of() {
         libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc \
         libboost-dev opencl-headers ocl-icd-opencl-dev nlohmann-json3-dev \
         libcurl4-openssl-dev prometheus-cpp-dev libspdlog-dev libfmt-dev libcli11-dev \
-        libgtest-dev libgmock-dev libpng-dev libssl-dev zlib1g-dev libexpat1-dev
+        libgtest-dev libgmock-dev libpng-dev libssl-dev zlib1g-dev libexpat1-dev libpq-dev
       ;;
     run) echo curl ;;
     check) echo python3 ;;
-    test) echo python3 python3-venv python3-numpy pocl-opencl-icd libdnnl-dev ;;
+    test) echo python3 python3-venv python3-numpy pocl-opencl-icd libdnnl-dev postgresql ;;
     format) echo clang-format-14 ;;
     tidy) echo clang-14 clang-tidy-14 ;;
     object-store)

@@ -17,6 +17,9 @@ base::StatusOr<std::unique_ptr<Accounts>> Accounts::Create(Options options,
   ledger.keep_days = options.keep_days;
   ledger.written = [self = accounts.get()](const tenancy::Ledger::Interval& interval) {
     self->meter_.Note(interval.rows);
+#ifdef HADRON_HAVE_POSTGRES
+    if (self->copy_ != nullptr) self->copy_->Take(interval);
+#endif
   };
   HADRON_ASSIGN_OR_RETURN(accounts->ledger_, tenancy::Ledger::Create(std::move(ledger), clock));
   accounts->idle_ = accounts->ledger_->Open({std::string(tenancy::kIdleTenant), {}, {}});
@@ -24,6 +27,25 @@ base::StatusOr<std::unique_ptr<Accounts>> Accounts::Create(Options options,
   accounts->series_.Update(*accounts->tenants_, {});
   return accounts;
 }
+
+#ifdef HADRON_HAVE_POSTGRES
+Status Accounts::CopyTo(const std::string& conninfo, const std::string& instance) {
+  tenancy::LedgerExport::Options options;
+  options.conninfo = conninfo;
+  options.instance = instance;
+  HADRON_ASSIGN_OR_RETURN(copy_, tenancy::LedgerExport::Create(std::move(options)));
+  return {};
+}
+
+std::uint64_t Accounts::dropped() const { return copy_ == nullptr ? 0 : copy_->dropped(); }
+#else
+Status Accounts::CopyTo(const std::string&, const std::string&) {
+  return base::Unimplemented(
+      "--ledger-postgres: this build has no PostgreSQL (HADRON_POSTGRES=OFF)");
+}
+
+std::uint64_t Accounts::dropped() const { return 0; }
+#endif
 
 void Accounts::Balance(double busy_seconds) {
   std::uint64_t attributed = 0;
@@ -61,6 +83,9 @@ void Accounts::Tick(double busy_seconds, std::span<const ResidenceMeter::Held> h
 void Accounts::Close(double busy_seconds, std::span<const ResidenceMeter::Held> held) {
   Tick(busy_seconds, held);
   Write();  // what the last interval's byte-seconds came to
+#ifdef HADRON_HAVE_POSTGRES
+  if (copy_ != nullptr) copy_->Stop(kLastWords);
+#endif
 }
 
 void Accounts::Fold(const std::atomic<bool>& stop) {

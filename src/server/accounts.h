@@ -11,6 +11,9 @@
 #include "server/residence_meter.h"
 #include "server/tenant_series.h"
 #include "tenancy/ledger.h"
+#ifdef HADRON_HAVE_POSTGRES
+#include "tenancy/ledger_export.h"
+#endif
 #include "tenancy/tenants.h"
 
 namespace hadron::server {
@@ -30,6 +33,12 @@ class Accounts {
 
   tenancy::Tenants& tenants() { return *tenants_; }
   tenancy::Ledger& ledger() { return *ledger_; }
+  /// From now on a copy of what is written goes to a PostgreSQL database (--ledger-postgres), in
+  /// the name of `instance`. Before the first Tick. INVALID_ARGUMENT as LedgerExport::Create,
+  /// UNIMPLEMENTED in builds without it.
+  base::Status CopyTo(const std::string& conninfo, const std::string& instance);
+  /// Intervals that the database will never get.
+  std::uint64_t dropped() const;
   /// What /metrics tells of the tenants, as of the last Tick.
   const TenantSeries& series() const { return series_; }
 
@@ -38,13 +47,15 @@ class Accounts {
   /// what of the time it was not busy on `_idle`, so that all accounts sum to the time that passed.
   /// `held`: what models hold now.
   void Tick(double busy_seconds, std::span<const ResidenceMeter::Held> held);
-  /// The last Tick: nothing is left unwritten, if the disk takes it.
+  /// The last Tick: nothing is left unwritten, if the disk takes it. The database has kLastWords to
+  /// do so, too.
   void Close(double busy_seconds, std::span<const ResidenceMeter::Held> held);
   static constexpr std::chrono::seconds kInterval{2};
   /// Makes the journals of days that have ended small. Takes its time; any other thread than
   /// Tick's.
   void Fold(const std::atomic<bool>& stop);
   static constexpr std::chrono::minutes kFoldInterval{10};
+  static constexpr std::chrono::seconds kLastWords{2};
 
  private:
   explicit Accounts(const base::Clock& clock) : clock_(clock), began_(clock.Now()) {}
@@ -54,6 +65,9 @@ class Accounts {
   const base::Clock& clock_;
   const base::TimePoint began_;
   std::unique_ptr<tenancy::Tenants> tenants_;
+#ifdef HADRON_HAVE_POSTGRES
+  std::unique_ptr<tenancy::LedgerExport> copy_;  ///< null without --ledger-postgres
+#endif
   std::unique_ptr<tenancy::Ledger> ledger_;
   TenantSeries series_;
   ResidenceMeter meter_;

@@ -1,8 +1,10 @@
 #include "server/server.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <future>
 
@@ -119,6 +121,7 @@ StatusOr<std::unique_ptr<Server>> Server::Create(const Options& options) {
   HADRON_RETURN_IF_ERROR(server->MakeAccounts());
   server->MakeServing();
   HADRON_RETURN_IF_ERROR(server->MakeFrontends());
+  HADRON_RETURN_IF_ERROR(server->CopyAccounts());
   return server;
 }
 
@@ -232,6 +235,20 @@ Status Server::MakeAccounts() {
   accounts.ledger_dir = options_.Text("ledger-dir");
   accounts.keep_days = options_.Uint("ledger-keep-days");
   HADRON_ASSIGN_OR_RETURN(accounts_, Accounts::Create(std::move(accounts), clock_));
+  return {};
+}
+
+/// To a database, in which servers are told apart by name, machine and port.
+Status Server::CopyAccounts() {
+  const std::string& conninfo = options_.Text("ledger-postgres");
+  if (conninfo.empty()) return {};
+  std::array<char, 256> machine{};
+  if (gethostname(machine.data(), machine.size() - 1) != 0) machine[0] = '\0';
+  const int port = rest_ ? rest_->port() : rpc_ ? rpc_->port() : static_cast<int>(getpid());
+  HADRON_RETURN_IF_ERROR(accounts_->CopyTo(
+      conninfo, fmt::format("{}@{}:{}", options_.Text("id"), machine.data(), port)));
+  metrics_.AddSampled("hadron_ledger_dropped_total", {},
+                      [this] { return static_cast<double>(accounts_->dropped()); });
   return {};
 }
 

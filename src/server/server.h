@@ -71,6 +71,7 @@ class Server {
   /// On the thread `ledger`, again and again.
   void FoldAccounts();
   base::Status MakeFrontends();
+  base::Status CopyAccounts();
   void StartFrontends();
   void SampleGauges();
   base::Status MakeResidency();

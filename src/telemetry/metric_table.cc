@@ -101,6 +101,9 @@ constexpr MetricDefinition kTable[] = {
      "Requests refused: full queue, deadline, quota, memory, or draining"},
     {"hadron_tenant_unknown_total", kCounter, "",
      "Requests whose tenant is not in the table of tenants, served as `default`"},
+    {"hadron_ledger_dropped_total", kCounter, "",
+     "Intervals of the accounts that did not get into the database of --ledger-postgres; the "
+     "journal has them"},
     {"hadron_cache_bytes", kGauge, "", "Bytes of copies of remote models in --cache-dir"},
     {"hadron_cache_budget_bytes", kGauge, "", "Bytes they may take"},
     {"hadron_device_programs_total", kCounter, "device,origin",

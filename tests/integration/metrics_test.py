@@ -16,7 +16,7 @@ MIB = 1 << 20
 SECONDS = 30
 # Series that only some servers have: with an OpenCL device, an object store, a response cache.
 ELSEWHERE = {"hadron_device_programs_total", "hadron_cache_bytes", "hadron_cache_budget_bytes",
-             "nv_cache_num_hits_per_model", "nv_cache_num_misses_per_model",
+             "hadron_ledger_dropped_total", "nv_cache_num_hits_per_model", "nv_cache_num_misses_per_model",
              "nv_cache_hit_duration_per_model", "nv_cache_miss_duration_per_model"}
 
 
