@@ -1,15 +1,20 @@
 """Requests of several tenants land on their accounts, and those who may see them do."""
 
 import csv
+import http.client
 import io
 import json
 import re
 import subprocess
 import tempfile
+import threading
+import time
 import unittest
 from pathlib import Path
 
+import grpc
 import numpy as np
+from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from integration import rest
 from integration.harness import MODEL_REPO, SLOWDOWN, START_SECONDS, Server, binary, wait_until
@@ -22,10 +27,56 @@ BODY = json.dumps({"inputs": [{"name": "image", "shape": [1, 1, 8, 8], "datatype
                                "data": [0.0] * 64}]})
 
 
+def ask(server, tenant, body=BODY, **headers):
+    """One request in a tenant's name; its answer."""
+    return rest.call(server.http, "POST", "/v2/models/digits/infer", body,
+                     {"x-hadron-tenant": tenant, "x-hadron-user": "ana", **headers})
+
+
 def infer(server, tenant):
-    """One request in a tenant's name; the status of its answer."""
-    return rest.call(server.http, "POST", "/v2/models/digits/infer", BODY,
-                     {"x-hadron-tenant": tenant, "x-hadron-user": "ana"}).status
+    """The status of such an answer."""
+    return ask(server, tenant).status
+
+
+def names(server):
+    """The tenants of the table."""
+    status = rest.call(server.http, "GET", "/v2/hadron/status").json()
+    return [tenant["name"] for tenant in status["tenants"]]
+
+
+def written(folder):
+    """Bytes of the journals."""
+    return sum(file.stat().st_size for file in folder.glob("*.ledger"))
+
+
+class Rpc:
+    """The other door."""
+
+    def __init__(self, server):
+        self._channel = grpc.insecure_channel(server.grpc)
+        self._stub = service_pb2_grpc.GRPCInferenceServiceStub(self._channel)
+        self.trailers = {}
+        self.details = ""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._channel.close()
+
+    def infer(self, tenant, **metadata):
+        """One request in a tenant's name; the name of the status of its answer."""
+        request = service_pb2.ModelInferRequest(model_name="digits")
+        request.inputs.add(name="image", datatype="FP32", shape=[1, 1, 8, 8])
+        request.raw_input_contents.append(bytes(4 * 64))
+        pairs = {"x-hadron-tenant": tenant, "x-hadron-user": "ana", **metadata}
+        try:
+            self._stub.ModelInfer(request, metadata=list(pairs.items()), timeout=SECONDS)
+        except grpc.RpcError as error:
+            self.trailers = dict(error.trailing_metadata())
+            self.details = error.details()
+            return error.code().name
+        return "OK"
 
 
 def infer_mlp(server, tenant, model):
@@ -70,17 +121,24 @@ class Accounts(unittest.TestCase):
                       if not r["tenant"].startswith("_")}
             self.assertEqual({("atlas", "ana", "interactive"): 2, ("farm", "ana", "batch"): 1,
                               ("default", "ana", "interactive"): 1}, counts)
-            program = Path(binary()).with_name("hadron-cli")
-            table = subprocess.run([program, "--url", f"http://{server.http}", "account",
-                                    "--format", "csv"], capture_output=True, timeout=SECONDS,
-                                   check=True).stdout.decode()
-            used = {r["tenant"]: r for r in csv.DictReader(io.StringIO(table))}
-            self.assertEqual("2", used["atlas"]["requests"])
             tenants = rest.call(server.http, "GET", "/v2/hadron/status").json()["tenants"]
             self.assertEqual(["atlas", "default", "farm"], [t["name"] for t in tenants])
             self.assertEqual(3, tenants[0]["weight"])
             self.assertEqual("batch", tenants[2]["class"])
             self.assertTrue(all(t["device_seconds"] > 0 for t in tenants), tenants)
+
+    def test_hadron_cli_shows_them(self):
+        program = Path(binary()).with_name("hadron-cli")
+        if not program.exists():
+            self.skipTest("this build has no hadron-cli")
+        with Server([MODEL_REPO], **self.options) as server:
+            wait_until(lambda: infer(server, "atlas") == 200, START_SECONDS, "no answer")
+            self.assertEqual(200, infer(server, "atlas"))
+            table = subprocess.run([program, "--url", f"http://{server.http}", "account",
+                                    "--format", "csv"], capture_output=True, timeout=SECONDS,
+                                   check=True).stdout.decode()
+            used = {r["tenant"]: r for r in csv.DictReader(io.StringIO(table))}
+            self.assertEqual("2", used["atlas"]["requests"])
 
     def test_metrics_count_them(self):
         with Server([MODEL_REPO], **self.options) as server:
@@ -129,6 +187,148 @@ class Accounts(unittest.TestCase):
             status = rest.call(server.http, "GET", "/v2/hadron/status")
             self.assertEqual(200, status.status)
             self.assertNotIn("tenants", status.json())
+
+
+class Doors(unittest.TestCase):
+    """Who asks, and who is let in, at both doors."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.config = Path(folder.name) / "tenants.json"
+        self.ledger = Path(folder.name) / "ledger"
+
+    def server(self, *tenants):
+        """With these tenants, once it serves."""
+        self.config.write_text(json.dumps({"tenants": tenants}))
+        return Server([MODEL_REPO], tenant_config=self.config, ledger_dir=self.ledger)
+
+    def test_grpc_says_the_same_by_metadata(self):
+        with self.server({"name": "atlas"}, {"name": "farm", "class": "batch"}) as server:
+            with Rpc(server) as rpc:
+                wait_until(lambda: rpc.infer("atlas") == "OK", START_SECONDS, "no answer")
+                self.assertEqual("OK", rpc.infer("farm"))
+                self.assertEqual("OK", rpc.infer("farm", **{"x-hadron-class": "interactive"}))
+                self.assertEqual("OK", rpc.infer("nobody"))
+            rows = account(server, "tenant,user,class")
+            self.assertEqual({("atlas", "ana", "interactive"): 1, ("farm", "ana", "batch"): 1,
+                              ("farm", "ana", "interactive"): 1,
+                              ("default", "ana", "interactive"): 1},
+                             {key: row["requests"] for key, row in rows.items()
+                              if not key[0].startswith("_")})
+
+    def test_who_is_beyond_a_limit_is_told_when_to_come_again(self):
+        with self.server({"name": "atlas", "max_requests_per_second": 0.05}) as server:
+            wait_until(lambda: infer(server, "other") == 200, START_SECONDS, "no answer")
+            self.assertEqual(200, infer(server, "atlas"))
+            answer = ask(server, "atlas")
+            self.assertEqual(429, answer.status)
+            self.assertTrue(1 <= int(answer.headers["retry-after"]) <= 20, answer.headers)
+            for word in ("atlas", "max_requests_per_second"):
+                self.assertIn(word, answer.json()["error"])
+            with Rpc(server) as rpc:
+                self.assertEqual("RESOURCE_EXHAUSTED", rpc.infer("atlas"))
+                self.assertTrue(1 <= int(rpc.trailers["retry-after"]) <= 20, rpc.trailers)
+                self.assertIn("max_requests_per_second", rpc.details)
+            self.assertEqual(200, infer(server, "other"))
+            row = account(server, "tenant")["atlas",]
+            self.assertEqual((1, 2), (row["requests"], row["refused_quota"]))
+
+    def test_a_class_that_is_none_is_refused(self):
+        with self.server({"name": "atlas"}) as server:
+            wait_until(lambda: infer(server, "atlas") == 200, START_SECONDS, "no answer")
+            body = json.loads(BODY)
+            for wrong in ("urgent", 7):
+                body["parameters"] = {"hadron.class": wrong}
+                answer = ask(server, "atlas", json.dumps(body))
+                self.assertEqual(400, answer.status)
+                self.assertIn("hadron.class", answer.json()["error"])
+            answer = ask(server, "atlas", **{"x-hadron-class": "urgent"})
+            self.assertEqual(400, answer.status)
+            self.assertIn("'interactive' or 'batch'", answer.json()["error"])
+            with Rpc(server) as rpc:
+                self.assertEqual("INVALID_ARGUMENT", rpc.infer("atlas", **{"x-hadron-class": "x"}))
+                self.assertIn("x-hadron-class", rpc.details)
+
+    def test_the_table_is_read_again_and_a_bad_one_refused_whole(self):
+        with self.server({"name": "atlas"}) as server:
+            wait_until(lambda: infer(server, "atlas") == 200, START_SECONDS, "no answer")
+            self.config.write_text(json.dumps({"tenants": [
+                {"name": "cms", "weight": 7}, {"name": "atlas", "wieght": 2}]}))
+            wait_until(lambda: "stay as they were" in server.stderr(), SECONDS, "not refused")
+            self.assertIn("wieght", server.stderr())
+            self.assertEqual(["atlas", "default"], names(server))
+            self.config.write_text(json.dumps({"tenants": [{"name": "cms", "weight": 7}]}))
+            wait_until(lambda: names(server) == ["cms", "default"], SECONDS, "not read")
+            self.assertEqual(200, infer(server, "cms"))
+            self.assertEqual(200, infer(server, "atlas"))
+            rows = account(server, "tenant")
+            self.assertEqual([1, 1, 1], [rows[name,]["requests"]
+                                         for name in ("atlas", "cms", "default")])
+
+
+class Ends(unittest.TestCase):
+    """What a server leaves of its accounts, however it ends."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.ledger = Path(folder.name) / "ledger"
+
+    def server(self):
+        """One that goes on where the last one stopped."""
+        return Server([MODEL_REPO], ledger_dir=self.ledger)
+
+    def requests(self):
+        """What the next server finds."""
+        with self.server() as server:
+            return account(server, "tenant").get(("default",), {"requests": 0})["requests"]
+
+    def test_sigterm_loses_nothing(self):
+        with self.server() as server:
+            wait_until(lambda: infer(server, "") == 200, START_SECONDS, "no answer")
+            for _ in range(20):
+                self.assertEqual(200, infer(server, ""))
+            server.terminate()
+            self.assertEqual(0, server.wait())
+        self.assertEqual(21, self.requests())
+
+    def test_a_kill_under_load_loses_less_than_ten_seconds(self):
+        answered = []  # when
+        stop = threading.Event()
+
+        def ask_on(server):
+            while not stop.is_set():
+                try:
+                    if infer(server, "") == 200:
+                        answered.append(time.monotonic())
+                except OSError:
+                    return
+                except http.client.HTTPException:
+                    return
+
+        server = self.server().start()
+        threads = [threading.Thread(target=ask_on, args=(server,)) for _ in range(4)]
+        try:
+            for thread in threads:
+                thread.start()
+            # A flush has happened with requests before it, and more come.
+            wait_until(lambda: len(answered) > 50, SECONDS, "no answers")
+            begun = written(self.ledger)
+            wait_until(lambda: written(self.ledger) > begun, SECONDS, "no flush")
+            before = len(answered)
+            wait_until(lambda: len(answered) > before + 50, SECONDS, "no more answers")
+            killed = time.monotonic()
+        finally:
+            server.kill()
+            stop.set()
+            for thread in threads:
+                thread.join()
+        kept = self.requests()
+        old = sum(1 for when in answered if when < killed - 10 * SLOWDOWN)
+        self.assertGreaterEqual(kept, max(old, 1))
+        # One for each thread may have run and not come back.
+        self.assertLessEqual(kept, len(answered) + len(threads))
 
 
 if __name__ == "__main__":
