@@ -37,12 +37,12 @@ void ResidenceMeter::Note(std::span<const tenancy::UsageRow> rows) {
   }
 }
 
-void ResidenceMeter::DivideModel(const std::string& model, const Rungs& byte_seconds,
-                                 const Users* users, tenancy::Ledger& ledger) {
+void ResidenceMeter::DivideModel(const Rungs& byte_seconds, const Users* users,
+                                 tenancy::Ledger& ledger) {
   tenancy::Usage usage;
   if (users == nullptr) {
     usage.byte_seconds = byte_seconds;
-    ledger.Open({std::string(tenancy::kIdleTenant), {}, model})->Add(usage);
+    ledger.Open({std::string(tenancy::kIdleTenant), {}, {}})->Add(usage);
     return;
   }
   double all = 0;
@@ -65,7 +65,7 @@ void ResidenceMeter::Divide(tenancy::Ledger& ledger) {
   for (const auto& [model, byte_seconds] : byte_seconds_) {
     if (IsNothing(byte_seconds)) continue;
     const auto users = used_.find(model);
-    DivideModel(model, byte_seconds, users == used_.end() ? nullptr : &users->second, ledger);
+    DivideModel(byte_seconds, users == used_.end() ? nullptr : &users->second, ledger);
   }
   byte_seconds_.clear();
   used_.clear();

@@ -14,7 +14,8 @@ namespace hadron::server {
 
 /// Byte-seconds of models on each rung, and whose they are: of each interval between two flushes of
 /// the ledger, those who used a model in it share its byte-seconds in proportion of their time of
-/// the device; those of a model that nobody used are `_idle`'s. The parts add up to the whole.
+/// the device; those of models that nobody used are `_idle`'s, all in one account: a thousand idle
+/// models must not write a thousand rows with every flush. The parts add up to the whole.
 ///
 /// Owner: Accounts; the `export` thread alone.
 ///
@@ -41,8 +42,7 @@ class ResidenceMeter {
   using Sums = std::map<std::string, Rungs, std::less<>>;
   using Users = std::map<tenancy::AccountKey, std::uint64_t>;
 
-  static void DivideModel(const std::string& model, const Rungs& byte_seconds, const Users* users,
-                          tenancy::Ledger& ledger);
+  static void DivideModel(const Rungs& byte_seconds, const Users* users, tenancy::Ledger& ledger);
 
   Sums held_;                ///< bytes, at the last sample
   base::TimePoint sampled_;  ///< meaningless before the first one, when nothing was held
