@@ -265,7 +265,8 @@ std::vector<ResidenceMeter::Held> Server::HeldNow() const {
     const double compiled = view.in_host_memory ? 0 : view.host_part;
     held.push_back({view.model, {0, compiled, resident}});
   }
-  for (const auto& [name, model] : models_->catalogue()->models) {
+  const std::shared_ptr<const model::Catalogue> catalogue = models_->catalogue();
+  for (const auto& [name, model] : catalogue->models) {
     for (const auto& [number, version] : model.versions) {
       if (version.handle == nullptr || !version.handle->on_disk()) continue;
       held.push_back({name, {static_cast<double>(version.handle->on_disk()->value()), 0, 0}});
