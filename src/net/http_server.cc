@@ -185,6 +185,9 @@ void HttpServer::Impl::Stop() {
   work_.clear();
   threads_.clear();
   host_->on_closed = nullptr;
+  // A thread whose connections waited for their answers alone ended before it was told to abort
+  // them.
+  host_->Retire();
 }
 
 // ---- public -------------------------------------------------------------------------------------

@@ -72,8 +72,15 @@ void Connection::Start() {
   });
 }
 
+template <typename Task>
+void Connection::Do(Task task) {
+  const std::shared_ptr<ConnectionHost> host = host_;  // the task may be the last to hold us
+  asio::dispatch(socket_.get_executor(), std::move(task));
+  host->RunLeft();
+}
+
 void Connection::Abort() {
-  asio::dispatch(socket_.get_executor(), [self = shared_from_this()] { self->Close(); });
+  Do([self = shared_from_this()] { self->Close(); });
 }
 
 // ---- reading ------------------------------------------------------------------------------------
@@ -312,37 +319,34 @@ bool Connection::Fail(const base::Status& status) {
 
 void Connection::Respond(HttpResponse response) {
   if (closed_.load()) return;
-  asio::dispatch(socket_.get_executor(),
-                 [self = shared_from_this(), response = std::move(response)]() mutable {
-                   self->Answer(std::move(response));
-                 });
+  Do([self = shared_from_this(), response = std::move(response)]() mutable {
+    self->Answer(std::move(response));
+  });
 }
 
 void Connection::RespondWith(ResponseMaker make) {
   if (closed_.load()) return;
-  asio::dispatch(socket_.get_executor(),
-                 [self = shared_from_this(), make = std::move(make)]() mutable {
-                   if (self->state_ != State::kAnswering) return;
-                   try {
-                     self->Answer(make());
-                   } catch (const std::exception& e) {
-                     base::LogError("encoding an answer failed", {{"error", e.what()}});
-                     self->Answer(ErrorResponse(500, "the answer could not be encoded"));
-                   }
-                 });
+  Do([self = shared_from_this(), make = std::move(make)]() mutable {
+    if (self->state_ != State::kAnswering) return;
+    try {
+      self->Answer(make());
+    } catch (const std::exception& e) {
+      base::LogError("encoding an answer failed", {{"error", e.what()}});
+      self->Answer(ErrorResponse(500, "the answer could not be encoded"));
+    }
+  });
 }
 
 void Connection::Continue(base::UniqueFunction<void()> work) {
   if (closed_.load()) return;
-  asio::dispatch(socket_.get_executor(),
-                 [self = shared_from_this(), work = std::move(work)]() mutable {
-                   if (self->state_ != State::kAnswering) return;
-                   try {
-                     work();
-                   } catch (const std::exception& e) {
-                     base::LogError("request handler failed", {{"error", e.what()}});
-                   }
-                 });
+  Do([self = shared_from_this(), work = std::move(work)]() mutable {
+    if (self->state_ != State::kAnswering) return;
+    try {
+      work();
+    } catch (const std::exception& e) {
+      base::LogError("request handler failed", {{"error", e.what()}});
+    }
+  });
 }
 
 void Connection::Answer(HttpResponse response) {

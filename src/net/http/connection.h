@@ -98,6 +98,9 @@ class Connection final : public ResponseSink, public std::enable_shared_from_thi
   void Linger();
   void Close();
   void DoneAnswering();
+  /// On the connection's own thread, now if this is it.
+  template <typename Task>
+  void Do(Task task);
 
   // Time.
   void SetDeadline(TimePoint when);

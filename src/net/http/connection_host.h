@@ -40,6 +40,24 @@ class ConnectionHost {
 
   std::size_t connections() const { return count_.load(); }
 
+  /// The threads of the contexts have ended: from now on what is posted is run by whoever posts it.
+  /// A task that nobody runs would keep its connection, that this object, and that the task.
+  void Retire() {
+    retired_.store(true);
+    RunLeft();
+  }
+  /// After a task was posted by another thread than the contexts'. The caller holds this object.
+  void RunLeft() {
+    if (!retired_.load() || left_.fetch_add(1) > 0) return;  // whoever runs them looks again
+    for (std::size_t seen = 1;;) {
+      for (const auto& context : contexts) {
+        context->restart();
+        context->poll();
+      }
+      if (left_.compare_exchange_strong(seen, 0)) return;
+    }
+  }
+
   /// For the next connection.
   asio::io_context& NextContext() { return *contexts[next_.fetch_add(1) % contexts.size()]; }
 
@@ -68,6 +86,8 @@ class ConnectionHost {
  private:
   std::atomic<std::size_t> next_{0};
   std::atomic<std::size_t> count_{0};
+  std::atomic<bool> retired_{false};
+  std::atomic<std::size_t> left_{0};  ///< how often RunLeft was called while somebody was in it
   mutable base::Mutex mutex_;
   std::unordered_map<Connection*, std::weak_ptr<Connection>> open_ HADRON_GUARDED_BY(mutex_);
 };

@@ -280,6 +280,26 @@ TEST(HttpServer, AnswerAfterStopIsDropped) {
   EXPECT_EQ(client.Read().status, 0);
 }
 
+TEST(HttpServer, AnswersThatMeetTheStopKeepNoConnection) {
+  for (int round = 0; round < 100; ++round) {
+    EchoServer server;
+    std::vector<std::unique_ptr<RawClient>> clients;
+    std::vector<decltype(server.handler.TakeHeld())> held;
+    for (int i = 0; i < 6; ++i) {
+      clients.push_back(std::make_unique<RawClient>(server.port()));
+      ASSERT_TRUE(clients.back()->Send(kHold));
+      held.push_back(server.handler.TakeHeld());
+    }
+    std::jthread answers([&held] {
+      for (auto& request : held) std::move(request.responder).Send(JsonResponse("{}"));
+    });
+    server.server->Stop();
+    answers.join();
+    held.clear();
+    EXPECT_EQ(server.server->connections(), 0U);
+  }
+}
+
 TEST(HttpServer, ServesManyClientsAtOnce) {
   EchoServer server;
   std::atomic<int> good{0};
