@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <thread>
 #include <utility>
 
 namespace hadron::plan {
@@ -240,6 +241,12 @@ Status Lane::Submit(RunRequest& request) {
   run->rows = request.rows;
   run->done = std::move(request.done);
   EnqueueBegin(run, std::move(request.inputs));
+  if (request.delay.count() > 0) {
+    stream_->Host([delay = request.delay]() -> Status {
+      std::this_thread::sleep_for(delay);
+      return {};
+    });
+  }
   if (request.part.count() > 0 && request.rows > 0) {
     run->part = request.part;
     run->paused = std::move(request.paused);

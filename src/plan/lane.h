@@ -38,6 +38,7 @@ struct RunRequest {
   /// it has, `paused` is called on the stream's thread, and it goes on with Lane::Continue.
   base::Duration part{0};
   base::UniqueFunction<void()> paused = {};
+  base::Duration delay{0};  ///< for tests: it takes that much longer
 };
 
 /// A part of a device's memory for a lane's intermediate tensors.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "serving/batch_run.h"
+#include "serving/test_hooks.h"
 
 namespace hadron::serving {
 namespace {
@@ -314,6 +315,7 @@ void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
   run.weights = batch->pin.weights_ptr();
   run.inputs = RunInputs(*batch);
   run.rows = batch->pin->config().batched() ? batch->rows : 1;
+  run.delay = ExecuteDelay(batch->pin->config());
   run.done = [this, batch, started](plan::RunResult result) {
     Complete(std::move(*batch), std::move(result), started);
     Finished();

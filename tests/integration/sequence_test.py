@@ -3,6 +3,7 @@
 import shutil
 import struct
 import tempfile
+import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,6 +35,9 @@ class Common:
         write_accumulator(cls.folder, "begun", MODELS["direct"], initial=struct.pack("<f", 100))
         write_accumulator(cls.folder, "single", MODELS["direct"], max_batch=1)
         write_accumulator(cls.folder, "short", "direct { } max_sequence_idle_microseconds: 1")
+        write_accumulator(cls.folder, "slow", MODELS["direct"])
+        with open(cls.folder / "slow" / "config.pbtxt", "a", encoding="utf-8") as config:
+            config.write('parameters { key: "execute_delay_ms" value { string_value: "300" } }\n')
         cls.repositories = (cls.folder,)
         try:
             super().setUpClass()
@@ -221,10 +225,25 @@ class Held(Http):
         self.check_sum("oldest", [4, 5], 4)  # held once only
 
 
+class Delayed(Http):
+    """The hook of tests that must know what meets while something runs."""
+
+    options = {"env": {"HADRON_TEST_HOOKS": "1"}}
+
+    def test_executions_take_longer(self):
+        """Each of two takes as long as the parameter says."""
+        begin = time.monotonic()
+        self.check_sum("slow", [1, 2], 1)
+        self.assertGreaterEqual(time.monotonic() - begin, 0.6)
+        stats = self.client().get_inference_statistics("slow")["model_stats"][0]
+        self.assertGreaterEqual(stats["inference_stats"]["compute_infer"]["ns"], 600_000_000)
+
+
 def load_tests(loader, _tests, _pattern):
     """Of the held server only what it is for: it would hold every other test's requests, too."""
     suite = unittest.TestSuite(loader.loadTestsFromTestCase(case) for case in (Http, Grpc))
     suite.addTest(Held("test_sums"))
+    suite.addTest(Delayed("test_executions_take_longer"))
     return suite
 
 
