@@ -29,6 +29,14 @@ std::vector<std::string> RawConfig::members() const {
   return {names.begin(), names.end()};
 }
 
+std::set<std::string> RawConfig::optional_inputs() const {
+  std::set<std::string> names;
+  for (const auto& input : message_->input()) {
+    if (input.optional()) names.insert(input.name());
+  }
+  return names;
+}
+
 VersionPolicy RawConfig::version_policy() const { return wire::BuildVersionPolicy(*message_); }
 
 }  // namespace hadron::config

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ class RawConfig {
   bool is_ensemble() const;
   /// The models of an ensemble's steps, each once.
   std::vector<std::string> members() const;
+  /// Inputs that a request may leave out.
+  std::set<std::string> optional_inputs() const;
 
  private:
   std::unique_ptr<::inference::ModelConfig> message_;  ///< never null, except after a move

@@ -60,6 +60,8 @@ class ModelVersion {
     std::map<std::string, std::vector<std::string>> labels;
     /// Of sequences, by the name of the input; those that begin with zeros are absent.
     std::map<std::string, base::IoBuf> initial_states = {};
+    /// What an input is that a request leaves out; of models that batch one row. By name.
+    std::map<std::string, tensor::HostTensor> defaults = {};
     bool batch_invariant = true;  ///< promised: the load has checked what it can
     /// Of files that come from a store; those of a local repository are all on its disk.
     std::optional<storage::BytesOnDisk> on_disk;
@@ -81,6 +83,7 @@ class ModelVersion {
     return parts_.labels;
   }
   const std::map<std::string, base::IoBuf>& initial_states() const { return parts_.initial_states; }
+  const std::map<std::string, tensor::HostTensor>& defaults() const { return parts_.defaults; }
   /// It has run on its device, and its load has found nothing wrong. One that has not is compiled
   /// and can be described, and is tried out before its first request.
   bool tried_out() const { return tried_out_.load(); }

@@ -17,6 +17,7 @@ struct SavedVersion {
   std::shared_ptr<const config::ModelConfig> config;
   std::map<std::string, std::vector<std::string>> labels;
   std::map<std::string, base::IoBuf> initial_states;
+  std::map<std::string, tensor::HostTensor> defaults;
   std::shared_ptr<const plan::CompiledModel> compiled;  ///< over weights that are not in memory
   std::shared_ptr<const ImageFile> weights;
 };

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/complete.h"
 #include "config/parse.h"
+#include "model/optional_inputs.h"
 #include "model/warm_up.h"
 #include "onnx/loader.h"
 #include "plan/batch_invariance.h"
@@ -160,8 +161,9 @@ Status VersionLoader::BuildFrom(std::shared_ptr<const base::ByteSource> file,
   onnx::LoadLimits limits;
   limits.max_nodes = options_.max_model_nodes;
   limits.max_model_bytes = options_.max_model_bytes;
-  HADRON_ASSIGN_OR_RETURN(onnx::LoadedModel loaded,
-                          onnx::LoadOnnx(std::move(file), external, limits));
+  HADRON_ASSIGN_OR_RETURN(
+      onnx::LoadedModel loaded,
+      onnx::LoadOnnx(std::move(file), external, limits, build.source.config->optional_inputs()));
   // The messages are gone; of the constants one is in memory at a time, and what is made of it.
   parsing.Release();
   device::Reservation packing;
@@ -186,6 +188,7 @@ Status VersionLoader::BuildFrom(std::shared_ptr<const base::ByteSource> file,
   config::LogNotices(*parts.config);
   HADRON_ASSIGN_OR_RETURN(parts.labels, ReadLabels(model, *parts.config));
   HADRON_ASSIGN_OR_RETURN(parts.initial_states, ReadInitialStates(model, *parts.config));
+  HADRON_ASSIGN_OR_RETURN(parts.defaults, ReadDefaults(loaded, *parts.config));
 
   DropUnlistedOutputs(loaded.graph, *parts.config);
   HADRON_ASSIGN_OR_RETURN(parts.compiled, Compile(std::move(loaded.graph), *parts.config, build));
@@ -248,6 +251,7 @@ Status VersionLoader::BuildFromSaved(const SavedVersion& saved, Build& build) co
   build.parts.config = saved.config;
   build.parts.labels = saved.labels;
   build.parts.initial_states = saved.initial_states;
+  build.parts.defaults = saved.defaults;
   build.parts.compiled = saved.compiled->Over(std::move(image));
   build.parts.saved = build.source.saved.at(build.number);
   return {};
@@ -266,9 +270,9 @@ std::shared_ptr<const SavedVersion> VersionLoader::Save(const ModelVersion& vers
     return nullptr;
   }
   const std::vector<std::shared_ptr<device::DeviceBuffer>> nothing(image.segments().size());
-  return std::make_shared<const SavedVersion>(
-      SavedVersion{version.config_ptr(), version.all_labels(), version.initial_states(),
-                   version.compiled().Over(image.Over(nothing)), std::move(*file)});
+  return std::make_shared<const SavedVersion>(SavedVersion{
+      version.config_ptr(), version.all_labels(), version.initial_states(), version.defaults(),
+      version.compiled().Over(image.Over(nothing)), std::move(*file)});
 }
 
 StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(

@@ -8,6 +8,7 @@
 
 #include "base/byte_source.h"
 #include "base/status.h"
+#include "graph/constant.h"
 #include "graph/graph.h"
 
 namespace hadron::onnx {
@@ -20,6 +21,8 @@ struct LoadedModel {
   std::int64_t ir_version = 0;
   std::map<std::string, int> opsets;  ///< by domain; "" is ai.onnx
   std::string producer;               ///< name and version of the exporter
+  /// What inputs have whom the caller called optional, and a request may leave out.
+  std::map<std::string, graph::ConstantRef> defaults;
   /// What is odd but harmless, for the log: each one sentence that names the thing.
   std::vector<std::string> warnings;
   /// Where constants that have not been read yet lie.

@@ -20,10 +20,11 @@ using base::Status;
 using base::StatusOr;
 
 StatusOr<LoadedModel> ParseAndImport(std::shared_ptr<const base::ByteSource> file,
-                                     const ExternalData& external, const LoadLimits& limits) {
+                                     const ExternalData& external, const LoadLimits& limits,
+                                     const std::set<std::string>& optional_inputs) {
   HADRON_ASSIGN_OR_RETURN(ParsedModel model, ParseModel(*file, limits));
   const ModelFiles files{std::move(file), std::move(model.left), external};
-  return ImportModel(*model.proto, files, limits);
+  return ImportModel(*model.proto, files, limits, optional_inputs);
 }
 
 StatusOr<LoadedModel> ReadAndLoad(const std::string& path, const LoadLimits& limits) {
@@ -31,7 +32,7 @@ StatusOr<LoadedModel> ReadAndLoad(const std::string& path, const LoadLimits& lim
   const std::string directory = parent.empty() ? std::string(1, '.') : parent.string();
   HADRON_ASSIGN_OR_RETURN(const auto external, ExternalData::FromDirectory(directory));
   HADRON_ASSIGN_OR_RETURN(auto file, base::FileSource::Open(path));
-  return ParseAndImport(std::move(file), external, limits);
+  return ParseAndImport(std::move(file), external, limits, {});
 }
 
 /// Memory can still run out below the limits; that fails one load, not the server.
@@ -56,8 +57,10 @@ Status LoadedModel::Settle() const {
 }
 
 StatusOr<LoadedModel> LoadOnnx(std::shared_ptr<const base::ByteSource> file,
-                               const ExternalData& external, const LoadLimits& limits) {
-  return WithoutExceptions([&] { return ParseAndImport(std::move(file), external, limits); });
+                               const ExternalData& external, const LoadLimits& limits,
+                               const std::set<std::string>& optional_inputs) {
+  return WithoutExceptions(
+      [&] { return ParseAndImport(std::move(file), external, limits, optional_inputs); });
 }
 
 StatusOr<LoadedModel> LoadOnnx(const base::IoBuf& file, const ExternalData& external,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "base/byte_source.h"
@@ -26,8 +27,12 @@ base::StatusOr<LoadedModel> LoadOnnx(const base::IoBuf& file, const ExternalData
 /// The same for a file that need not be there yet: what is not needed to know the graph, the values
 /// of large constants, is neither read nor waited for. Nothing of it may be trusted before
 /// LoadedModel::Settle.
+///
+/// An initializer that has the name of an input is a constant, and the input none; where it is one
+/// of `optional_inputs` the input stays, with the initializer as its default.
 base::StatusOr<LoadedModel> LoadOnnx(std::shared_ptr<const base::ByteSource> file,
-                                     const ExternalData& external, const LoadLimits& limits);
+                                     const ExternalData& external, const LoadLimits& limits,
+                                     const std::set<std::string>& optional_inputs = {});
 
 /// The same for a file on disk, whose external data lies beside it. NOT_FOUND when there is none.
 base::StatusOr<LoadedModel> LoadOnnxFile(const std::string& path, const LoadLimits& limits);

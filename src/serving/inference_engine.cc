@@ -75,6 +75,7 @@ void InferenceEngine::InferStep(InferenceRequest request, OnDone done) {
 }
 
 void InferenceEngine::Route(InferenceRequest request, OnDone done) {
+  if (!request.model->defaults().empty()) FillDefaults(request);
   if (request.model->is_ensemble()) return run_ensemble_(std::move(request), std::move(done));
   scheduler_.Enqueue(std::move(request), std::move(done));
 }

@@ -52,6 +52,9 @@ struct InferenceRequest {
   bool IsCancelled() const { return cancelled != nullptr && cancelled->load(); }
 };
 
+/// Adds the inputs that the request leaves out and its model has defaults for.
+void FillDefaults(InferenceRequest& request);
+
 /// What happened to a request, nanoseconds.
 struct RequestTimes {
   std::uint64_t queue_ns = 0;

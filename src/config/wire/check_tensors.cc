@@ -70,9 +70,8 @@ base::Status CheckInput(const ::inference::ModelInput& input, std::int64_t max_b
   if (input.format() != ::inference::ModelInput::FORMAT_NONE && input.dims_size() != 3) {
     return base::InvalidArgument("format NHWC/NCHW requires 3 dims");
   }
-  if (input.optional()) {
-    return base::Unimplemented(
-        "optional: inputs that a request may leave out are not implemented; leave the field out");
+  if (input.optional() && input.has_reshape()) {
+    return base::Unimplemented("optional: an input that a request may leave out takes no reshape");
   }
   return base::OkStatus();
 }

@@ -93,8 +93,9 @@ Status CheckTypeHint(const ::onnx_wire::ValueInfoProto& info, const graph::Value
 
 }  // namespace
 
-Status InterfaceImporter::ImportInputs(::onnx_wire::GraphProto& graph, Scope& scope) {
-  HADRON_RETURN_IF_ERROR(ImportInitializers(graph, scope));
+StatusOr<InterfaceImporter::Defaults> InterfaceImporter::ImportInputs(
+    ::onnx_wire::GraphProto& graph, const std::set<std::string>& optional, Scope& scope) {
+  HADRON_ASSIGN_OR_RETURN(Defaults defaults, ImportInitializers(graph, optional, scope));
   for (const auto& sparse : graph.sparse_initializer()) {
     const std::string& name = sparse.values().name();
     context_.diagnostics.AddUnsupported("sparse initializer " + Quote(name), "");
@@ -113,18 +114,24 @@ Status InterfaceImporter::ImportInputs(::onnx_wire::GraphProto& graph, Scope& sc
       HADRON_RETURN_IF_ERROR(CheckTypeHint(info, context_.graph.value(it->second), "initializer"));
     }
   }
-  return {};
+  return defaults;
 }
 
-Status InterfaceImporter::ImportInitializers(::onnx_wire::GraphProto& graph, Scope& scope) {
+StatusOr<InterfaceImporter::Defaults> InterfaceImporter::ImportInitializers(
+    ::onnx_wire::GraphProto& graph, const std::set<std::string>& optional, Scope& scope) {
+  Defaults defaults;
   for (auto& tensor : *graph.mutable_initializer()) {
     if (tensor.name().empty())
       return InvalidArgument("the graph has an initializer without a name");
     const std::string label = "initializer " + Quote(tensor.name());
-    if (scope.values.contains(tensor.name())) {
+    if (scope.values.contains(tensor.name()) || defaults.contains(tensor.name())) {
       return InvalidArgument(fmt::format("duplicate {}", label));
     }
     auto constant = context_.tensors.Read(tensor, tensor.name(), label);
+    if (constant.ok() && optional.contains(tensor.name())) {
+      defaults.emplace(tensor.name(), *std::move(constant));
+      continue;
+    }
     ValueId id = kNoValue;
     if (constant.ok()) {
       id = context_.graph.AddConstant(tensor.name(), std::move(constant).value());
@@ -135,7 +142,7 @@ Status InterfaceImporter::ImportInitializers(::onnx_wire::GraphProto& graph, Sco
     }
     scope.values.emplace(tensor.name(), id);
   }
-  return {};
+  return defaults;
 }
 
 Status InterfaceImporter::ImportInput(const ::onnx_wire::ValueInfoProto& info, Scope& scope) {

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "base/status.h"
+#include "graph/constant.h"
 #include "graph/dim.h"
 #include "onnx/import/context.h"
 #include "onnx/import/node_importer.h"
@@ -13,18 +16,22 @@
 namespace hadron::onnx {
 
 /// The ends of the model's graph: inputs, initializers and outputs. The real inputs are those of
-/// the file without its initializers. Externally synchronised; lives for one load.
+/// the file without its initializers, unless they are optional. Externally synchronised; lives for
+/// one load.
 class InterfaceImporter {
  public:
   explicit InterfaceImporter(ImportContext context) : context_(context) {}
 
-  /// Before the nodes.
-  base::Status ImportInputs(::onnx_wire::GraphProto& graph, Scope& scope);
+  using Defaults = std::map<std::string, graph::ConstantRef>;
+  /// Before the nodes. What the inputs have that are `optional`.
+  base::StatusOr<Defaults> ImportInputs(::onnx_wire::GraphProto& graph,
+                                        const std::set<std::string>& optional, Scope& scope);
   /// After the nodes.
   base::Status ImportOutputs(const ::onnx_wire::GraphProto& graph, const Scope& scope);
 
  private:
-  base::Status ImportInitializers(::onnx_wire::GraphProto& graph, Scope& scope);
+  base::StatusOr<Defaults> ImportInitializers(::onnx_wire::GraphProto& graph,
+                                              const std::set<std::string>& optional, Scope& scope);
   base::Status ImportInput(const ::onnx_wire::ValueInfoProto& info, Scope& scope);
   base::StatusOr<graph::SymbolicShape> ReadInputShape(const ::onnx_wire::ValueInfoProto& info);
   base::StatusOr<graph::Dim> FreeDim(const std::string& symbol);

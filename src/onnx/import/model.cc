@@ -73,7 +73,8 @@ Status InferTypes(graph::Graph& graph, Diagnostics& diagnostics) {
 }  // namespace
 
 StatusOr<LoadedModel> ImportModel(::onnx_wire::ModelProto& model, const ModelFiles& files,
-                                  const LoadLimits& limits) {
+                                  const LoadLimits& limits,
+                                  const std::set<std::string>& optional_inputs) {
   LoadedModel loaded;
   Diagnostics diagnostics;
   HADRON_RETURN_IF_ERROR(CheckIrVersion(model, limits.allow_newer_ir));
@@ -90,7 +91,7 @@ StatusOr<LoadedModel> ImportModel(::onnx_wire::ModelProto& model, const ModelFil
   scope.opsets = &opsets;
   ::onnx_wire::GraphProto& graph = *model.mutable_graph();
   InterfaceImporter interface(context);
-  HADRON_RETURN_IF_ERROR(interface.ImportInputs(graph, scope));
+  HADRON_ASSIGN_OR_RETURN(loaded.defaults, interface.ImportInputs(graph, optional_inputs, scope));
   HADRON_RETURN_IF_ERROR(NodeImporter(context, functions).ImportGraph(graph, scope));
   HADRON_RETURN_IF_ERROR(interface.ImportOutputs(graph, scope));
   HADRON_RETURN_IF_ERROR(diagnostics.Unsupported());

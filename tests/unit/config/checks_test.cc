@@ -102,7 +102,7 @@ TEST(Checks, OfTensors) {
        "shape tensors are only supported for TensorRT platform"},
       {y + "input { name: 'x' data_type: TYPE_FP32 dims: 1 is_non_linear_format_io: true }",
        "is_non_linear_format_io"},
-      {y + "input { name: 'x' data_type: TYPE_FP32 dims: 1 optional: true }",
+      {y + "input { name: 'x' data_type: TYPE_FP32 dims: 4 optional: true reshape { shape: 4 } }",
        "UNIMPLEMENTED: model input 'x': optional"},
       {y + "input { name: 'x' data_type: TYPE_FP32 dims: 4 reshape { shape: 5 } }",
        "reshape [5] does not hold as many elements as dims [4]"},

@@ -63,6 +63,22 @@ TEST(LoadOnnx, InitializersAreNoInputs) {
   EXPECT_EQ(loaded->graph.inputs().size(), 1U);
 }
 
+TEST(LoadOnnx, OptionalInputsStayAndHaveDefaults) {
+  OnnxWriter w;
+  w.Input("x", DataType::kFp32, {"batch", 2}).Input("b", DataType::kFp32, {"batch", 2});
+  w.Initializer("b", OnnxTensor::Floats({1, 2}, {3, 4})).Node({"Add", {"x", "b"}, {"y"}});
+  w.Output("y", DataType::kFp32, {"batch", 2});
+  const auto file =
+      std::make_shared<const base::BufferSource>(base::IoBuf::FromString(w.Serialize()));
+  const auto plain = LoadOnnx(file, ExternalData::None(), {}).value();
+  EXPECT_EQ(plain.graph.inputs().size(), 1U);
+  EXPECT_THAT(plain.defaults, IsEmpty());
+  const auto loaded = LoadOnnx(file, ExternalData::None(), {}, {"b", "nobody"}).value();
+  EXPECT_EQ(loaded.graph.inputs().size(), 2U);
+  ASSERT_TRUE(loaded.defaults.contains("b"));
+  EXPECT_EQ(loaded.defaults.at("b")->shape(), Shape({1, 2}));
+}
+
 TEST(LoadOnnx, OutputsMayBeInputsOrInitializers) {
   OnnxWriter writer;
   writer.Input("x", DataType::kInt32, {3}).Initializer("w", OnnxTensor::Ints({2}, {7, 8}));
