@@ -273,7 +273,8 @@ Tenant* Tenants::Find(std::string_view name) const {
 
 std::vector<Tenant*> Tenants::List() const {
   std::vector<Tenant*> tenants;
-  for (const auto& [name, tenant] : *table_.Load()) tenants.push_back(tenant);
+  const auto table = table_.Load();
+  for (const auto& [name, tenant] : *table) tenants.push_back(tenant);
   return tenants;
 }
 
