@@ -124,6 +124,10 @@ TEST(Goals, OfTheProjectAllMeanARatio) {
     const char* case_name;
     const char* ratio;
   } names[] = {
+      {"account", "8 tenants | device busy | attributed_time"},
+      {"account", "8 tenants, accounts kept | not kept | cpu"},
+      {"batch", "mlp-8, single rows | best static batch | goodput"},
+      {"burst", "load 0.7, variation 1 | accepted | promises_kept"},
       {"churn", "500 cycles | nothing | device_bytes_left"},
       {"churn", "500 cycles | nothing | failed_requests"},
       {"cold", "512 MiB at 100 MB/s | bytes / rate | time_to_answer"},
@@ -137,12 +141,21 @@ TEST(Goals, OfTheProjectAllMeanARatio) {
       {"engine", "encoder_post batch 1 | ONNX Runtime 1.31.1 | time"},
       {"engine", "encoder_pre batch 1 | ONNX Runtime 1.31.1 | time"},
       {"engine", "unet batch 1 | ONNX Runtime 1.31.1 | time"},
+      {"exact", "digits, rows that differ | alone | count"},
       {"family", "100 variants of 32 MiB | distinct bytes | device_bytes"},
+      {"mixed", "resnet50 beside batches of mlp-128, less one bound | alone | p99"},
+      {"mixed",
+       "resnet50 beside batches of mlp-128, the other | 0.8 of its throughput alone | throughput"},
+      {"neighbour", "resnet50 beside 256 of gan_conv3d, less one bound | alone | p99"},
       {"opencl", "matmul 1024x1024x1024 | oneDNN 2.6.3 | time"},
       {"opencl", "conv 3x3 64 at 56x56 | oneDNN 2.6.3 | time"},
       {"opencl", "resnet50 batch 1 | the native CPU executor | time"},
       {"opencl", "gan_convtranspose batch 1 | the native CPU executor | time"},
       {"opencl", "gan_conv3d batch 1 | the native CPU executor | time"},
+      {"queue", "mlp-1, 1 outstanding | 80 us | p50_added"},
+      {"queue", "mlp-1, dynamic batching | off | p50"},
+      {"share", "two tenants, 3:1 | their weights | share_error"},
+      {"share", "two tenants, 3:1 | longest jobs over weights | lag"},
       {"switch", "128 MiB, 320 rows, copy 4 x compute | max(copy, compute) | time"},
       {"switch", "128 MiB, 320 rows, copy 1 x compute | max(copy, compute) | time"},
       {"zoo", "product, spaced | clairvoyant | loads"},
@@ -162,7 +175,14 @@ TEST(Goals, OfTheProjectAllMeanARatio) {
     });
     EXPECT_EQ(hits, 1) << goal.case_name << ": " << goal.ratio;
   }
-  EXPECT_EQ(goals->size(), std::size(names));
+  for (const auto& name : names) {
+    EXPECT_TRUE(std::ranges::any_of(*goals,
+                                    [&](const Goal& goal) {
+                                      return goal.case_name == name.case_name &&
+                                             Matches(goal.ratio, name.ratio);
+                                    }))
+        << name.case_name << ": " << name.ratio;
+  }
 }
 
 }  // namespace
