@@ -18,9 +18,7 @@ namespace hadron::model {
 ///
 /// Control thread only.
 ///
-///     room.Enter({"unet", bytes, clock.Now() + std::chrono::seconds(30), [](base::Status) { ...
-///     }},
-///                clock.Now());
+///     room.Enter({"unet", bytes, now + std::chrono::seconds(30), done}, now);
 class ActivationRoom {
  public:
   using Models = std::set<std::string>;
