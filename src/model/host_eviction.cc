@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -55,16 +56,16 @@ void ModelManager::WantActivations(const ModelVersion& by, std::uint64_t bytes, 
     if (stopping_) return done(base::Unavailable("Server exiting", base::RefusalCause::kDraining));
     constexpr std::chrono::seconds kPatience{30};
     const base::TimePoint now = deps_.clock->Now();
-    const bool looks = !activations_.empty();
     activations_.Enter({std::move(model), bytes, now + kPatience, std::move(done)}, now);
-    if (!looks) LookAtActivationsLater();
+    LookAtActivationsLater();
   });
 }
 
 void ModelManager::LookAtActivationsLater() {
   constexpr std::chrono::milliseconds kPause{10};
-  if (activations_.empty()) return;
+  if (activations_.empty() || std::exchange(looking_at_activations_, true)) return;
   deps_.post_at(deps_.clock->Now() + kPause, [this] {
+    looking_at_activations_ = false;
     activations_.Look(deps_.clock->Now());
     LookAtActivationsLater();
   });

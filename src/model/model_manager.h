@@ -254,6 +254,7 @@ class ModelManager {
   WaitingRoom waiting_;
   std::shared_ptr<const ScanResult> scan_;  ///< the last one
   bool looking_ = false;
+  bool looking_at_activations_ = false;  ///< a task is posted for it
   bool stopping_ = false;
 };
 

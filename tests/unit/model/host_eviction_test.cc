@@ -148,6 +148,21 @@ TEST_P(HostEviction, IdleModelsLeaveForABatch) {
   EXPECT_EQ(Serve("c"), Text('c', 10));
 }
 
+TEST_P(HostEviction, OneTimerServesAllBatchesThatWait) {
+  EXPECT_EQ(rig.Start(), "OK");
+  const std::size_t others = rig.timers.size();
+  const ModelHandle by = rig.manager->Find("d", {}).value();
+  for (const std::uint64_t bytes : {20, 32}) {
+    rig.waiting = {{"b", 1}, {"c", 1}};
+    rig.manager->WantActivations(*by, bytes, [](const base::Status&) {});
+    rig.RunAll();
+    EXPECT_EQ(rig.timers.size(), others + 1);
+    rig.waiting.clear();
+    rig.manager->OnHostMemory();  // a model leaves, and is there no more: nobody waits
+    rig.RunAll();
+  }
+}
+
 TEST_P(HostEviction, LanesMakeRoomForALoadThatNothingElseMakesRoomFor) {
   EXPECT_EQ(rig.Start(), "OK");
   rig.pinned = {"b", "c", "d"};
