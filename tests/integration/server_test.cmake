@@ -1,14 +1,11 @@
 # hadron_server_test(MODULE LABEL label TIMEOUT seconds): a Python test module below tests/ that
 # starts the server of this build. It runs in build/venv; without one it fails and says what to do.
-# A sanitizer makes the server ten to twenty times as slow: the tests stretch their deadlines by that.
+# A sanitizer makes the server about ten times as slow: the tests stretch their deadlines by that.
 function(hadron_server_test module)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "" ${ARGN})
   set(slowdown 1)
   if(HADRON_SANITIZE)
     set(slowdown 10)
-    if(HADRON_SANITIZE STREQUAL "thread")
-      set(slowdown 20)
-    endif()
     math(EXPR ARG_TIMEOUT "4 * ${ARG_TIMEOUT}")
   endif()
   string(REGEX REPLACE "^.*\\." "" name ${module})
