@@ -1,6 +1,8 @@
 #include "model/weight_store.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 #include <set>
 #include <utility>
 
@@ -18,6 +20,21 @@ using plan::WeightImage;
 constexpr std::uint64_t kAlignment = 256;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 constexpr std::uint64_t kSharedBytes = plan::kSharedSegmentBytes;
+
+/// The order in which places are looked for: the largest first, so that the small ones fill what
+/// those leave of slabs and a model that takes nearly all of a card fits on it.
+std::vector<std::uint32_t> LargestFirst(std::span<const std::uint64_t> sizes) {
+  std::vector<std::uint32_t> order(sizes.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, std::greater(), [&](std::uint32_t i) { return sizes[i]; });
+  return order;
+}
+
+std::vector<std::uint32_t> LargestFirst(const WeightImage& image) {
+  std::vector<std::uint64_t> sizes;
+  for (const auto& segment : image.segments()) sizes.push_back(segment.bytes);
+  return LargestFirst(sizes);
+}
 
 std::uint64_t UsualSlab(std::uint64_t budget, std::uint64_t largest) {
   return std::min(std::clamp(budget / 16, 8 * kMiB, 256 * kMiB), largest);
@@ -115,7 +132,7 @@ StatusOr<std::optional<WeightStore::Placement>> WeightStore::Place(const WeightI
   // Declared before the lock: what a failure gives back returns after it.
   std::vector<RangeRef> ranges(image.segments().size());
   base::MutexLock lock(mutex_);
-  for (std::uint32_t i = 0; i < image.segments().size(); ++i) {
+  for (const std::uint32_t i : LargestFirst(image)) {
     const WeightImage::Segment& segment = image.segments()[i];
     if (!Places(segment.home, device_.info())) continue;
     ranges[i] = Shared(segment);
@@ -131,6 +148,7 @@ StatusOr<std::optional<WeightStore::Placement>> WeightStore::Place(const WeightI
     placement.to_fill.push_back(i);
     placement.fill_bytes += segment.bytes;
   }
+  std::ranges::sort(placement.to_fill);  // the order in which they are read
   for (std::uint32_t i = 0; i < image.segments().size(); ++i) {
     const RangeRef& range = ranges[i];
     if (range == nullptr) {
@@ -147,7 +165,8 @@ std::uint64_t WeightStore::FirstWithoutHole(const WeightImage& image,
                                             std::vector<RangeRef>& alive) const {
   device::SlabHeap heap = heap_;
   std::uint64_t budget = FreeBudget();
-  for (const WeightImage::Segment& segment : image.segments()) {
+  for (const std::uint32_t i : LargestFirst(image)) {
+    const WeightImage::Segment& segment = image.segments()[i];
     if (!Places(segment.home, device_.info())) continue;
     if (alive.emplace_back(Shared(segment)) != nullptr || heap.Take(segment.bytes)) continue;
     const std::uint64_t least = heap.Rounded(segment.bytes);
@@ -221,8 +240,8 @@ bool WeightStore::PlacesAhead(const WeightImage::Segment& segment) const {
 StatusOr<std::vector<SegmentPlace>> WeightStore::Reserve(std::span<const std::uint64_t> sizes) {
   std::vector<SegmentPlace> places(sizes.size());  // a failure gives them back after the lock
   base::MutexLock lock(mutex_);
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] == 0) continue;
+  for (const std::uint32_t i : LargestFirst(sizes)) {
+    if (sizes[i] == 0) break;
     HADRON_ASSIGN_OR_RETURN(const RangeRef range, NewRange(sizes[i], {}));
     if (range == nullptr) return std::vector<SegmentPlace>();
     places[i] = {range->slab, range->where.offset, nullptr, range};

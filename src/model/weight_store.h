@@ -45,7 +45,7 @@ class WeightStore {
 
   struct Placement {
     std::vector<plan::SegmentPlace> places;  ///< by segment
-    std::vector<std::uint32_t> to_fill;      ///< segments whose bytes are not there yet
+    std::vector<std::uint32_t> to_fill;      ///< ascending: segments that are not there yet
     std::uint64_t fill_bytes = 0;
   };
   /// A place for every segment, all or nothing; nothing when there is no room as long as nobody

@@ -231,6 +231,12 @@ TEST_F(Residency, RefusesWhatTheCardCouldNeverHold) {
   EXPECT_TRUE(Resident(resident)) << "nobody is evicted for it";
 }
 
+TEST_F(Residency, PlacesAModelThatTakesAllOfTheCard) {
+  Open(5 * kMiB);  // slabs of 2, 2 and 1
+  EXPECT_TRUE(Serve(Admit("a", {1, -2})));
+  EXPECT_EQ(refusal_, "");
+}
+
 TEST_F(Residency, StoresEqualWeightsOnce) {
   Open(6 * kMiB);
   const ModelHandle base = Admit("base", {1, 2, 3});

@@ -23,17 +23,28 @@ namespace hadron::model {
 inline constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
 inline constexpr std::int64_t kWidth = 512;  // a layer has 1 MiB
 
-/// Square layers; each is filled with its number, so equal numbers are equal weights.
+/// Square layers; each is filled with its number, so equal numbers are equal weights. A negative
+/// number is a pair of different layers of twice that.
 inline test::OnnxWriter Layers(const std::vector<int>& numbers) {
   test::OnnxWriter w;
   w.Input("x0", tensor::DataType::kFp32, {"batch", kWidth});
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const std::vector<float> values(kWidth * kWidth, static_cast<float>(numbers[i]));
-    const std::string weight = "w" + std::to_string(i);
-    w.Initializer(weight, test::OnnxTensor::Floats({kWidth, kWidth}, values));
-    w.Node({"MatMul", {"x" + std::to_string(i), weight}, {"x" + std::to_string(i + 1)}});
+  int layer = 0;
+  const auto add = [&](std::int64_t rows, std::int64_t columns, float number) {
+    const std::vector<float> values(static_cast<std::size_t>(rows * columns), number);
+    const std::string weight = "w" + std::to_string(layer);
+    w.Initializer(weight, test::OnnxTensor::Floats({rows, columns}, values));
+    const std::string input = "x" + std::to_string(layer++);
+    w.Node({"MatMul", {input, weight}, {"x" + std::to_string(layer)}});
+  };
+  for (const int number : numbers) {
+    if (number >= 0) {
+      add(kWidth, kWidth, static_cast<float>(number));
+    } else {
+      add(kWidth, 2 * kWidth, static_cast<float>(number));
+      add(2 * kWidth, kWidth, static_cast<float>(number) - 0.5F);
+    }
   }
-  w.Output("x" + std::to_string(numbers.size()), tensor::DataType::kFp32, {"batch", kWidth});
+  w.Output("x" + std::to_string(layer), tensor::DataType::kFp32, {"batch", kWidth});
   return w;
 }
 
