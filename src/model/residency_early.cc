@@ -16,10 +16,9 @@ EarlyWeights::~EarlyWeights() {
   {
     base::MutexLock lock(manager_.mutex_);
     manager_.early_.erase(this);
-    if (reserved_.empty() && held_.empty()) return;
+    if (!holds()) return;
+    GiveUp();  // under the lock: whoever looks for room sees either this or the room
   }
-  reserved_.clear();
-  held_.clear();
   manager_.PostPump();  // slabs that are empty now go back
 }
 
@@ -70,9 +69,7 @@ void ResidencyManager::SendAhead(EarlyWeights& early) {
     early.waiting_.pop_front();
     auto claimed = ClaimAhead(early, index, segment);
     if (!claimed) {
-      early.over_ = true;
-      early.waiting_.clear();
-      early.reserved_.clear();
+      early.SendNoMore();
       return PostPump();  // slabs that were begun for it go back
     }
     plan::SegmentPlace& place = early.held_.emplace_back(std::move(claimed->place));
@@ -122,7 +119,7 @@ bool ResidencyManager::CallBack(const EarlyWeights* keep) {
   bool somebody = false;
   for (EarlyWeights* early : early_) {
     if (early == keep) continue;
-    somebody = somebody || !early->held_.empty() || !early->reserved_.empty();
+    somebody = somebody || early->holds();
     early->GiveUp();
   }
   if (somebody) PostPump();  // also when others hold the same ranges, so that none came back

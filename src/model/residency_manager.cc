@@ -265,6 +265,8 @@ Residence* ResidencyManager::ChooseNext() {
 bool ResidencyManager::StartRestore(Residence& next, News& news) {
   // From here on whoever gives memory back says so: also while this looks for some.
   starved_.store(true);
+  // Its last segments may still be on their way to this thread: they come with the restore.
+  if (next.early_ != nullptr) next.early_->SendNoMore();
   // Asked before looking for room: who has gone since then has left room that was not seen.
   const bool somebody_leaves = SomebodyLeaves();
   auto placement = store_.Place(*next.image_);
@@ -299,7 +301,8 @@ bool ResidencyManager::MakeRoom(const Residence& next, bool somebody_leaves, New
     return true;
   }
   news.memory_short = news.memory_short || store_.arena_bytes() > 0;
-  return store_.arena_bytes() > 0;
+  // At last: what it has sent ahead itself may lie where it cuts the room in pieces.
+  return store_.arena_bytes() > 0 || CallBack(nullptr);
 }
 
 /// Busy models leave sooner or later.

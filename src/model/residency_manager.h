@@ -386,10 +386,15 @@ class EarlyWeights : public std::enable_shared_from_this<EarlyWeights> {
  private:
   friend class ResidencyManager;
   bool busy() const { return in_flight_ || !waiting_.empty(); }
-  void GiveUp() {
+  bool holds() const { return !held_.empty() || !reserved_.empty(); }
+  /// What has come stays.
+  void SendNoMore() {
     over_ = true;
     waiting_.clear();
     reserved_.clear();
+  }
+  void GiveUp() {
+    SendNoMore();
     held_.clear();
     held_bytes_ = 0;
   }
