@@ -33,4 +33,9 @@ BatchTuning TuneBatch(const BatchTuningInput& input) {
   return tuning;
 }
 
+bool FasterInTwo(const ExecutionTimes& times, std::int64_t rows, std::int64_t first) {
+  if (first <= 0 || first >= rows || times.Padded(rows) == rows) return false;
+  return times.Expected(first) + times.Expected(rows - first) < times.Expected(rows);
+}
+
 }  // namespace hadron::serving

@@ -40,4 +40,8 @@ struct BatchTuningInput {
 /// faster together than apart. Pure.
 BatchTuning TuneBatch(const BatchTuningInput& input);
 
+/// Whether all of these rows are out sooner in two executions, `first` of them in the first, than
+/// in one, which would compute more padding than a second execution costs. Pure.
+bool FasterInTwo(const ExecutionTimes& times, std::int64_t rows, std::int64_t first);
+
 }  // namespace hadron::serving

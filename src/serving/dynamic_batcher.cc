@@ -229,8 +229,13 @@ bool DynamicBatcher::Extend(Reach& reach, const Pending& pending, const Inferenc
   // The point before the one that passes the largest preferred size, if there is none better.
   const bool passes = reach.rows + request.rows > rules.largest_preferred;
   if (passes && reach.preferred == 0) reach.preferred = reach.requests;
+  const std::int64_t rows = reach.rows + request.rows;
+  if (rules_.tuned && frame.times != nullptr && rows > frame.times->Padded(reach.rows)) {
+    reach.smaller_requests = reach.requests;
+    reach.smaller_rows = reach.rows;
+  }
   ++reach.requests;
-  reach.rows += request.rows;
+  reach.rows = rows;
   reach.oldest = std::min(reach.oldest, pending.enqueued);
   reach.deadline = std::min(reach.deadline, pending.deadline);
   reach.answer_by = std::min(reach.answer_by, request.deadline);
@@ -253,12 +258,17 @@ DynamicBatcher::Reach DynamicBatcher::Measure(std::span<const Flow> order, const
   return reach;
 }
 
-std::size_t DynamicBatcher::CountToSend(const Reach& reach, const Rules& rules, TimePoint now,
+std::size_t DynamicBatcher::CountToSend(const Reach& reach, const Frame& frame,
                                         Decision& decision) const {
   if (!batches_ || reach.requests == 0) return reach.requests;
-  const bool aged = now - reach.oldest >= rules.delay;
+  const Rules& rules = frame.rules;
+  const bool aged = frame.now - reach.oldest >= rules.delay;
   if (reach.preferred > 0 && (rules.delay.count() == 0 || !aged)) return reach.preferred;
-  if (aged || reach.full || reach.rows >= rules.largest_preferred) return reach.requests;
+  if (aged || reach.full || reach.rows >= rules.largest_preferred) {
+    const bool two = rules_.tuned && frame.times != nullptr &&
+                     FasterInTwo(*frame.times, reach.rows, reach.smaller_rows);
+    return two ? reach.smaller_requests : reach.requests;
+  }
   decision.wake_at = std::min(reach.oldest + rules.delay, reach.deadline);
   return 0;
 }
@@ -290,7 +300,7 @@ Decision DynamicBatcher::Next(TimePoint now, const Terms& terms) {
   }
   const bool could_grow = batches_ && !reach.full && reach.rows < rules.largest_preferred;
   if (terms.only_full && could_grow) return decision;
-  decision.requests = Take(terms.order, CountToSend(reach, rules, now, decision));
+  decision.requests = Take(terms.order, CountToSend(reach, frame, decision));
   return decision;
 }
 

@@ -58,8 +58,11 @@ class DynamicBatcher final : public Scheduler {
     std::size_t requests = 0;
     std::int64_t rows = 0;
     std::size_t preferred = 0;  ///< requests up to the best preferred size, 0 = none
-    bool full = false;          ///< the next request does not fit
-    bool cancelled = false;     ///< a client has gone: measure again without its request
+    /// Up to where the execution would be padded to a smaller size.
+    std::size_t smaller_requests = 0;
+    std::int64_t smaller_rows = 0;
+    bool full = false;       ///< the next request does not fit
+    bool cancelled = false;  ///< a client has gone: measure again without its request
     base::TimePoint oldest = base::TimePoint::max();
     base::TimePoint deadline = base::TimePoint::max();
     base::TimePoint answer_by = base::TimePoint::max();  ///< promised to a member
@@ -88,8 +91,7 @@ class DynamicBatcher final : public Scheduler {
               const Frame& frame) const;
   bool Fits(const Reach& reach, const InferenceRequest& first, const InferenceRequest& request,
             const Frame& frame) const;
-  std::size_t CountToSend(const Reach& reach, const Rules& rules, base::TimePoint now,
-                          Decision& decision) const;
+  std::size_t CountToSend(const Reach& reach, const Frame& frame, Decision& decision) const;
   std::vector<Pending> Take(std::span<const Flow> order, std::size_t count);
   /// Every request for which `take` says so.
   std::vector<Pending> TakeIf(const std::function<bool(const Pending&)>& take);

@@ -74,6 +74,7 @@ void WorkQueues::Add(const model::ModelHandle& version) {
   Queue& queue = queues_[version.get()];
   queue.version = version.get();
   queue.scheduler = MakeScheduler(*version);
+  queue.times = ExecutionTimes(version->compiled().buckets());
   if (limiter_ != nullptr) limiter_->Add(version.get(), version->config());
 }
 
@@ -120,10 +121,10 @@ double WorkQueues::ExpectedOf(const Queue& queue, std::int64_t rows) const {
   // Of a request that shares a batch: its part of the batch that it would be in.
   const std::int64_t most = std::max<std::int64_t>(1, queue.version->config().max_batch_size());
   const auto waiting = static_cast<std::int64_t>(queue.scheduler->queued());
-  const std::int64_t together = std::clamp(waiting + rows, rows, std::max(rows, most));
-  return together == 0 ? 0
-                       : queue.times.Expected(together) * static_cast<double>(rows) /
-                             static_cast<double>(together);
+  std::int64_t together = std::clamp(waiting + rows, rows, std::max(rows, most));
+  if (together == rows) return queue.times.Expected(rows);
+  together = queue.times.Padded(together);  // batches leave no more places empty than they must
+  return queue.times.Expected(together) * static_cast<double>(rows) / static_cast<double>(together);
 }
 
 double WorkQueues::Expected(const InferenceRequest& request) const {

@@ -47,6 +47,56 @@ TEST(ExecutionTimes, WantsNoMoreRowsThanComeOutFaster) {
   EXPECT_EQ(times.BestRows(4), 4);
 }
 
+TEST(ExecutionTimes, TakesMoreRowsThatComeOutAsFast) {
+  ExecutionTimes times;
+  times.Note(4, 0.0200);
+  times.Note(8, 0.0408);
+  EXPECT_EQ(times.BestRows(8), 8);
+}
+
+TEST(ExecutionTimes, HoldsAMomentsStandstillAgainstNoSizeForEver) {
+  ExecutionTimes times;
+  times.Note(4, 0.020);
+  times.Note(8, 0.040);
+  times.Note(8, 10);  // the machine stood still
+  EXPECT_NEAR(times.Expected(8), 0.056, 1e-9);
+  EXPECT_EQ(times.BestRows(8), 4);
+  for (int i = 0; i < 1000; ++i) times.Note(4, 0.020);
+  EXPECT_EQ(times.BestRows(8), 8);  // once more
+  times.Note(8, 0.040);
+  for (int i = 0; i < 100; ++i) times.Note(8, 0.040);
+  EXPECT_EQ(times.BestRows(8), 8);
+}
+
+TEST(ExecutionTimes, KnowThatExecutionsArePadded) {
+  ExecutionTimes times({1, 2, 4, 8});
+  times.Note(3, 0.020);
+  EXPECT_DOUBLE_EQ(times.Expected(4), 0.020);
+  times.Note(8, 0.050);
+  EXPECT_DOUBLE_EQ(times.Expected(5), 0.050);
+  EXPECT_EQ(times.Padded(9), 9);  // beyond all sizes: as it is
+}
+
+TEST(BatchTuning, RunsTwiceWhatPaddingWouldMakeLonger) {
+  ExecutionTimes times({1, 2, 4, 8, 16});
+  for (const std::int64_t rows : {1, 2, 4, 8, 16}) {
+    times.Note(rows, 0.001 + 0.001 * static_cast<double>(rows));
+  }
+  struct Row {
+    std::int64_t rows;
+    std::int64_t first;
+    bool two;
+  };
+  for (const Row& row : {Row{9, 8, true},    // 9 + 2 against 17
+                         Row{12, 8, true},   // 9 + 5 against 17
+                         Row{13, 8, false},  // 9 + 9 against 17
+                         Row{16, 8, false},  // nothing is padded
+                         Row{3, 2, false},   // 3 + 2 against 5
+                         Row{9, 0, false}, Row{9, 9, false}}) {
+    EXPECT_EQ(FasterInTwo(times, row.rows, row.first), row.two) << row.rows << ' ' << row.first;
+  }
+}
+
 TEST(BatchTuning, DoesNotLetAnIdleDeviceWait) {
   ExecutionTimes times;
   times.Note(1, 0.002);

@@ -64,6 +64,33 @@ TEST(DynamicBatcher, JoinsWhatWaitsUpToTheMaximum) {
   EXPECT_EQ(b.NextIds(), "");
 }
 
+TEST(DynamicBatcher, LeavesWhatWouldBePaddingForTheNextBatch) {
+  ExecutionTimes times({1, 2, 4, 8});
+  for (const std::int64_t rows : {1, 2, 4, 8}) {
+    times.Note(rows, 0.001 + 0.001 * static_cast<double>(rows));
+  }
+  const std::vector<Flow> nobody = {Flow{}};
+  Terms terms;
+  terms.order = nobody;
+  terms.tuning.rows = 8;
+  terms.times = &times;
+  struct Case {
+    const char* config;
+    std::vector<int> rows;
+    const char* first;
+  };
+  for (const Case& c : {Case{"", {1, 1, 1, 1, 1}, "0123"},           // not 5 as if 8
+                        Case{"", {3, 1, 1}, "01"},                   // whole requests
+                        Case{"", {2, 3}, "0"},                       // 3 + 5 against 9
+                        Case{"", {2, 5}, "01"},                      // 3 + 9 against 9
+                        Case{"", {1, 1, 1, 1, 1, 1, 1}, "0123456"},  // no better
+                        Case{" dynamic_batching { }", {1, 1, 1, 1, 1}, "01234"}}) {  // as written
+    Batcher b(c.config);
+    for (const int rows : c.rows) ASSERT_TRUE(b.Add(rows).ok());
+    EXPECT_EQ(Batcher::Ids(b.Next(terms)), c.first);
+  }
+}
+
 TEST(DynamicBatcher, RunsRequestsAloneWhereBatchingIsOff) {
   Batcher b(" parameters { key: 'hadron.batching' value { string_value: 'off' } }");
   ASSERT_TRUE(b.Add(1).ok());
