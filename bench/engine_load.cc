@@ -12,6 +12,10 @@
 namespace hadron::bench {
 namespace {
 
+/// Requests a second beyond which those that are due within kPause, in seconds, go out together.
+constexpr double kRapid = 5000;
+constexpr double kPause = 1e-4;
+
 /// Gaps between arrivals: exponential, or hyperexponential with balanced means, which has the mean
 /// and the variation asked for.
 double Gap(const LoadStream& stream, Random& random) {
@@ -70,7 +74,9 @@ class Run {
         for (; state_[s].next <= now; state_[s].next += Gap(stream, random_)) {
           Send(s, state_[s].next);
         }
-        wake = std::min(wake, state_[s].next);
+        // A sleep for each of very many requests would take all of a core.
+        const double pause = stream.per_second > kRapid ? kPause : 0;
+        wake = std::min(wake, std::max(state_[s].next, now + pause));
       }
     }
     std::unique_lock lock(mutex_);
@@ -117,9 +123,11 @@ class Run {
       served->job = static_cast<double>(times.input_ns + times.infer_ns + times.output_ns) * 1e-9;
       served->ok = response.status.ok();
       served->refusal = response.status.cause();
-      if (streams_[s].outstanding > 0) ++state_[s].ready;
+      const bool closed = streams_[s].outstanding > 0;
+      if (closed) ++state_[s].ready;
       --outstanding_;
-      changed_.notify_one();
+      // An open loop sleeps until the next is due, whoever is answered meanwhile.
+      if (closed || outstanding_ == 0) changed_.notify_one();
     });
   }
 

@@ -127,6 +127,7 @@ TEST(Goals, OfTheProjectAllMeanARatio) {
       {"account", "8 tenants | device busy | attributed_time"},
       {"account", "8 tenants, accounts kept | not kept | cpu"},
       {"batch", "mlp-8, single rows | best static batch | goodput"},
+      {"batch", "mlp-8, single rows with deadlines | best static batch | goodput"},
       {"burst", "load 0.7, variation 1 | accepted | promises_kept"},
       {"churn", "500 cycles | nothing | device_bytes_left"},
       {"churn", "500 cycles | nothing | failed_requests"},
