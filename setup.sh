@@ -20,6 +20,7 @@ Groups of Debian 12 packages:
   format       clang-format 14
   tidy         clang 14 and clang-tidy 14
   object-store Swift, an object store for the integration tests (nothing of it is started)
+  ceph         Ceph, another object store, for the tests with the label services
   fixtures     PyTorch, which makes the networks that the tests run
   coverage     gcovr
 Not a group of packages:
@@ -44,6 +45,7 @@ packages_of() {
     object-store)
       echo swift swift-proxy swift-account swift-container swift-object memcached
       ;;
+    ceph) echo ceph-mon ceph-osd radosgw ceph-common ;;
     fixtures) echo python3-torch ;;
     coverage) echo gcovr ;;
     *) return 1 ;;

@@ -287,7 +287,9 @@ class Replaced(OverS3):
             self.assertIn("do not have the sha256", answer.json()["error"])
             ready = rest.call(server.http, "GET", "/v2/models/scale/ready")
             self.assertNotEqual(ready.status, 200)
-            self.assertEqual(self.cached(), (set(), set()))
+            # The copy on the disk is written beside the load, and ends after it.
+            wait_until(lambda: self.cached() == (set(), set()), START_SECONDS,
+                       "nothing of it is kept")
             self.s3.put("scale/1/model.onnx", model, {"x-amz-meta-sha256": right})
             answer = rest.call(server.http, "POST", load)
             self.assertEqual(answer.status, 200, answer.body)

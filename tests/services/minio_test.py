@@ -8,17 +8,15 @@ import http.client
 import os
 import shutil
 import socket
-import subprocess
-import sys
 import tempfile
 import unittest
 from pathlib import Path
 
 from integration.harness import START_SECONDS, wait_until
+from services.object_store_suite import end, run, spawn
 
 ACCESS_KEY = "hadron-tester"
 SECRET_KEY = "a-secret-for-tests"
-SUITE_SECONDS = 900
 
 
 class Minio:
@@ -32,12 +30,8 @@ class Minio:
         environment = {"HOME": str(self.dir), "PATH": os.environ["PATH"],
                        "MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY,
                        "MINIO_BROWSER": "off", "MINIO_UPDATE": "off"}
-        command = [program, "server", "--quiet", "--address", self.address, str(self.dir / "data")]
-        if shutil.which("setpriv"):  # must not outlive a test that is killed
-            command = ["setpriv", "--pdeathsig", "KILL", "--", *command]
-        with open(self.dir / "log", "wb") as log:
-            self.process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+        self.process = spawn([program, "server", "--quiet", "--address", self.address,
+                              str(self.dir / "data")], self.dir / "log", environment)
 
     def wait(self):
         """Returns when requests are answered."""
@@ -57,12 +51,7 @@ class Minio:
 
     def stop(self):
         """Ends the process and removes what it kept."""
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end(self.process)
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
@@ -76,15 +65,7 @@ class Suite(unittest.TestCase):
         minio = Minio(program)
         self.addCleanup(minio.stop)
         minio.wait()
-        environment = {**os.environ, "HADRON_TEST_S3_ADDRESS": minio.address,
-                       "HADRON_TEST_S3_ACCESS_KEY": ACCESS_KEY,
-                       "HADRON_TEST_S3_SECRET_KEY": SECRET_KEY}
-        done = subprocess.run([sys.executable, "-m", "integration.object_store_test", "-v"],
-                              env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=SUITE_SECONDS, check=False)
-        text = done.stdout.decode(errors="replace")
-        print(text, file=sys.stderr)
-        self.assertEqual(0, done.returncode, text[-2000:])
+        run(self, minio.address, ACCESS_KEY, SECRET_KEY)
 
 
 if __name__ == "__main__":
