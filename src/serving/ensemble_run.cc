@@ -108,11 +108,18 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
       return End(number, base::Cancelled("the client has gone"));
     }
     const EnsemblePlan::Step& step = plan().steps()[number];
-    deps_.engine->Fetch(*deps_.models,
-                        {step.model, step.version, RemainingTimeout(), request().cancelled},
-                        [self = shared_from_this(), number](StatusOr<model::ModelHandle> found) {
-                          self->Send(number, std::move(found));
-                        });
+    InferenceEngine::Wanted wanted{step.model, step.version, RemainingTimeout(),
+                                   request().cancelled};
+    if (request().account != nullptr) {
+      wanted.causes_load = std::make_shared<std::atomic<bool>>(false);
+    }
+    const auto causes_load = wanted.causes_load;
+    deps_.engine->Fetch(
+        *deps_.models, std::move(wanted),
+        [self = shared_from_this(), number, causes_load](StatusOr<model::ModelHandle> found) {
+          const bool caused = causes_load != nullptr && causes_load->load();
+          self->Send(number, std::move(found), caused);
+        });
   }
 
   /// What earlier steps have used up is not there any more.
@@ -124,7 +131,7 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
     return request().timeout_us > us ? request().timeout_us - us : 1;
   }
 
-  void Send(std::size_t number, StatusOr<model::ModelHandle> found) {
+  void Send(std::size_t number, StatusOr<model::ModelHandle> found, bool caused_load) {
     if (!found.ok()) return End(number, std::move(found).status());
     InferenceRequest part;
     part.id = request().id;
@@ -140,10 +147,12 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
     part.depth = request().depth + 1;
     Status status = TakeTensors(number, part);
     if (!status.ok()) return End(number, std::move(status));
-    deps_.engine->InferStep(std::move(part),
-                            [self = shared_from_this(), number](InferenceResponse response) {
-                              self->Ended(number, std::move(response));
-                            });
+    deps_.engine->InferStep(
+        std::move(part),
+        [self = shared_from_this(), number](InferenceResponse response) {
+          self->Ended(number, std::move(response));
+        },
+        caused_load);
   }
 
   /// The inputs and outputs of a step, in the order of its model's configuration.

@@ -5,6 +5,16 @@
 #include "serving/device_scheduler.h"
 
 namespace hadron::serving {
+namespace {
+
+void CountLoad(const InferenceRequest& request) {
+  if (request.account == nullptr) return;
+  tenancy::Usage usage;
+  usage.loads = 1;
+  request.account->Add(usage);
+}
+
+}  // namespace
 
 InferenceEngine::InferenceEngine(Options options, DeviceScheduler& scheduler,
                                  telemetry::ServerMetrics& metrics, const base::Clock& clock)
@@ -45,11 +55,7 @@ void InferenceEngine::OpenAccount(InferenceRequest& request) const {
 
 void InferenceEngine::Infer(InferenceRequest request, OnDone done, Place place) {
   OpenAccount(request);
-  if (place.caused_load_ && request.account != nullptr) {
-    tenancy::Usage usage;
-    usage.loads = 1;
-    request.account->Add(usage);
-  }
+  if (place.caused_load_) CountLoad(request);
   if (!place.taken()) {
     auto admitted = Admit();
     if (!admitted.ok()) {
@@ -69,8 +75,9 @@ void InferenceEngine::Infer(InferenceRequest request, OnDone done, Place place) 
   });
 }
 
-void InferenceEngine::InferStep(InferenceRequest request, OnDone done) {
+void InferenceEngine::InferStep(InferenceRequest request, OnDone done, bool caused_load) {
   OpenAccount(request);
+  if (caused_load) CountLoad(request);
   Route(std::move(request), std::move(done));
 }
 

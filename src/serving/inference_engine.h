@@ -65,8 +65,9 @@ class InferenceEngine {
     std::optional<std::int64_t> version;
     std::uint64_t timeout_us = 0;  ///< the request's own; 0 = none
     std::shared_ptr<const std::atomic<bool>> cancelled;
-    model::Rung rung = model::Rung::kResident;         ///< how far it is needed
-    std::shared_ptr<std::atomic<bool>> causes_load{};  ///< set by Await
+    model::Rung rung = model::Rung::kResident;  ///< how far it is needed
+    /// Set before the answer when the model is loaded because of this; Await has one of its own.
+    std::shared_ptr<std::atomic<bool>> causes_load{};
   };
   using OnModel = base::UniqueFunction<void(base::StatusOr<model::ModelHandle>, Place)>;
 
@@ -85,8 +86,9 @@ class InferenceEngine {
   /// when the answer would come too late; RESOURCE_EXHAUSTED with cause kQuota beyond a limit of
   /// the tenant's. `place`: one that the request has already, from Await.
   void Infer(InferenceRequest request, OnDone done, Place place = {});
-  /// The same for a step of an ensemble: a part of a request that has been admitted.
-  void InferStep(InferenceRequest request, OnDone done);
+  /// The same for a step of an ensemble: a part of a request that has been admitted. `caused_load`:
+  /// its model was loaded for it, as Fetch has said.
+  void InferStep(InferenceRequest request, OnDone done, bool caused_load);
   /// Who answers requests to ensembles; before the first one comes.
   using Runner = std::function<void(InferenceRequest, OnDone)>;
   void ServeEnsembles(Runner runner) { run_ensemble_ = std::move(runner); }

@@ -536,6 +536,30 @@ class Ensembles(unittest.TestCase):
         self.assertGreater(used["a"]["device_seconds"], 0)
         self.assertGreater(used["b"]["device_seconds"], 0)
 
+    def test_loads_of_steps_are_on_the_account_of_who_asks(self):
+        """Mode demand: who brings a model back pays for it, once."""
+        add_model(self.repository, "a")
+        add_model(self.repository, "b")
+        add_ensemble(self.repository, "e", ["x", "one"], ["y"], chain())
+        tenants = self.repository.with_suffix(".json")
+        tenants.write_text(json.dumps({"tenants": [{"name": "atlas"}, {"name": "farm"}]}))
+        self.addCleanup(tenants.unlink)
+        server = self.serve(model_control_mode="demand", tenant_config=tenants)
+        self.ready(server, "e")
+        for name in ("atlas", "atlas", "farm", "atlas"):
+            answer = self.infer(server, "e", request(), headers={"x-hadron-tenant": name})
+            self.assertEqual(200, answer.status, answer.body)
+            if name == "atlas":  # the ensemble has come with its models; from here on they alone
+                for model in ("a", "b"):
+                    path = f"/v2/hadron/models/{model}/evict"
+                    wait_until(lambda p=path: rest.call(server.http, "POST", p).status == 200,
+                               SECONDS, "busy")
+        rows = rest.call(server.http, "GET", "/v2/hadron/account?by=tenant,model").json()
+        self.assertEqual({("atlas", "e"): 1, ("atlas", "a"): 1, ("atlas", "b"): 1,
+                          ("farm", "a"): 1, ("farm", "b"): 1},
+                         {(row["tenant"], row["model"]): row["loads"] for row in rows
+                          if row["loads"]})
+
 
 if __name__ == "__main__":
     unittest.main()
