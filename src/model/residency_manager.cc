@@ -127,7 +127,7 @@ void ResidencyManager::Unpin(Residence& residence) {
     residence.used_until_ = deps_.clock->Now();
     EndYield(residence, false);
   }
-  if (starved_.load()) PostPump();
+  if (starved_.load() || limits_wait_.load()) PostPump();
 }
 
 void ResidencyManager::Want(const ModelVersion& version, std::optional<base::TimePoint> oldest) {
@@ -137,7 +137,8 @@ void ResidencyManager::Want(const ModelVersion& version, std::optional<base::Tim
     if (!oldest) residence.wanted_ = !residence.waiters_.empty();
     if (!oldest || residence.binding_ != nullptr) return;
     residence.wanted_since_ = *oldest;
-    if (std::exchange(residence.wanted_, true)) return;
+    // Who is held back by a limit may not be any more: others have stopped using what he uses.
+    if (std::exchange(residence.wanted_, true) && residence.held_back_.empty()) return;
   }
   PostPump();
 }
@@ -217,16 +218,22 @@ void ResidencyManager::PostPump() {
 }
 
 void ResidencyManager::Pump() {
+  // Before the lock: who answers has one that is taken first.
+  const Claims claims = AskForClaims();
   News news;
   {
     base::MutexLock lock(mutex_);
     starved_.store(false);
     PlaceArenas(news);
+    KeepLimits(news);
     while (!uploading_ && arenas_wanted_.empty()) {
-      Residence* const next = ChooseNext();
+      Residence* const next = ChooseNext(claims, news);
       if (next == nullptr || !StartRestore(*next, news)) break;
     }
     if (!uploading_ && !starved_.load()) store_.Trim();
+    const bool held_back = std::ranges::any_of(
+        residences_, [](const Residence* other) { return !other->held_back_.empty(); });
+    limits_wait_.store(held_back || !above_limit_.empty());
   }
   Tell(std::move(news));
 }
@@ -241,24 +248,11 @@ void ResidencyManager::Tell(News news) {
   }
   if (news.resident && observer_ != nullptr) observer_->OnResident();
   if (news.memory_short && observer_ != nullptr) observer_->OnMemoryShort();
+  for (const auto& [payer, seconds] : news.restored) {
+    if (observer_ != nullptr) observer_->OnRestored(payer, seconds);
+  }
   for (auto& [waiter, answer] : news.answers) waiter->set_value(std::move(answer));
   for (auto& [done, answer] : news.arenas) done(std::move(answer));
-}
-
-Residence* ResidencyManager::ChooseNext() {
-  const base::TimePoint now = deps_.clock->Now();
-  Residence* best = nullptr;
-  double best_score = -1;
-  for (Residence* residence : residences_) {
-    if (!residence->wanted_ || residence->binding_ != nullptr || residence->yields_) continue;
-    if (residence->early_ != nullptr && residence->early_->busy()) continue;  // its end pumps
-    const double age = Seconds(now - residence->wanted_since_);
-    const double score = (age + 1e-6) / (CostOf(*residence) + 1e-6);
-    if (score <= best_score) continue;
-    best = residence;
-    best_score = score;
-  }
-  return best;
 }
 
 /// False when it has to wait for memory.
@@ -274,8 +268,8 @@ bool ResidencyManager::StartRestore(Residence& next, News& news) {
     if (MakeRoom(next, somebody_leaves, news)) return false;
     Refuse(next, NoRoom(next), news);
   } else {
-    const Status status =
-        placement.ok() ? Publish(next, std::move(**placement)) : std::move(placement).status();
+    const Status status = placement.ok() ? Publish(next, std::move(**placement), news)
+                                         : std::move(placement).status();
     news.done_with.push_back(std::exchange(next.early_, nullptr));
     if (!status.ok()) Refuse(next, status, news);
     if (status.ok() && restoring_ != &next) TakeWaiters(next, Status(), news);
@@ -359,6 +353,11 @@ bool ResidencyManager::Evictable(const Residence& residence, const Residence* ne
   return residence.owed_ <= 0 || residence.metrics_->pending.value() <= 0;
 }
 
+EvictionCandidate ResidencyManager::CandidateOf(const Residence& residence) const {
+  return {residence.parts_, std::max<std::int64_t>(0, residence.metrics_->pending.value()),
+          FrequencyOf(residence), CostOf(residence), residence.use().last_used};
+}
+
 std::vector<Residence*> ResidencyManager::ChooseVictims(
     std::uint64_t needed, const Residence* next, const std::set<const Residence*>& keep) const {
   std::vector<Residence*> owners;
@@ -368,9 +367,7 @@ std::vector<Residence*> ResidencyManager::ChooseVictims(
     for (const auto& part : residence->parts_) ++snapshot.holders[part.range];
     if (!Evictable(*residence, next) || keep.contains(residence)) continue;
     owners.push_back(residence);
-    candidates.push_back({residence->parts_,
-                          std::max<std::int64_t>(0, residence->metrics_->pending.value()),
-                          FrequencyOf(*residence), CostOf(*residence), residence->use().last_used});
+    candidates.push_back(CandidateOf(*residence));
   }
   snapshot.candidates = candidates;
   std::vector<Residence*> victims;
@@ -400,6 +397,7 @@ ResidencyManager::BindingRef ResidencyManager::TakeDown(Residence& residence) {
   BindingRef binding = std::move(residence.binding_);
   residence.binding_ = nullptr;
   residence.parts_.clear();
+  residence.shares_.Clear();
   residence.owed_ = 0;
   leaving_.emplace_back(std::exchange(residence.last_of_binding_, nullptr));
   Tally(residence);
@@ -425,14 +423,17 @@ Status ResidencyManager::OpenCopies() {
   return {};
 }
 
-Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement placement) {
+Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement placement,
+                                 News& news) {
   HADRON_RETURN_IF_ERROR(OpenCopies());
   rounds_of_moves_ = 0;
   Upload(residence, placement);
   const bool filling = !placement.to_fill.empty();
   Bind(residence, std::move(placement.places));
   residence.wanted_ = false;
+  residence.held_back_.clear();
   residence.used_until_ = deps_.clock->Now();
+  residence.shares_.Begin(residence.brought_for_, residence.used_until_);
   if (residence.idle_evict_ > base::Duration::zero()) {
     LookForIdleAt(residence.used_until_ + residence.idle_evict_);
   }
@@ -444,7 +445,7 @@ Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement pl
   const base::TimePoint began =
       deps_.clock->Now() - (early == nullptr ? base::Duration::zero() : early->copied_for_);
   const std::uint64_t bytes = placement.fill_bytes + (early == nullptr ? 0 : early->copied_bytes_);
-  if (!filling && bytes > 0) CountRestore(residence, began, bytes);
+  if (!filling && bytes > 0) CountRestore(residence, began, bytes, news);
   if (!filling) return {};
   restoring_ = &residence;
   uploading_ = true;
@@ -498,7 +499,7 @@ void ResidencyManager::Uploaded(BindingRef binding, const Status& status, base::
         Refuse(residence, status, news);
         news.evicted.push_back(TakeDown(residence));
       } else {
-        CountRestore(residence, began, bytes);
+        CountRestore(residence, began, bytes, news);
         TakeWaiters(residence, Status(), news);
       }
     }
@@ -509,9 +510,12 @@ void ResidencyManager::Uploaded(BindingRef binding, const Status& status, base::
 }
 
 void ResidencyManager::CountRestore(Residence& residence, base::TimePoint began,
-                                    std::uint64_t bytes) {
+                                    std::uint64_t bytes, News& news) {
   const double seconds = std::max(1e-6, Seconds(deps_.clock->Now() - began));
   residence.metrics_->ObserveRestore(telemetry::LoadSource::kHost, seconds);
+  if (residence.brought_for_ != nullptr) {
+    news.restored.emplace_back(residence.brought_for_, seconds);
+  }
   residence.use().restore_seconds =
       Blend(residence.use().restore_seconds.value_or(seconds), seconds);
   seconds_per_byte_ = Blend(seconds_per_byte_, seconds / static_cast<double>(bytes));

@@ -22,6 +22,7 @@
 #include "model/eviction_policy.h"
 #include "model/model_version.h"
 #include "model/reload_policy.h"
+#include "model/resident_limit.h"
 #include "model/weight_store.h"
 #include "plan/weight_image.h"
 
@@ -32,9 +33,10 @@ class EarlyWeights;
 /// Who is on the device. A version that has been admitted is compiled: its packed weights are in
 /// host memory. It becomes resident when somebody wants it: a place is found for its weights,
 /// others are evicted for it if need be, and they are uploaded through a stream of their own; runs
-/// may start at once, each kernel waits for what it reads. One restore at a time, the best next:
-/// age of the oldest request over what the restore costs. Eviction drops the device's copy only;
-/// the host's stays, so coming back is a copy and no work.
+/// may start at once, each kernel waits for what it reads. One restore at a time, chosen by whose
+/// turn it is (OrderRestores). Eviction drops the device's copy only; the host's stays, so coming
+/// back is a copy and no work. A payer with a limit makes room within it: what is brought for him
+/// has his own models leave, or waits for them (resident_limit.h).
 ///
 /// Where the device shares the host's memory both copies are one: every admitted version is
 /// resident and nothing is ever evicted here.
@@ -60,10 +62,22 @@ class ResidencyManager {
     /// Runs a task on the control thread, not before the time. Only for idle_evict.
     std::function<void(base::TimePoint, base::Task)> post_at = {};
   };
-  /// Told on the control thread.
+  /// Somebody's requests wait for a version.
+  struct Claim {
+    const Residence* residence = nullptr;
+    std::size_t turn = 0;    ///< of who waits, among all who have work: 0 is next
+    base::TimePoint oldest;  ///< of the requests
+    Payer payer = nullptr;
+    std::uint64_t most_bytes = 0;  ///< that the payer may have on the device; 0: any number
+  };
+  /// Told, and asked, on the control thread.
   class Observer {
    public:
     virtual ~Observer() = default;
+    /// Who waits for versions now. Nothing: nobody knows, and all that is wanted is alike.
+    virtual std::optional<std::vector<Claim>> Claims() { return std::nullopt; }
+    /// Bringing a version onto the device took so long, for the sake of this one.
+    virtual void OnRestored(Payer /*payer*/, double /*seconds*/) {}
     /// Something that was wanted may be pinned now.
     virtual void OnResident() = 0;
     /// Launch state that holds these weights has to go; until then their memory is not free.
@@ -112,6 +126,16 @@ class ResidencyManager {
   void CountUse(const ModelVersion& version, std::int64_t requests);
   /// Requests wait for a version that TryPin did not give, the oldest since then; or no more.
   void Want(const ModelVersion& version, std::optional<base::TimePoint> oldest);
+  /// It has computed for somebody who may have so many bytes on the device (0: any number): who
+  /// uses a version has it on his account. Above the limit others of his leave.
+  void NoteUse(const ModelVersion& version, Payer payer, std::uint64_t most_bytes, double seconds);
+  /// Bytes of the device's memory that the version takes of who has it brought, with nothing else
+  /// of his there; 0 for one that somebody uses already.
+  std::uint64_t BytesAlone(const ModelVersion& version) const;
+  /// Whether the version was not brought for this one because of his limit.
+  bool HeldBack(const ModelVersion& version, Payer payer) const;
+  /// Bytes of the device's memory by the account that they are on.
+  std::map<Payer, double> OnAccounts() const;
   /// Waits until all of the version is there (load threads only), at most the restore timeout.
   /// UNAVAILABLE when others did not leave in time; RESOURCE_EXHAUSTED, INTERNAL: what the device
   /// said.
@@ -239,6 +263,7 @@ class ResidencyManager {
     std::vector<std::pair<const Residence*, base::Status>> refused;
     std::vector<std::pair<std::shared_ptr<Waiter>, base::StatusOr<ResidencyPin::Weights>>> answers;
     std::vector<std::pair<ArenaDone, base::StatusOr<plan::ArenaPlace>>> arenas;
+    std::vector<std::pair<Payer, double>> restored;  ///< seconds
     bool resident = false;
     bool memory_short = false;
   };
@@ -250,16 +275,30 @@ class ResidencyManager {
 
   void PostPump();
   void Pump();
-  Residence* ChooseNext() HADRON_REQUIRES(mutex_);
+  // Whose turn it is, and within whose limit (residency_turns.cc).
+  using Claims = std::optional<std::vector<Claim>>;
+  Claims AskForClaims() const;
+  std::vector<std::pair<Residence*, Claim>> Waiting(const Claims& claims) const
+      HADRON_REQUIRES(mutex_);
+  /// Who is brought next, for whom there is room within his limit; others are held back.
+  Residence* ChooseNext(const Claims& claims, News& news) HADRON_REQUIRES(mutex_);
+  bool KeepLimit(const Claim& claim, const Residence* next, News& news) HADRON_REQUIRES(mutex_);
+  bool SomethingOfHisIsBusy(Payer payer) const HADRON_REQUIRES(mutex_);
+  void KeepLimits(News& news) HADRON_REQUIRES(mutex_);
+  /// The models on the device as this one's limit sees them; `owners`: whose they are.
+  std::vector<AccountedModel> Accounted(Payer payer, const Residence* next,
+                                        std::vector<Residence*>* owners) const
+      HADRON_REQUIRES(mutex_);
+  AccountedModel AccountedWith(const Residence& next) const HADRON_REQUIRES(mutex_);
   bool StartRestore(Residence& next, News& news) HADRON_REQUIRES(mutex_);
   bool MakeRoom(const Residence& next, bool somebody_leaves, News& news) HADRON_REQUIRES(mutex_);
-  base::Status Publish(Residence& residence, WeightStore::Placement placement)
+  base::Status Publish(Residence& residence, WeightStore::Placement placement, News& news)
       HADRON_REQUIRES(mutex_);
   void Upload(Residence& residence, WeightStore::Placement& placement) HADRON_REQUIRES(mutex_);
   void Uploaded(BindingRef binding, const base::Status& status, base::TimePoint began,
                 std::uint64_t bytes);
   /// It took since then to bring so many bytes.
-  void CountRestore(Residence& residence, base::TimePoint began, std::uint64_t bytes)
+  void CountRestore(Residence& residence, base::TimePoint began, std::uint64_t bytes, News& news)
       HADRON_REQUIRES(mutex_);
   /// Those who wait in Obtain are told, and given their pin at once: if they had to ask for it, the
   /// next restore could have thrown the version out before they do.
@@ -275,6 +314,7 @@ class ResidencyManager {
   /// `beside`: that one not counted; may be null.
   std::uint64_t PinnedBytes(const Residence* beside) const HADRON_REQUIRES(mutex_);
   base::Status WhyNotEvictable(const Residence& residence) const HADRON_REQUIRES(mutex_);
+  EvictionCandidate CandidateOf(const Residence& residence) const HADRON_REQUIRES(mutex_);
   /// `next`: for whom; null for a lane.
   std::vector<Residence*> ChooseVictims(std::uint64_t needed, const Residence* next,
                                         const std::set<const Residence*>& keep = {}) const
@@ -339,6 +379,8 @@ class ResidencyManager {
   Observer* observer_ = nullptr;
   /// Somebody waits for memory: whoever gives some back says so.
   std::atomic<bool> starved_{false};
+  /// Somebody waits for models of his own to leave: so does whoever ends a batch.
+  std::atomic<bool> limits_wait_{false};
   std::atomic<bool> pump_posted_{false};
   WeightStore store_;
   mutable base::Mutex mutex_;
@@ -356,6 +398,8 @@ class ResidencyManager {
   bool stopped_ HADRON_GUARDED_BY(mutex_) = false;
   std::optional<base::TimePoint> idle_look_ HADRON_GUARDED_BY(mutex_);  ///< a task is posted for it
   std::set<std::string> pinned_by_call_ HADRON_GUARDED_BY(mutex_);
+  /// Who has come above his limit by using what was there, and the limit.
+  std::map<Payer, std::uint64_t> above_limit_ HADRON_GUARDED_BY(mutex_);
   std::uint64_t requests_ HADRON_GUARDED_BY(mutex_) = 0;
   /// Rounds of moving since something found its place; a bound, so that it ends whatever comes.
   int rounds_of_moves_ HADRON_GUARDED_BY(mutex_) = 0;
@@ -454,8 +498,11 @@ class Residence {
   std::shared_ptr<const void> last_of_binding_;         ///< see WeightBinding
   std::vector<EvictionCandidate::Part> parts_;          ///< of the binding
   bool pinned_ = false;                                 ///< by configuration or call
+  UsageShares shares_;                                  ///< of the binding
   bool wanted_ = false;
   base::TimePoint wanted_since_;
+  Payer brought_for_ = nullptr;   ///< by the restore that was begun last
+  std::vector<Payer> held_back_;  ///< who waits for room within his limit
   int pins_ = 0;
   std::int64_t owed_ = 0;  ///< requests to be served before it may leave again
   base::TimePoint used_until_;

@@ -326,6 +326,20 @@ std::vector<WeightStore::Share> WeightStore::Shares(const std::vector<SegmentPla
   return list;
 }
 
+std::vector<WeightStore::Share> WeightStore::Found(const WeightImage& image) const {
+  std::map<const void*, Share> shares;
+  std::vector<RangeRef> held;  // the last holder must not go under the lock
+  base::MutexLock lock(mutex_);
+  for (const WeightImage::Segment& segment : image.segments()) {
+    if (!Places(segment.home, device_.info())) continue;
+    const RangeRef& range = held.emplace_back(Shared(segment));
+    if (range != nullptr) shares[range.get()] = {range.get(), range->where.bytes, range->where};
+  }
+  std::vector<Share> list;
+  for (const auto& [range, share] : shares) list.push_back(share);
+  return list;
+}
+
 std::map<std::uint32_t, std::uint64_t> WeightStore::SlabSizes() const {
   base::MutexLock lock(mutex_);
   std::map<std::uint32_t, std::uint64_t> sizes;

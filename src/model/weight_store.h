@@ -101,6 +101,8 @@ class WeightStore {
   };
   /// What these places hold in slabs, each range once.
   std::vector<Share> Shares(const std::vector<plan::SegmentPlace>& places) const;
+  /// Those of an image's ranges that are there now, each once.
+  std::vector<Share> Found(const plan::WeightImage& image) const;
   /// Bytes that PlaceArena takes for so many.
   std::uint64_t ArenaBytes(std::uint64_t bytes) const;
   /// Bytes that Place would have to find for the image now, rounded as it does.

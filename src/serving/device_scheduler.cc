@@ -71,6 +71,16 @@ bool DeviceScheduler::CallBackMemory() {
   return true;
 }
 
+std::optional<std::vector<model::ResidencyManager::Claim>> DeviceScheduler::Claims() {
+  base::MutexLock lock(mutex_);
+  return queues_.Claims();
+}
+
+void DeviceScheduler::OnRestored(model::Payer payer, double seconds) {
+  base::MutexLock lock(mutex_);
+  queues_.ChargeRestore(static_cast<const tenancy::Tenant*>(payer), seconds);
+}
+
 void DeviceScheduler::OnResident() {
   base::MutexLock lock(mutex_);
   Notify();

@@ -72,6 +72,8 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   /// Takes the request, or completes it with the refusal.
   void Enqueue(InferenceRequest request, OnDone done);
 
+  std::optional<std::vector<model::ResidencyManager::Claim>> Claims() override;
+  void OnRestored(model::Payer payer, double seconds) override;
   void OnResident() override;
   void OnEvicted(std::shared_ptr<const plan::WeightBinding> weights) override;
   void OnMemoryShort() override;

@@ -35,6 +35,13 @@ void FairShare::Settle(Key tenant, double expected, double measured) {
   longest_ = std::max(longest_ * kForget, measured);
 }
 
+void FairShare::Charge(Key tenant, double seconds) {
+  Share& share = shares_[tenant];
+  if (!share.active && share.running == 0) share.tag = std::max(share.tag, virtual_);
+  share.tag += seconds / WeightOf(tenant);
+  Advance(share.tag);
+}
+
 void FairShare::Rest() {
   const bool busy = std::ranges::any_of(
       shares_, [](const auto& entry) { return entry.second.active || entry.second.running > 0; });

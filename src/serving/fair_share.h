@@ -34,6 +34,9 @@ class FairShare {
   void Begin(Key tenant, double expected, bool rides = false);
   /// It has ended.
   void Settle(Key tenant, double expected, double measured);
+  /// Something else was done for the tenant that took so long: its turn comes so much later. How
+  /// far ahead of the virtual time others may be does not change, and of a tenant alone nothing.
+  void Charge(Key tenant, double seconds);
   /// Nothing runs: if nobody has work either, all debts are forgotten.
   void Rest();
 

@@ -165,6 +165,23 @@ Status WorkQueues::CheckDeadline(const Queue& queue, const Pending& pending, Tim
   return TooLate(now, end, end_by);
 }
 
+Status WorkQueues::CheckResidentLimit(const Queue& queue, const Pending& pending) const {
+  tenancy::Tenant* const tenant = pending.request.identity.tenant;
+  const std::uint64_t most = tenant == nullptr ? 0 : tenant->max_resident_bytes();
+  if (most == 0) return {};
+  const std::uint64_t bytes = residency_.BytesAlone(*queue.version);
+  if (bytes <= most) return {};
+  return tenant->RefuseResident(queue.version->name(), bytes);
+}
+
+Status WorkQueues::WhyAbsent(const Queue& queue, const Pending& pending) const {
+  tenancy::Tenant* const tenant = pending.request.identity.tenant;
+  if (tenant == nullptr || !residency_.HeldBack(*queue.version, tenant)) {
+    return NotResident(*queue.version);
+  }
+  return tenant->RefuseResident(queue.version->name(), 0);
+}
+
 void WorkQueues::NotePromise(const Pending& pending, TimePoint now) {
   constexpr double kDistrust = 0.1;
   if (pending.request.deadline == TimePoint::max()) return;
@@ -176,6 +193,7 @@ Status WorkQueues::Enqueue(Pending& pending, TimePoint now, TimePoint free_at) {
   const auto it = queues_.find(pending.request.model.get());
   if (it == queues_.end()) return Gone(*pending.request.model);
   Queue& queue = it->second;
+  HADRON_RETURN_IF_ERROR(CheckResidentLimit(queue, pending));
   const TimePoint start_by = queue.scheduler->MustStartBy(pending);
   HADRON_RETURN_IF_ERROR(CheckDeadline(queue, pending, start_by, now, free_at));
   pending.expected = ExpectedOf(queue, pending.request.rows);
@@ -215,6 +233,22 @@ std::vector<WorkQueues::FlowWork> WorkQueues::Works() {
   // Among equals who has waited longest.
   std::ranges::stable_sort(works, {}, &FlowWork::oldest);
   return works;
+}
+
+std::vector<model::ResidencyManager::Claim> WorkQueues::Claims() {
+  const std::vector<FlowWork> works = Works();
+  std::vector<Flow> flows;
+  for (const FlowWork& work : works) flows.push_back(work.flow);
+  std::vector<model::ResidencyManager::Claim> claims;
+  std::size_t turn = 0;
+  for (const Flow& flow : shares_.Order(std::move(flows))) {
+    const std::uint64_t most = flow.tenant == nullptr ? 0 : flow.tenant->max_resident_bytes();
+    for (const auto& [queue, oldest] : std::ranges::find(works, flow, &FlowWork::flow)->queues) {
+      claims.push_back({&queue->version->residence(), turn, oldest, flow.tenant, most});
+    }
+    ++turn;
+  }
+  return claims;
 }
 
 std::vector<WorkQueues::Queue*> WorkQueues::OrderOf(const FlowWork& work, TimePoint now) {
@@ -354,6 +388,8 @@ void WorkQueues::Begin(Batch& batch) {
 void WorkQueues::Settle(const Batch& batch, double seconds, TimePoint now) {
   for (const auto& [tenant, part] : PartsOf(batch)) {
     shares_.Settle(tenant, part * batch.expected, part * seconds);
+    const std::uint64_t most = tenant == nullptr ? 0 : tenant->max_resident_bytes();
+    residency_.NoteUse(*batch.pin.version(), tenant, most, part * seconds);
   }
   if (limiter_ != nullptr) limiter_->End(batch.pin.version().get(), batch.lease);
   busy_.Note(seconds, now);
@@ -421,7 +457,8 @@ void WorkQueues::AwaitResidency(Queue& queue, Search& search) {
   const base::Duration limit = residency_.restore_timeout();
   Decision decision = queue.scheduler->Expire(search.now);
   for (Pending& pending : queue.scheduler->TakeOlder(search.now - limit)) {
-    decision.expired.emplace_back(std::move(pending), NotResident(*queue.version));
+    Status why = WhyAbsent(queue, pending);
+    decision.expired.emplace_back(std::move(pending), std::move(why));
   }
   queue.absent_until = search.now;  // those who give up here have waited until now
   for (const auto& item : decision.expired) NoteAbsence(queue, item.first);

@@ -25,7 +25,8 @@ namespace hadron::serving {
 /// one it is on, until its queue is empty or it has served 64 requests, then the largest age over
 /// cost (OrderModels); of the model's requests those its own scheduler chooses, and free places go
 /// to other tenants' requests of the same model, each charged its part. Models whose weights are
-/// absent are asked for and take no place meanwhile.
+/// absent are asked for and take no place meanwhile; whose is brought next is chosen by the same
+/// rules, and the time that it takes is charged to the tenant for whom it is.
 ///
 /// Starts nothing, reads no clock. Externally synchronised (DeviceScheduler's mutex).
 class WorkQueues {
@@ -82,6 +83,12 @@ class WorkQueues {
   void NoteTime(const model::ModelVersion& version, std::int64_t rows, double seconds);
   /// A batch of the version has ended: what its scheduler has to know.
   void Ended(const Batch& batch, const plan::RunResult& result, base::TimePoint now);
+  /// Who waits for which version, in the order in which their work would go.
+  std::vector<model::ResidencyManager::Claim> Claims();
+  /// Bringing a model onto the device for the tenant has taken so long.
+  void ChargeRestore(const tenancy::Tenant* tenant, double seconds) {
+    shares_.Charge(tenant, seconds);
+  }
   /// Nothing runs.
   void Rest() { shares_.Rest(); }
   double tag(const Flow& flow) const { return shares_.tag(flow.tenant); }
@@ -126,6 +133,10 @@ class WorkQueues {
   /// `start_by` is what the model's own scheduler asks for.
   base::Status CheckDeadline(const Queue& queue, const Pending& pending, base::TimePoint start_by,
                              base::TimePoint now, base::TimePoint free_at);
+  /// Of the device's memory; what has to wait for room is let in.
+  base::Status CheckResidentLimit(const Queue& queue, const Pending& pending) const;
+  /// Why a request's model did not come in time.
+  base::Status WhyAbsent(const Queue& queue, const Pending& pending) const;
   void NotePromise(const Pending& pending, base::TimePoint now);
   std::vector<FlowWork> Works();
   /// Its models, whose turn it is first.

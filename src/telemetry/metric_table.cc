@@ -69,7 +69,8 @@ constexpr MetricDefinition kTable[] = {
      "Loads that failed: for the model, memory, its repository, or internally"},
     {"hadron_model_evictions_total", kCounter, "model,cause",
      "How often weights left the device or the host's memory: for others' weights (`pressure`), "
-     "unused (`idle`), by call (`manual`), for the tensors between the layers (`arena`)"},
+     "unused (`idle`), by call (`manual`), for the tensors between the layers (`arena`), for a "
+     "tenant's limit (`quota`)"},
     {"hadron_model_restores_total", kCounter, "model,source",
      "How often weights came onto the device: copied from the host's memory, or loaded again from "
      "elsewhere"},

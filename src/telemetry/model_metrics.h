@@ -34,9 +34,9 @@ inline constexpr std::array<std::string_view, 5> kModelStates = {"UNKNOWN", "LOA
                                                                  "UNLOADING", "UNAVAILABLE"};
 
 /// Why weights left the device.
-enum class EvictionCause : std::uint8_t { kPressure, kIdle, kManual, kArena };
-inline constexpr std::array<std::string_view, 4> kEvictionCauses = {"pressure", "idle", "manual",
-                                                                    "arena"};
+enum class EvictionCause : std::uint8_t { kPressure, kIdle, kManual, kArena, kQuota };
+inline constexpr std::array<std::string_view, 5> kEvictionCauses = {"pressure", "idle", "manual",
+                                                                    "arena", "quota"};
 
 /// From where weights came: the host's packed copy, this machine's disk, or a repository.
 enum class LoadSource : std::uint8_t { kHost, kDisk, kObjectStore, kLocal };

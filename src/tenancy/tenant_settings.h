@@ -16,6 +16,7 @@ struct TenantSettings {
   double max_requests_per_second = 0;                 ///< with a burst of one second's requests
   double max_device_seconds = 0;                      ///< in each window
   base::Duration window{0};                           ///< of max_device_seconds
+  std::uint64_t max_resident_bytes = 0;               ///< of models on the device
   double pledge = 0;  ///< device-seconds a day it was promised; for the accounts, not for the order
 };
 

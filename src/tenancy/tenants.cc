@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/log.h"
+#include "base/strings.h"
 #include "tenancy/tenants_file.h"
 
 namespace hadron::tenancy {
@@ -69,6 +70,7 @@ void Tenant::Configure(TenantSettings settings) {
   base::MutexLock lock(mutex_);
   weight_.store(settings.weight, std::memory_order_relaxed);
   default_class_.store(settings.default_class, std::memory_order_relaxed);
+  max_resident_bytes_.store(settings.max_resident_bytes, std::memory_order_relaxed);
   const auto before = settings_.Load();
   // A limit that is new begins with its whole burst; one that is raised gives no more at once.
   if (before == nullptr || before->max_requests_per_second <= 0) tokens_at_ = {};
@@ -130,6 +132,26 @@ Status Tenant::CheckCounts(const TenantSettings& settings, std::uint64_t bytes) 
              name_,
              fmt::format("has {} bytes queued of {}, {} more do not fit", queued, room, bytes),
              "max_queued_bytes")
+      .WithRetryAfter(kAskAgain);
+}
+
+Status Tenant::RefuseResident(std::string_view model, std::uint64_t bytes) {
+  refused_.fetch_add(1, std::memory_order_relaxed);
+  const std::string name = base::EscapeControl(model);
+  const std::string most = base::HumanBytes(max_resident_bytes());
+  constexpr std::string_view kSetting = "max_resident_bytes";
+  if (bytes > 0) {
+    return OverLimit(name_,
+                     fmt::format("may have {} of the device's memory, and model '{}' alone takes "
+                                 "{}: ask for a smaller one",
+                                 most, name, base::HumanBytes(bytes)),
+                     kSetting);
+  }
+  return OverLimit(name_,
+                   fmt::format("has its {} of the device's memory in use, and model '{}' found no "
+                               "place among them within --model-restore-timeout-ms",
+                               most, name),
+                   kSetting)
       .WithRetryAfter(kAskAgain);
 }
 

@@ -56,11 +56,18 @@ class Tenant {
   std::shared_ptr<const TenantSettings> settings() const { return settings_.Load(); }
   double weight() const { return weight_.load(std::memory_order_relaxed); }
   WorkClass default_class() const { return default_class_.load(std::memory_order_relaxed); }
+  std::uint64_t max_resident_bytes() const {
+    return max_resident_bytes_.load(std::memory_order_relaxed);
+  }
 
   /// A request asks to be let in, with so many bytes of inputs and so much time of the device, as
   /// far as that is known. RESOURCE_EXHAUSTED, cause kQuota, naming tenant, limit and setting, with
   /// the time after which it makes sense to ask again. Costs nothing where there are no limits.
   base::StatusOr<Hold> Admit(std::uint64_t bytes, base::Duration device_time, base::TimePoint now);
+  /// The refusal of a request whose model has no place on the device within max_resident_bytes,
+  /// which is for others to find out. `bytes`: what that takes alone when it is more; 0: others of
+  /// the tenant's are in the way, and may leave.
+  base::Status RefuseResident(std::string_view model, std::uint64_t bytes);
   /// Work of the tenant kept the device so long.
   void Charge(base::Duration device_time, base::TimePoint now);
 
@@ -85,7 +92,8 @@ class Tenant {
   base::Snapshot<TenantSettings> settings_;
   std::atomic<double> weight_{1};
   std::atomic<WorkClass> default_class_{WorkClass::kInteractive};
-  std::atomic<bool> limited_{false};  ///< has any limit at all
+  std::atomic<std::uint64_t> max_resident_bytes_{0};
+  std::atomic<bool> limited_{false};  ///< has any limit that Admit looks at
   std::atomic<std::uint64_t> outstanding_{0};
   std::atomic<std::uint64_t> queued_bytes_{0};
   std::atomic<std::uint64_t> refused_{0};

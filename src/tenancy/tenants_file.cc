@@ -100,6 +100,8 @@ constexpr Field kFields[] = {
        return ReadNumber(v, {0, kMostRate}, &s.max_requests_per_second);
      }},
     {"max_device_seconds", ReadDeviceSeconds},
+    {"max_resident_bytes",
+     [](const json& v, TenantSettings& s) { return ReadCount(v, &s.max_resident_bytes); }},
     {"pledge",
      [](const json& v, TenantSettings& s) {
        return ReadNumber(v, {0, kSecondsOfDay * kMostDevices}, &s.pledge);

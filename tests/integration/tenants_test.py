@@ -267,6 +267,84 @@ class Doors(unittest.TestCase):
                                          for name in ("atlas", "cms", "default")])
 
 
+class Memory(unittest.TestCase):
+    """What of a card's memory a tenant's models may take; the CPU plays the card."""
+
+    LAYERS = 4
+    MIB = 1 << 20
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.config = Path(folder.name) / "tenants.json"
+        self.repository = Path(folder.name) / "repository"
+        for i in range(4):
+            Mlp.random(512, self.LAYERS, i).write(self.repository, f"m{i}")
+
+    def server(self, mebibytes, **options):
+        """With a tenant who may have so much; all models are on the card when it starts."""
+        self.config.write_text(json.dumps({"tenants": [
+            {"name": "atlas", "max_resident_bytes": int(mebibytes * self.MIB)}, {"name": "farm"}]}))
+        env = {"HADRON_TEST_HOOKS": "1", "HADRON_TEST_COPY_RATE": str(400 << 20)}
+        return Server([self.repository], env=env, device_memory_budget=64 * self.MIB,
+                      tenant_config=self.config, **options)
+
+    @staticmethod
+    def status(server):
+        """Bytes on the card by tenant, and the models that are there."""
+        status = rest.call(server.http, "GET", "/v2/hadron/status").json()
+        return ({t["name"]: t["resident_bytes"] for t in status["tenants"]},
+                {m["name"] for m in status["models"] if m["residency"] == "resident"})
+
+    def test_above_the_limit_a_tenants_own_models_leave(self):
+        with self.server(10) as server:
+            self.assertEqual(200, infer_mlp(server, "farm", "m3"))
+            for model in ("m0", "m1", "m2", "m0", "m1", "m2", "m2", "m0"):
+                self.assertEqual(200, infer_mlp(server, "atlas", model))
+                held = wait_until(
+                    lambda: (bytes_now := self.status(server)[0])["atlas"] <= 10 * self.MIB
+                    and bytes_now, SECONDS, "above the limit")
+                self.assertLessEqual(4 * self.MIB, held["atlas"])
+            tenants, there = self.status(server)
+            self.assertEqual(4 * self.MIB, tenants["farm"])
+            self.assertEqual(3, len(there), there)
+            self.assertTrue({"m0", "m3"} <= there, there)
+            text = rest.call(server.metrics, "GET", "/metrics").body.decode()
+            self.assertIn('hadron_model_evictions_total{model="m3",cause="quota"} 0', text)
+            self.assertNotIn('hadron_model_evictions_total{model="m1",cause="quota"} 0', text)
+
+    def test_a_model_larger_than_the_limit_is_refused_at_once(self):
+        with self.server(3) as server:
+            answer = rest.call(server.http, "POST", "/v2/models/m0/infer",
+                               rest.json_body({"x": np.zeros((1, 512), np.float32)}),
+                               {"x-hadron-tenant": "atlas"})
+            self.assertEqual(429, answer.status)
+            for word in ("atlas", "'m0'", "4.0 MiB", "3.0 MiB", "max_resident_bytes"):
+                self.assertIn(word, answer.json()["error"])
+            self.assertEqual(200, infer_mlp(server, "farm", "m0"))
+            self.assertEqual(200, infer_mlp(server, "atlas", "m0"))  # it costs nobody room
+            self.assertEqual(1, account(server, "tenant")["atlas",]["refused_quota"])
+
+    def test_who_waits_for_what_others_use_is_told_to_come_again(self):
+        with self.server(4.1, model_restore_timeout_ms=500) as server:
+            for model in ("m1", "m2"):
+                path = f"/v2/hadron/models/{model}/evict"
+                self.assertEqual(200, rest.call(server.http, "POST", path).status)
+            for tenant in ("farm", "atlas", "atlas", "farm"):
+                self.assertEqual(200, infer_mlp(server, tenant, "m0"))
+            body = rest.json_body({"x": np.zeros((1, 512), np.float32)})
+            answer = rest.call(server.http, "POST", "/v2/models/m1/infer", body,
+                               {"x-hadron-tenant": "atlas"})
+            self.assertEqual(429, answer.status, answer.body)
+            self.assertEqual("1", answer.headers["retry-after"])
+            for word in ("atlas", "'m1'", "max_resident_bytes", "--model-restore-timeout-ms"):
+                self.assertIn(word, answer.json()["error"])
+            self.assertEqual(200, infer_mlp(server, "farm", "m2"))  # whom it does not concern
+            # From here on the one that both have used is nobody else's.
+            wait_until(lambda: infer_mlp(server, "atlas", "m1") == 200, SECONDS, "never let in")
+            self.assertNotIn("m0", self.status(server)[1])
+
+
 class Ends(unittest.TestCase):
     """What a server leaves of its accounts, however it ends."""
 

@@ -171,13 +171,14 @@ void WriteVersion(JsonWriter& json, const ModelEntry& model, std::int64_t number
 
 void WriteTenants(JsonWriter& json, const std::vector<TenantStatus>& tenants) {
   json.Key("tenants").BeginArray();
-  for (const auto& [tenant, device_ns] : tenants) {
+  for (const auto& [tenant, device_ns, resident_bytes] : tenants) {
     json.BeginObject().Key("name").String(tenant->name());
     json.Key("weight").Raw(fmt::format("{}", tenant->weight()));
     json.Key("class").String(tenancy::WorkClassName(tenant->default_class()));
     json.Key("outstanding").Int(tenant->outstanding());
     json.Key("queued_bytes").Int(tenant->queued_bytes());
     json.Key("refused").Int(tenant->refused());
+    json.Key("resident_bytes").Int(resident_bytes);
     json.Key("device_seconds").Raw(fmt::format("{:.6f}", static_cast<double>(device_ns) / 1e9));
     json.EndObject();
   }

@@ -21,7 +21,8 @@ namespace hadron::protocol {
 /// A tenant as the status shows it.
 struct TenantStatus {
   const tenancy::Tenant* tenant = nullptr;
-  std::uint64_t device_ns = 0;  ///< since the start
+  std::uint64_t device_ns = 0;       ///< since the start
+  std::uint64_t resident_bytes = 0;  ///< of models on the device
 };
 
 /// What the status is made of.

@@ -87,7 +87,11 @@ std::optional<std::vector<TenantStatus>> RestFrontend::Handler::TenantsFor(
     used[tenant == nullptr ? &tenants.default_tenant() : tenant] += row.usage.device_ns;
   }
   std::vector<TenantStatus> list;
-  for (const tenancy::Tenant* tenant : tenants.List()) list.push_back({tenant, used[tenant]});
+  std::map<model::Payer, double> resident;
+  if (services_.residency != nullptr) resident = services_.residency->OnAccounts();
+  for (const tenancy::Tenant* tenant : tenants.List()) {
+    list.push_back({tenant, used[tenant], static_cast<std::uint64_t>(resident[tenant])});
+  }
   return list;
 }
 

@@ -174,6 +174,18 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
     return TryAdmit(name, layers).value();
   }
 
+  /// From here on restores are asked for in somebody's name.
+  void ClaimFor(const ModelHandle& version, Payer payer, std::uint64_t most_bytes = 0,
+                std::size_t turn = 0) {
+    if (!claims_) claims_.emplace();
+    claims_->push_back({&version->residence(), turn, clock_.Now(), payer, most_bytes});
+    manager_->Want(*version, clock_.Now());
+  }
+  std::optional<std::vector<ResidencyManager::Claim>> Claims() override { return claims_; }
+  void OnRestored(Payer payer, double seconds) override {
+    EXPECT_GT(seconds, 0);
+    restored_.push_back(payer);
+  }
   void OnResident() override { ++news_; }
   void OnEvicted(std::shared_ptr<const plan::WeightBinding> weights) override {
     ++evicted_;
@@ -248,6 +260,8 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
   std::function<void()> while_packing_;  ///< after each segment that was sent ahead
   backend::KernelRegistry kernels_;
   std::unique_ptr<ResidencyManager> manager_;
+  std::optional<std::vector<ResidencyManager::Claim>> claims_;
+  std::vector<Payer> restored_;  ///< for whom, one after the other
   int news_ = 0;
   int evicted_ = 0;
   bool hold_evicted_ = false;  ///< as a scheduler does until its lanes have forgotten them

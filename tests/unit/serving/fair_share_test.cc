@@ -146,5 +146,47 @@ TEST(FairShare, KeepsTwoBackloggedTenantsWithinTheBound) {
   }
 }
 
+TEST(FairShare, CountsWhatElseWasDoneForATenant) {
+  FairShare shares;
+  tenancy::Tenant a("a", {});
+  tenancy::Tenant b("b", {});
+  shares.Enter(&a);
+  shares.Enter(&b);
+  shares.Charge(&a, 1.0);
+  const std::vector<Flow> flows = {{&a}, {&b}};
+  EXPECT_EQ(shares.Order(flows).front().tenant, &b);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(shares.Order(flows).front().tenant, &b) << i;
+    shares.Begin(&b, 0.3);
+    shares.Settle(&b, 0.3, 0.3);
+  }
+  EXPECT_EQ(shares.Order(flows).front().tenant, &a) << "b has had its 1.2 seconds";
+}
+
+TEST(FairShare, ChargesByWeight) {
+  FairShare shares;
+  tenancy::TenantSettings heavy;
+  heavy.weight = 4;
+  tenancy::Tenant a("a", heavy);
+  shares.Enter(&a);
+  shares.Charge(&a, 1.0);
+  EXPECT_DOUBLE_EQ(shares.tag(&a), 0.25);
+}
+
+TEST(FairShare, TakesNothingFromATenantAloneForWhatWasDoneForIt) {
+  FairShare shares;
+  tenancy::Tenant a("a", {});
+  tenancy::Tenant late("late", {});
+  shares.Enter(&a);
+  for (int i = 0; i < 10; ++i) {
+    shares.Charge(&a, 5.0);
+    EXPECT_TRUE(shares.InsideShare(&a));
+    shares.Begin(&a, 0.1);
+    shares.Settle(&a, 0.1, 0.1);
+  }
+  shares.Enter(&late);  // and who comes then has saved nothing
+  EXPECT_NEAR(shares.tag(&late), shares.tag(&a), 0.1 + 1e-9);
+}
+
 }  // namespace
 }  // namespace hadron::serving

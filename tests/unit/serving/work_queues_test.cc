@@ -200,6 +200,81 @@ TEST(WorkQueues, TakesOnlyWhatIsUrgentBetweenTwoPartsOfARun) {
 
 // ---- The door --------------------------------------------------------------------------
 
+/// Whose claims come first, of which model ('1' or '2').
+std::string OrderOfClaims(Queues& q) {
+  auto claims = q.queues.Claims();
+  std::ranges::stable_sort(claims, {}, &model::ResidencyManager::Claim::turn);
+  std::string order;
+  for (const auto& claim : claims) {
+    order += static_cast<const Tenant*>(claim.payer)->name();
+    order += claim.residence == &q.second->residence() ? '2' : '1';
+  }
+  return order;
+}
+
+TEST(WorkQueues, AsksForModelsInTheOrderOfTheWorkThatWaitsForThem) {
+  Tenant a("a", {});
+  Tenant b("b", {});
+  const struct {
+    const char* rule;
+    double a_has_had;  ///< seconds, before
+    double a_restored;
+    std::vector<Queues::What> waiting;
+    const char* order;
+  } rows[] = {
+      {"who has had less", 1, 0, {{.tenant = &a}, {.tenant = &b, .second = true}}, "b2a1"},
+      {"restores count", 0, 1, {{.tenant = &a}, {.tenant = &b, .second = true}}, "b2a1"},
+      {"class before tags, inside the share",
+       1,
+       0,
+       {{.tenant = &b, .work_class = WorkClass::kBatch, .second = true}, {.tenant = &a}},
+       "a1b2"},
+      {"tags before class, beyond the share",
+       1,
+       9,
+       {{.tenant = &a}, {.tenant = &b, .work_class = WorkClass::kBatch, .second = true}},
+       "b2a1"},
+      {"one tenant's interactive work first",
+       0,
+       0,
+       {{.tenant = &a, .work_class = WorkClass::kBatch, .second = true}, {.tenant = &a}},
+       "a1a2"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.rule);
+    Queues q;
+    if (row.a_has_had > 0) {
+      ASSERT_TRUE(q.Add({.tenant = &a}).ok());
+      ASSERT_EQ(q.Run(row.a_has_had), "0");
+    }
+    for (const auto& what : row.waiting) ASSERT_TRUE(q.Add(what).ok());
+    if (row.a_restored > 0) q.queues.ChargeRestore(&a, row.a_restored);
+    EXPECT_EQ(OrderOfClaims(q), row.order);
+  }
+}
+
+TEST(WorkQueues, AsksForAllModelsOfATenantAlike) {
+  Queues q;
+  Tenant a("a", {});
+  ASSERT_TRUE(q.Add({.tenant = &a}).ok());
+  q.model.clock.Advance(milliseconds(5));
+  ASSERT_TRUE(q.Add({.tenant = &a, .second = true}).ok());
+  const auto claims = q.queues.Claims();
+  ASSERT_EQ(claims.size(), 2U);
+  EXPECT_EQ(claims[0].turn, claims[1].turn);
+  EXPECT_NE(claims[0].oldest, claims[1].oldest);
+}
+
+TEST(WorkQueues, SaysWhatATenantMayHaveOnTheDevice) {
+  Queues q;
+  tenancy::TenantSettings settings;
+  settings.max_resident_bytes = 77;
+  Tenant a("a", settings);
+  ASSERT_TRUE(q.Add({.tenant = &a}).ok());
+  ASSERT_EQ(q.queues.Claims().size(), 1U);
+  EXPECT_EQ(q.queues.Claims().front().most_bytes, 77U);
+}
+
 TEST(WorkQueues, RefusesWhatWouldBeLate) {
   Queues q("");
   ASSERT_TRUE(q.Add({}).ok());

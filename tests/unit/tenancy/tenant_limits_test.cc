@@ -72,6 +72,27 @@ TEST(TenantLimits, CountsBytesOfInputs) {
   EXPECT_FALSE(tenant.Admit(UINT64_MAX, kNotKnown, clock.Now()).ok());
 }
 
+TEST(TenantLimits, SaysWhyAModelHasNoPlaceOnTheDevice) {
+  constexpr std::uint64_t kMiB = std::uint64_t{1} << 20U;
+  Tenant tenant("atlas", Limits([](TenantSettings& s) { s.max_resident_bytes = 3 * kMiB; }));
+  EXPECT_EQ(tenant.max_resident_bytes(), 3 * kMiB);
+  const base::Status never = tenant.RefuseResident("m\n", 4 * kMiB);
+  EXPECT_EQ(
+      never.message(),
+      "tenant 'atlas' may have 3.0 MiB of the device's memory, and model 'm\\x0a' alone takes "
+      "4.0 MiB: ask for a smaller one; its limit is 'max_resident_bytes' of --tenant-config");
+  EXPECT_EQ(never.cause(), base::RefusalCause::kQuota);
+  EXPECT_FALSE(never.retry_after().has_value());
+  const base::Status later = tenant.RefuseResident("m", 0);
+  EXPECT_EQ(later.message(),
+            "tenant 'atlas' has its 3.0 MiB of the device's memory in use, and model 'm' found no "
+            "place among them within --model-restore-timeout-ms; its limit is "
+            "'max_resident_bytes' of --tenant-config");
+  EXPECT_EQ(later.code(), base::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(later.retry_after().has_value());
+  EXPECT_EQ(tenant.refused(), 2U);
+}
+
 /// Requests that are let in when they come ten times as often as they may.
 int AdmittedAtTenfoldDemand(double rate, seconds length) {
   test::StillClock clock;

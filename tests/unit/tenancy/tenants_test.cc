@@ -20,7 +20,7 @@ TEST(TenantsFile, ReadsEverySetting) {
       "name": "atlas", "weight": 2.5, "class": "batch", "max_outstanding": 64,
       "max_queued_bytes": 1048576, "max_requests_per_second": 0.5,
       "max_device_seconds": {"seconds": 10, "window_seconds": 60},
-      "pledge": 3600}]})");
+      "max_resident_bytes": 8589934592, "pledge": 3600}]})");
   ASSERT_TRUE(parsed.ok()) << parsed.message();
   ASSERT_EQ(parsed->size(), 1U);
   EXPECT_EQ(parsed->front().first, "atlas");
@@ -32,6 +32,7 @@ TEST(TenantsFile, ReadsEverySetting) {
   EXPECT_EQ(settings.max_requests_per_second, 0.5);
   EXPECT_EQ(settings.max_device_seconds, 10);
   EXPECT_EQ(settings.window, std::chrono::seconds(60));
+  EXPECT_EQ(settings.max_resident_bytes, std::uint64_t{8} << 30U);
   EXPECT_EQ(settings.pledge, 3600);
 }
 
@@ -65,6 +66,7 @@ const BadFile kBadFiles[] = {
     {R"({"tenants": [{"name": "a", "max_outstanding": -1}]})", "expected a whole number"},
     {R"({"tenants": [{"name": "a", "max_outstanding": 1.5}]})", "expected a whole number"},
     {R"({"tenants": [{"name": "a", "max_queued_bytes": "1G"}]})", "expected a whole number"},
+    {R"({"tenants": [{"name": "a", "max_resident_bytes": "1G"}]})", "expected a whole number"},
     {R"({"tenants": [{"name": "a", "max_device_seconds": 5}]})", "expected {\"seconds\""},
     {R"({"tenants": [{"name": "a", "max_device_seconds": {"seconds": 5}}]})", "window_seconds"},
     {R"({"tenants": [{"name": "a", "max_device_seconds": {"seconds": 5, "window_seconds": 0}}]})",
