@@ -227,6 +227,16 @@ void DeviceScheduler::OrderPlan(Batch batch, std::vector<tensor::Shape> shapes) 
   });
 }
 
+/// Whether another batch of the version waits for an arena, which may do for this one: asked for
+/// together they would be more than there is.
+bool DeviceScheduler::HasAsked(const Prepared& prepared, const plan::Lane& lane) const {
+  if (lane.MissingArena(*prepared.plan) == 0) return false;
+  return std::ranges::any_of(awaiting_, [&](const Awaiting& awaiting) {
+    return awaiting.lane == &lane && !awaiting.on_host &&
+           awaiting.prepared.batch.pin.version() == prepared.batch.pin.version();
+  });
+}
+
 /// In order among those that go to the same lane; while one waits for an arena, whatever a lane can
 /// take.
 std::optional<DeviceScheduler::Prepared> DeviceScheduler::TakePrepared(plan::Lane*& lane) {
@@ -235,7 +245,7 @@ std::optional<DeviceScheduler::Prepared> DeviceScheduler::TakePrepared(plan::Lan
     const Flow flow = it->batch.flow;
     if (blocked == flow.interactive() && awaiting_.empty()) continue;
     lane = LaneFor(flow, *it->plan);
-    if (lane == nullptr) {
+    if (lane == nullptr || HasAsked(*it, *lane)) {
       if (!blocked) blocked = flow.interactive();
       continue;
     }

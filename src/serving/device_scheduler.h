@@ -162,6 +162,7 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   void Prepare(Batch batch);
   void OrderPlan(Batch batch, std::vector<tensor::Shape> shapes);
   std::optional<Prepared> TakePrepared(plan::Lane*& lane) HADRON_REQUIRES(mutex_);
+  bool HasAsked(const Prepared& prepared, const plan::Lane& lane) const HADRON_REQUIRES(mutex_);
   std::optional<Awaiting> TakeAnswered() HADRON_REQUIRES(mutex_);
   /// Starts it, or asks for the memory it needs first.
   void Begin(Prepared prepared, plan::Lane& lane);
