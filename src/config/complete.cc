@@ -111,8 +111,13 @@ base::Status FillIo(const graph::Value& value, std::string_view name, bool batch
   return base::OkStatus();
 }
 
-/// What clients neither send nor get: the control inputs of sequences and their states.
-bool OfSequences(const ::inference::ModelConfig& config, const std::string& name, bool is_output) {
+/// What clients neither send nor get: the control inputs of sequences and their states, and what
+/// tells how a batch is made up.
+bool OfServer(const ::inference::ModelConfig& config, const std::string& name, bool is_output) {
+  const auto names = [&](const auto& input) {
+    return std::ranges::find(input.target_name(), name) != input.target_name().end();
+  };
+  if (!is_output && std::ranges::any_of(config.batch_input(), names)) return true;
   const auto& batching = config.sequence_batching();
   const auto of_state = [&](const auto& state) {
     return (is_output ? state.output_name() : state.input_name()) == name;
@@ -127,13 +132,13 @@ base::Status FillTensors(const graph::Graph& graph, ::inference::ModelConfig& co
   if (config.input().empty()) {
     for (const graph::ValueId id : graph.inputs()) {
       const graph::Value& value = graph.value(id);
-      if (OfSequences(config, value.name, false)) continue;
+      if (OfServer(config, value.name, false)) continue;
       HADRON_RETURN_IF_ERROR(FillIo(value, value.name, batched, *config.add_input()));
     }
   }
   if (config.output().empty()) {
     for (const graph::GraphOutput& output : graph.outputs()) {
-      if (OfSequences(config, output.name, true)) continue;
+      if (OfServer(config, output.name, true)) continue;
       HADRON_RETURN_IF_ERROR(
           FillIo(graph.value(output.value), output.name, batched, *config.add_output()));
     }
@@ -144,6 +149,8 @@ base::Status FillTensors(const graph::Graph& graph, ::inference::ModelConfig& co
 /// max_batch_size and, where it allows batches, a scheduler that forms them.
 base::Status FillBatching(const graph::Graph& graph, const CompletionOptions& options,
                           ::inference::ModelConfig& config, std::vector<Notice>& notices) {
+  // Such a model's dimensions do not tell whether it batches; its configuration has said so.
+  if (wire::IsRagged(config)) return base::OkStatus();
   HADRON_ASSIGN_OR_RETURN(const std::string obstacle, WhyNotBatchable(graph));
   if (!obstacle.empty()) {
     if (config.max_batch_size() == 0) return base::OkStatus();
@@ -248,6 +255,7 @@ base::StatusOr<std::shared_ptr<const ModelConfig>> Complete(const RawConfig& raw
   std::vector<Notice> notices;
   HADRON_RETURN_IF_ERROR(FillFromGraph(graph, options, config, notices));
   HADRON_RETURN_IF_ERROR(wire::CheckTensors(config));
+  HADRON_RETURN_IF_ERROR(wire::CheckBatchIo(config));
   wire::AddNotices(config, notices);
   HADRON_RETURN_IF_ERROR(FillDefaults(options, config, notices));
   HADRON_RETURN_IF_ERROR(wire::CheckDynamicBatching(config));

@@ -5,6 +5,7 @@
 #include <set>
 #include <span>
 
+#include "base/check.h"
 #include "base/strings.h"
 #include "config/complete.h"
 #include "config/wire/values.h"
@@ -117,7 +118,16 @@ bool ShapeFits(const Pair& pair, const tensor::Shape& configured) {
   return true;
 }
 
+base::Status CheckRagged(const Pair& pair) {
+  if (pair.value.shape.size() == 1 && !pair.value.shape[0].known()) return base::OkStatus();
+  return base::InvalidArgument(fmt::format(
+      "{}: allow_ragged_batch needs an input of shape [-1] in the model, which gets the "
+      "elements of all requests one behind the other; but the model's shape is {}",
+      pair.Label(), pair.GraphText()));
+}
+
 base::Status CheckShape(const Pair& pair) {
+  if (pair.io.ragged) return CheckRagged(pair);
   HADRON_RETURN_IF_ERROR(CheckFirstDim(pair));
   const tensor::Shape configured = pair.config.GraphShape(pair.io);
   // Configurations cannot say "scalar"; [1] stands for it.
@@ -157,7 +167,8 @@ base::Status CheckInputs(const ModelConfig& config, const graph::Graph& graph) {
     HADRON_RETURN_IF_ERROR(CheckPair({config, input, graph.value(id)}));
   }
   for (const std::string& name : names) {
-    const bool filled = config.sequence_batching() && config.sequence_batching()->Fills(name);
+    const bool filled = config.FindBatchInput(name) != nullptr ||
+                        (config.sequence_batching() && config.sequence_batching()->Fills(name));
     if (filled || config.FindInput(name) != nullptr) continue;
     return base::InvalidArgument(
         fmt::format("model {}: the configuration lists {} inputs, but not input {} of the model",
@@ -173,8 +184,51 @@ base::Status CheckOutputs(const ModelConfig& config, const graph::Graph& graph) 
     const auto at = std::ranges::find(names, output.name);
     if (at == names.end()) return Unexpected(config, "output", output.name, names);
     const auto& found = graph.outputs()[static_cast<std::size_t>(at - names.begin())];
-    HADRON_RETURN_IF_ERROR(
-        CheckPair({config, output, graph.value(found.value), /*is_output=*/true}));
+    const Pair pair{config, output, graph.value(found.value), /*is_output=*/true};
+    // What is taken apart by an input's shape may have any shape itself.
+    const bool scattered = config.FindBatchOutput(output.name) != nullptr;
+    HADRON_RETURN_IF_ERROR(scattered ? CheckType(pair) : CheckPair(pair));
+  }
+  return base::OkStatus();
+}
+
+/// Of how many numbers a batch_input consists is not known before the batch.
+base::Status CheckBatchInputTarget(const ModelConfig& config, const BatchInput& input,
+                                   const std::string& target, const graph::Graph& graph) {
+  const auto at = std::ranges::find_if(
+      graph.inputs(), [&](const graph::ValueId id) { return graph.value(id).name == target; });
+  if (at == graph.inputs().end()) {
+    return base::InvalidArgument(
+        fmt::format("model {}: batch_input: target {} is no input of the "
+                    "model",
+                    wire::Quote(config.name()), wire::Quote(target)));
+  }
+  IoConfig io;
+  io.name = target;
+  io.type = input.type;
+  const graph::Value& value = graph.value(*at);
+  HADRON_RETURN_IF_ERROR(CheckType({config, io, value}));
+  tensor::Shape wanted{-1};
+  if (input.kind == BatchInput::Kind::kItemShape) {
+    const IoConfig* const source = config.FindInput(input.source);
+    HADRON_CHECK(source != nullptr);  // Complete() has checked it
+    wanted = {-1, static_cast<std::int64_t>(source->model_shape().rank())};
+  }
+  const SymbolicShape& shape = value.shape;
+  bool fits = shape.size() == wanted.rank() && !shape[0].known();
+  if (fits && shape.size() == 2) fits = DimFits(wanted[1], shape[1], false);
+  if (fits) return base::OkStatus();
+  return base::InvalidArgument(fmt::format(
+      "model {}: batch_input: target {} gets a tensor of shape {}, but the model's shape is {}",
+      wire::Quote(config.name()), wire::Quote(target), wanted.ToString(),
+      graph::ToShape(shape).ToString()));
+}
+
+base::Status CheckBatchInputs(const ModelConfig& config, const graph::Graph& graph) {
+  for (const BatchInput& input : config.batch_inputs()) {
+    for (const std::string& target : input.targets) {
+      HADRON_RETURN_IF_ERROR(CheckBatchInputTarget(config, input, target, graph));
+    }
   }
   return base::OkStatus();
 }
@@ -250,10 +304,12 @@ base::StatusOr<std::string> WhyNotBatchable(const graph::Graph& graph,
 }
 
 base::Status CheckAgainstGraph(const ModelConfig& config, const graph::Graph& graph) {
+  HADRON_RETURN_IF_ERROR(CheckBatchInputs(config, graph));
   HADRON_RETURN_IF_ERROR(CheckInputs(config, graph));
   HADRON_RETURN_IF_ERROR(CheckOutputs(config, graph));
   HADRON_RETURN_IF_ERROR(CheckSequences(config, graph));
-  if (!config.batched()) return base::OkStatus();
+  // Whether a model that sees the batch's make-up keeps its rows apart shows when it runs.
+  if (!config.batched() || config.ragged()) return base::OkStatus();
   std::vector<std::string> outputs;
   for (const IoConfig& output : config.outputs()) outputs.push_back(output.name);
   if (config.sequence_batching()) {

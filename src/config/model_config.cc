@@ -17,6 +17,15 @@ const IoConfig* Find(const std::vector<IoConfig>& tensors, std::string_view name
   return at == tensors.end() ? nullptr : &*at;
 }
 
+/// The one that names `target`.
+template <typename Io>
+const Io* FindTarget(const std::vector<Io>& all, std::string_view target) {
+  const auto at = std::ranges::find_if(all, [target](const Io& io) {
+    return std::ranges::find(io.targets, target) != io.targets.end();
+  });
+  return at == all.end() ? nullptr : &*at;
+}
+
 ::inference::ModelConfig Parse(const std::string& wire) {
   ::inference::ModelConfig message;
   HADRON_CHECK(message.ParseFromString(wire));
@@ -49,11 +58,25 @@ const IoConfig* ModelConfig::FindOutput(std::string_view name) const {
   return Find(fields_.outputs, name);
 }
 
+bool ModelConfig::ragged() const {
+  return !batch_inputs().empty() || !batch_outputs().empty() ||
+         std::ranges::any_of(inputs(), &IoConfig::ragged);
+}
+
+const BatchInput* ModelConfig::FindBatchInput(std::string_view target) const {
+  return FindTarget(fields_.batch_inputs, target);
+}
+
+const BatchOutput* ModelConfig::FindBatchOutput(std::string_view target) const {
+  return FindTarget(fields_.batch_outputs, target);
+}
+
 tensor::Shape ModelConfig::ClientShape(const IoConfig& io) const {
   return batched() ? io.dims.WithFirst(-1) : io.dims;
 }
 
 tensor::Shape ModelConfig::GraphShape(const IoConfig& io) const {
+  if (io.ragged) return {-1};
   return batched() ? io.model_shape().WithFirst(-1) : io.model_shape();
 }
 

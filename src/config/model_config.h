@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/batch_io.h"
 #include "config/ensemble.h"
 #include "config/sequence_batching.h"
 #include "tensor/data_type.h"
@@ -24,6 +25,9 @@ struct IoConfig {
   std::optional<tensor::Shape> reshape;  ///< what the model sees instead, same element count
   std::string label_filename;            ///< outputs only, relative to the model's directory
   bool optional = false;                 ///< inputs only: a request may leave it out
+  /// Inputs only: requests of one batch may differ in shape; the model gets their elements one
+  /// behind the other, in one dimension.
+  bool ragged = false;
 
   const tensor::Shape& model_shape() const { return reshape ? *reshape : dims; }
 };
@@ -113,6 +117,8 @@ class ModelConfig {
     std::int64_t max_batch_size = 0;
     std::vector<IoConfig> inputs;
     std::vector<IoConfig> outputs;
+    std::vector<BatchInput> batch_inputs;
+    std::vector<BatchOutput> batch_outputs;
     VersionPolicy version_policy;
     std::optional<DynamicBatching> dynamic_batching;
     std::optional<SequenceBatching> sequence_batching;
@@ -139,6 +145,10 @@ class ModelConfig {
   bool batched() const { return fields_.max_batch_size > 0; }
   const std::vector<IoConfig>& inputs() const { return fields_.inputs; }
   const std::vector<IoConfig>& outputs() const { return fields_.outputs; }
+  const std::vector<BatchInput>& batch_inputs() const { return fields_.batch_inputs; }
+  const std::vector<BatchOutput>& batch_outputs() const { return fields_.batch_outputs; }
+  /// The model sees how a batch is made up: its rows are not simply one behind the other.
+  bool ragged() const;
   const VersionPolicy& version_policy() const { return fields_.version_policy; }
   /// Nothing = requests run as they come, one at a time: the model cannot batch, or parameter
   /// hadron.batching says "off".
@@ -167,9 +177,13 @@ class ModelConfig {
   /// Null when there is none of that name.
   const IoConfig* FindInput(std::string_view name) const;
   const IoConfig* FindOutput(std::string_view name) const;
+  /// By what it fills or takes apart; null when there is none.
+  const BatchInput* FindBatchInput(std::string_view target) const;
+  const BatchOutput* FindBatchOutput(std::string_view target) const;
   /// The client's view of a tensor: dims, with -1 in front when the model is batched.
   tensor::Shape ClientShape(const IoConfig& io) const;
-  /// The model's view: model_shape(), with -1 in front when the model is batched.
+  /// The model's view: model_shape(), with -1 in front when the model is batched; [-1] of ragged
+  /// inputs.
   tensor::Shape GraphShape(const IoConfig& io) const;
 
   /// What the configuration endpoint answers: snake_case names, 64-bit integers as numbers,

@@ -10,6 +10,7 @@
 #include "config/complete.h"
 #include "config/parse.h"
 #include "model/optional_inputs.h"
+#include "model/ragged_batch.h"
 #include "model/warm_up.h"
 #include "onnx/loader.h"
 #include "plan/batch_invariance.h"
@@ -278,7 +279,12 @@ std::shared_ptr<const SavedVersion> VersionLoader::Save(const ModelVersion& vers
 StatusOr<std::shared_ptr<const plan::CompiledModel>> VersionLoader::Compile(
     graph::Graph graph, const ModelConfig& config, Build& build) const {
   plan::CompileOptions options;
-  options.max_batch = config.max_batch_size();
+  // What the first dimensions of a ragged model are is between it and its configuration.
+  if (config.ragged()) {
+    options.typical_shapes = TypicalBatches(config, graph);
+  } else {
+    options.max_batch = config.max_batch_size();
+  }
   if (config.dynamic_batching()) {
     options.preferred_batches = config.dynamic_batching()->preferred_batch_sizes;
   }
@@ -305,6 +311,7 @@ Status VersionLoader::WarmPlans(const ResidencyPin& version, const std::string& 
   // The smallest and the largest batch are ready before the first request; sizes between are made
   // when they are first met, unless they need programs of their own. Models with free dimensions
   // have no sizes to prepare.
+  if (version->config().ragged()) return {};
   const plan::CompiledModel& compiled = version->compiled();
   const std::vector<std::int64_t>& buckets = compiled.buckets();
   const auto tuning = Tune();

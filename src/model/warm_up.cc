@@ -11,6 +11,7 @@
 #include "base/checked.h"
 #include "config/reshape.h"
 #include "graph/infer.h"
+#include "model/ragged_batch.h"
 #include "tensor/half.h"
 #include "tensor/string_tensor.h"
 
@@ -27,6 +28,8 @@ using tensor::Shape;
 using Input = WarmupSample::Input;
 using Random = std::mt19937_64;
 
+/// What the shape of a request takes, for each of its inputs.
+constexpr std::uint64_t kShapeBytes = 128;
 /// More bytes than there are: what is booked for it is refused.
 constexpr std::uint64_t kTooMuch = UINT64_MAX / 2;
 
@@ -120,6 +123,12 @@ StatusOr<Shape> ItemShape(const IoConfig& io, const Input& input) {
   return io.reshape ? config::MapShape(io.dims, *io.reshape, input.dims) : input.dims;
 }
 
+/// The input's part of a sample. Only inputs that the server makes are in none.
+const Input* InputOf(const WarmupSample& sample, const std::string& name) {
+  const auto at = std::ranges::find(sample.inputs, name, &Input::name);
+  return at == sample.inputs.end() ? nullptr : &*at;
+}
+
 /// A sample as a run.
 struct Trial {
   std::shared_ptr<const plan::ExecutionPlan> plan;
@@ -136,25 +145,27 @@ class TrialMaker {
 
   StatusOr<Trial> Make(const WarmupSample& sample) {
     Trial trial;
-    trial.rows = sample.batch_size;
-    std::vector<Shape> shapes;
+    if (version_.config().batched() && !ragged()) trial.rows = sample.batch_size;
+    std::vector<Shape> items;
     std::vector<std::uint64_t> sizes;
     std::uint64_t all = 0;
     for (const graph::ValueId id : graph().inputs()) {
-      const Input& input = InputOf(sample, graph().value(id).name);
-      Status status = AddInput(sample, input, graph().value(id).shape.size(), shapes, sizes);
-      if (!status.ok()) return std::move(status).With(fmt::format("input '{}'", input.name));
-      all = base::CheckedAdd(all, base::CheckedMul(sizes.back(), Rows(sample)).value_or(kTooMuch))
+      Status status = AddInput(sample, graph().value(id), items, sizes);
+      if (!status.ok()) {
+        return std::move(status).With(fmt::format("input '{}'", graph().value(id).name));
+      }
+      const std::uint64_t row = sizes.back() + (ragged() ? kShapeBytes : 0);
+      all = base::CheckedAdd(all, base::CheckedMul(row, Rows(sample)).value_or(kTooMuch))
                 .value_or(kTooMuch);
     }
     HADRON_ASSIGN_OR_RETURN(trial.booked,
                             source_.host_memory.Reserve("warm-up of " + source_.owner, all));
-    HADRON_ASSIGN_OR_RETURN(trial.plan, PlanFor(shapes));
+    const RaggedBatch together = Together(sample, items);
+    HADRON_RETURN_IF_ERROR(together.Check());
+    HADRON_ASSIGN_OR_RETURN(
+        trial.plan, PlanFor(ragged() ? together.Shapes() : Stacked(sample, std::move(items))));
     for (std::size_t i = 0; i < sizes.size(); ++i) {
-      const Input& input = InputOf(sample, graph().value(graph().inputs()[i]).name);
-      auto item = MakeItem(source_.model, input, sizes[i], random_);
-      if (!item.ok()) return std::move(item).status().With(fmt::format("input '{}'", input.name));
-      trial.inputs.push_back(Repeat(*item, Rows(sample), input.dims.elements()));
+      HADRON_ASSIGN_OR_RETURN(trial.inputs.emplace_back(), Content(sample, i, sizes[i], together));
     }
     return trial;
   }
@@ -164,25 +175,56 @@ class TrialMaker {
   static std::uint64_t Rows(const WarmupSample& sample) {
     return static_cast<std::uint64_t>(sample.batch_size);
   }
-  /// A configuration lists every input of its graph, and a sample every input of its configuration.
-  static const Input& InputOf(const WarmupSample& sample, const std::string& name) {
-    const auto at = std::ranges::find(sample.inputs, name, &Input::name);
-    HADRON_CHECK(at != sample.inputs.end());
-    return *at;
+  bool ragged() const { return version_.config().ragged(); }
+
+  /// A configuration lists every input of its graph that the server does not make, and a sample
+  /// every input of its configuration.
+  Status AddInput(const WarmupSample& sample, const graph::Value& value, std::vector<Shape>& items,
+                  std::vector<std::uint64_t>& sizes) const {
+    const Input* const input = InputOf(sample, value.name);
+    if (input == nullptr) {
+      items.emplace_back();
+      sizes.push_back(0);
+      return {};
+    }
+    const IoConfig* io = version_.config().FindInput(input->name);
+    HADRON_CHECK(io != nullptr);
+    HADRON_ASSIGN_OR_RETURN(items.emplace_back(), ItemShape(*io, *input));
+    HADRON_ASSIGN_OR_RETURN(sizes.emplace_back(), ItemBytes(source_.model, *input));
+    return {};
   }
 
-  Status AddInput(const WarmupSample& sample, const Input& input, std::size_t graph_rank,
-                  std::vector<Shape>& shapes, std::vector<std::uint64_t>& sizes) const {
-    const IoConfig* io = version_.config().FindInput(input.name);
-    HADRON_CHECK(io != nullptr);
-    HADRON_ASSIGN_OR_RETURN(Shape shape, ItemShape(*io, input));
-    const bool batched = version_.config().batched();
-    if (batched) shape = shape.WithFirst(version_.compiled().BucketFor(sample.batch_size));
-    if (!batched && graph_rank == 0) shape = {};
-    shapes.push_back(std::move(shape));
-    HADRON_ASSIGN_OR_RETURN(const std::uint64_t bytes, ItemBytes(source_.model, input));
-    sizes.push_back(bytes);
-    return {};
+  /// The batch as so many requests of one row.
+  RaggedBatch Together(const WarmupSample& sample, const std::vector<Shape>& items) const {
+    RaggedBatch batch(version_.config(), graph());
+    for (std::size_t i = 0; ragged() && i < items.size(); ++i) {
+      for (std::uint64_t row = 0; !batch.IsMade(i) && row < Rows(sample); ++row) {
+        batch.Add(i, items[i].WithFirst(1));
+      }
+    }
+    return batch;
+  }
+
+  std::vector<Shape> Stacked(const WarmupSample& sample, std::vector<Shape> items) const {
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const bool scalar = graph().value(graph().inputs()[i]).shape.empty();
+      if (version_.config().batched()) {
+        items[i] = items[i].WithFirst(version_.compiled().BucketFor(sample.batch_size));
+      } else if (scalar) {
+        items[i] = {};
+      }
+    }
+    return items;
+  }
+
+  StatusOr<plan::RunInput> Content(const WarmupSample& sample, std::size_t number,
+                                   std::uint64_t bytes, const RaggedBatch& together) {
+    if (together.IsMade(number)) return plan::RunInput{{together.Content(number)}, {0}};
+    const Input* const input = InputOf(sample, graph().value(graph().inputs()[number]).name);
+    HADRON_CHECK(input != nullptr);
+    auto item = MakeItem(source_.model, *input, bytes, random_);
+    if (!item.ok()) return std::move(item).status().With(fmt::format("input '{}'", input->name));
+    return Repeat(*item, Rows(sample), input->dims.elements());
   }
 
   StatusOr<std::shared_ptr<const plan::ExecutionPlan>> PlanFor(const std::vector<Shape>& shapes) {
@@ -225,8 +267,7 @@ Status RunSample(const WarmUpSource& source, const WarmupSample& sample,
       if (source.cancelled.load()) {
         return base::Cancelled("the load was given up for a newer operation");
       }
-      const std::int64_t rows = version->config().batched() ? trial.rows : 1;
-      HADRON_RETURN_IF_ERROR(lane.Run(version, trial.plan, trial.inputs, rows));
+      HADRON_RETURN_IF_ERROR(lane.Run(version, trial.plan, trial.inputs, trial.rows));
     }
   }
   return {};

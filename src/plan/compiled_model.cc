@@ -194,6 +194,9 @@ PlanBuilder::Options CompiledModel::BuilderOptions() const {
 }
 
 StatusOr<std::vector<tensor::Shape>> CompiledModel::RepresentativeShapes() const {
+  for (const auto& shapes : options_.typical_shapes) {
+    if (graph::ResolveFacts(*graph_, shapes).ok()) return shapes;
+  }
   // The largest batch decides how weights are packed. Other free dimensions have no largest value:
   // the first size that the model accepts stands for all.
   static constexpr std::array<std::int64_t, 8> kSizes = {64, 32, 128, 16, 8, 4, 2, 1};

@@ -27,6 +27,9 @@ struct CompileOptions {
   /// Constants larger than this are never computed at load time.
   std::uint64_t max_fold_bytes = std::uint64_t{64} << 20U;
   int threads = 1;
+  /// Input shapes for which weights are packed, the first that the model accepts; none: any it
+  /// does.
+  std::vector<std::vector<tensor::Shape>> typical_shapes = {};
   /// Large batches may run in pieces of rows, one after the other: right for models whose rows do
   /// not depend on each other, as those that batch promise.
   bool split_rows = true;

@@ -1,116 +1,17 @@
 #include "serving/batch_run.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
-#include "config/reshape.h"
-#include "tensor/string_tensor.h"
+#include "serving/batch_outputs.h"
 
 namespace hadron::serving {
 namespace {
 
 using base::Status;
-using base::StatusOr;
-using config::IoConfig;
-using tensor::DataType;
 using tensor::HostTensor;
-using tensor::Shape;
 
 std::uint64_t Ns(base::Duration duration) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, duration.count()));
-}
-
-/// Position of a configured input among a request's inputs.
-const HostTensor* FindTensor(const std::vector<HostTensor>& tensors, const std::string& name) {
-  const auto it = std::ranges::find_if(
-      tensors, [&](const HostTensor& tensor) { return tensor.desc.name == name; });
-  return it == tensors.end() ? nullptr : &*it;
-}
-
-/// What a request brings for an input of the graph: the client's, or the scheduler's.
-const HostTensor* FindGiven(const Pending& pending, const std::string& name) {
-  const HostTensor* const own = FindTensor(pending.request.inputs, name);
-  return own != nullptr ? own : FindTensor(pending.added, name);
-}
-
-/// Shape as the graph wants it. Rank-0 tensors are configured as [1].
-Shape ToGraphShape(const IoConfig& io, const Shape& client, bool batched, std::int64_t rows,
-                   std::size_t graph_rank) {
-  Shape item = batched ? client.WithoutFirst() : client;
-  if (io.reshape) item = config::MapShape(io.dims, *io.reshape, item);
-  if (!batched && graph_rank == 0) return {};
-  return batched ? item.WithFirst(rows) : item;
-}
-
-StatusOr<Shape> ToClientShape(const IoConfig& io, const Shape& graph, bool batched) {
-  Shape item = graph;
-  if (batched) {
-    if (graph.rank() == 0) return base::Internal(fmt::format("output '{}' is a scalar", io.name));
-    item = graph.WithoutFirst();
-  } else if (graph.rank() == 0) {
-    item = Shape{1};
-  }
-  const Shape& expected = io.model_shape();
-  bool fits = item.rank() == expected.rank();
-  for (std::size_t i = 0; fits && i < item.rank(); ++i) {
-    fits = expected[i] < 0 || expected[i] == item[i];
-  }
-  if (!fits) {
-    return base::Internal(fmt::format("output '{}' has shape {}, the configuration says {}",
-                                      io.name, item.ToString(), expected.ToString()));
-  }
-  if (io.reshape) item = config::MapShape(*io.reshape, io.dims, item);
-  return batched ? item.WithFirst(graph[0]) : item;
-}
-
-/// The rows [first, first + rows) of an output.
-HostTensor SliceRows(const HostTensor& whole, std::int64_t first, std::int64_t rows) {
-  HostTensor part{whole.desc, {}};
-  const std::int64_t all = whole.desc.shape[0];
-  part.desc.shape[0] = rows;
-  const std::int64_t per_row = all == 0 ? 0 : whole.desc.shape.elements() / all;
-  if (whole.desc.type == DataType::kString) {
-    part.bytes = tensor::SubStrings(whole.bytes, first * per_row, rows * per_row);
-    return part;
-  }
-  const auto bytes = static_cast<std::size_t>(per_row) * tensor::ElementSize(whole.desc.type);
-  part.bytes = whole.bytes.Sub(static_cast<std::size_t>(first) * bytes,
-                               static_cast<std::size_t>(rows) * bytes);
-  return part;
-}
-
-/// Outputs of the run under their configured names and client shapes, in configuration order.
-StatusOr<std::vector<HostTensor>> NameOutputs(const model::ModelVersion& version,
-                                              std::vector<HostTensor> outputs) {
-  const auto& graph_outputs = version.compiled().graph().outputs();
-  std::vector<HostTensor> named;
-  for (const IoConfig& io : version.config().outputs()) {
-    const auto it = std::ranges::find(graph_outputs, io.name, &graph::GraphOutput::name);
-    HADRON_CHECK(it != graph_outputs.end());
-    HostTensor& tensor = outputs[static_cast<std::size_t>(it - graph_outputs.begin())];
-    HADRON_ASSIGN_OR_RETURN(Shape shape,
-                            ToClientShape(io, tensor.desc.shape, version.config().batched()));
-    named.push_back({{io.name, tensor.desc.type, std::move(shape)}, std::move(tensor.bytes)});
-  }
-  return named;
-}
-
-std::vector<HostTensor> Select(const std::vector<HostTensor>& outputs, const Pending& pending,
-                               std::int64_t first, bool batched) {
-  std::vector<HostTensor> selected;
-  const auto add = [&](const HostTensor& whole) {
-    const bool all = !batched || whole.desc.shape[0] == pending.request.rows;
-    selected.push_back(all ? whole : SliceRows(whole, first, pending.request.rows));
-  };
-  if (pending.request.requested_outputs.empty()) {
-    std::ranges::for_each(outputs, add);
-  } else {
-    for (const std::string& name : pending.request.requested_outputs) {
-      if (const HostTensor* found = FindTensor(outputs, name)) add(*found);
-    }
-  }
-  return selected;
 }
 
 telemetry::FailureReason ReasonOf(const Status& status) {
@@ -225,68 +126,25 @@ void ChargeBatch(const Batch& batch, std::uint64_t device_ns, base::TimePoint no
   }
 }
 
-StatusOr<std::vector<Shape>> PlanShapes(const Batch& batch) {
-  const model::ModelVersion& version = *batch.pin.version();
-  const graph::Graph& graph = version.compiled().graph();
-  const bool batched = version.config().batched();
-  const std::int64_t rows = version.compiled().BucketFor(batch.rows);
-  std::vector<Shape> shapes;
-  for (const graph::ValueId id : graph.inputs()) {
-    const std::string& name = graph.value(id).name;
-    const IoConfig* io = version.config().FindInput(name);
-    const HostTensor* tensor = FindGiven(batch.requests.front(), name);
-    const std::size_t rank = graph.value(id).shape.size();
-    if (io == nullptr && tensor != nullptr) {
-      shapes.push_back(ToGraphShape(IoConfig(), tensor->desc.shape, batched, rows, rank));
-      continue;
-    }
-    if (tensor == nullptr) {
-      return base::InvalidArgument(
-          fmt::format("input '{}' of model '{}' was not given", name, version.name()));
-    }
-    shapes.push_back(ToGraphShape(*io, tensor->desc.shape, batched, rows, rank));
-  }
-  return shapes;
-}
-
-std::vector<plan::RunInput> RunInputs(const Batch& batch) {
-  const graph::Graph& graph = batch.pin.version()->compiled().graph();
-  std::vector<plan::RunInput> inputs;
-  for (const graph::ValueId id : graph.inputs()) {
-    plan::RunInput& input = inputs.emplace_back();
-    for (const Pending& pending : batch.requests) {
-      const HostTensor* tensor = FindGiven(pending, graph.value(id).name);
-      input.parts.push_back(tensor->bytes);
-      input.elements.push_back(tensor->desc.shape.elements());
-    }
-  }
-  return inputs;
-}
-
 void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
                    const base::Clock& clock) {
   const model::ModelVersion& version = *batch.pin.version();
   if (!result.status.ok()) return FailBatch(std::move(batch), result.status, clock);
-  auto outputs = NameOutputs(version, std::move(result.outputs));
-  if (!outputs.ok()) return FailBatch(std::move(batch), std::move(outputs).status(), clock);
+  auto split = OutputSplit::Create(version, std::move(result.outputs));
+  if (!split.ok()) return FailBatch(std::move(batch), std::move(split).status(), clock);
   const model::BatchTimes times{static_cast<std::uint64_t>(batch.rows), result.input_ns,
                                 result.infer_ns, result.output_ns};
   version.statistics().RecordBatch(times);
   version.metrics().exec_count.Add();
   version.metrics().ObserveBatch(static_cast<std::size_t>(batch.rows));
-  std::int64_t first = 0;
   for (Pending& pending : batch.requests) {
-    if (pending.null_item) {
-      first += pending.request.rows;
-      continue;
-    }
     InferenceResponse response;
-    response.outputs = Select(*outputs, pending, first, version.config().batched());
+    response.outputs = split->Next(pending);
+    if (pending.null_item) continue;
     response.times = {Ns(started - pending.enqueued), result.input_ns, result.infer_ns,
                       result.output_ns};
     CountSuccess(pending, response.times, times, clock);
     CountOnAccount(pending, response.times, response.outputs);
-    first += pending.request.rows;
     version.metrics().running.Add(-1);
     GiveBack(pending);
     pending.done(std::move(response));

@@ -10,14 +10,6 @@
 
 namespace hadron::serving {
 
-/// Input shapes of the plan a batch needs: graph order, the configuration's reshape applied, the
-/// batch dimension raised to the bucket. INVALID_ARGUMENT when the model's inputs and the request's
-/// do not fit together.
-base::StatusOr<std::vector<tensor::Shape>> PlanShapes(const Batch& batch);
-
-/// The inputs of a run: the requests' bytes, shared, by graph input.
-std::vector<plan::RunInput> RunInputs(const Batch& batch);
-
 /// Splits the result of a run over the batch's requests and completes them: outputs in
 /// configuration order (or as requested), shapes as clients see them; statistics and metrics.
 void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,

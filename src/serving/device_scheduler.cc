@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "serving/batch_inputs.h"
+#include "serving/batch_outputs.h"
 #include "serving/batch_run.h"
 #include "serving/test_hooks.h"
 
@@ -202,7 +204,7 @@ std::optional<Batch> DeviceScheduler::TakeAlone() {
 void DeviceScheduler::Prepare(Batch batch) {
   auto shapes = PlanShapes(batch);
   if (!shapes.ok()) {
-    return Fail(std::move(batch), std::move(shapes).status());
+    return FailOrPart(std::move(batch), std::move(shapes).status());
   }
   auto plan = batch.pin->plans().Find(*shapes);
   if (plan == nullptr) return OrderPlan(std::move(batch), std::move(shapes).value());
@@ -219,7 +221,7 @@ void DeviceScheduler::OrderPlan(Batch batch, std::vector<tensor::Shape> shapes) 
     auto plan = batch.pin->compiled().Specialise(shapes);
     if (plan.ok()) batch.pin->plans().Insert(*plan);
     const bool ok = plan.ok();
-    if (!ok) Fail(std::move(batch), plan.CloneStatus());
+    if (!ok) FailOrPart(std::move(batch), plan.CloneStatus());
     base::MutexLock lock(mutex_);
     --ordered_;
     if (ok) prepared_.push_back({std::move(batch), std::move(plan).value()});
@@ -317,7 +319,7 @@ void DeviceScheduler::Resume(Awaiting awaiting) {
     return;
   }
   if (!awaiting.arena->ok()) {
-    return TooLarge(std::move(awaiting.prepared.batch), std::move(*awaiting.arena).status());
+    return FailOrPart(std::move(awaiting.prepared.batch), std::move(*awaiting.arena).status());
   }
   // Another one's may be large enough by now.
   if (!awaiting.on_host && awaiting.lane->MissingArena(*awaiting.prepared.plan) > 0) {
@@ -334,8 +336,9 @@ void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
   run.plan = std::move(prepared.plan);
   run.weights = batch->pin.weights_ptr();
   run.inputs = RunInputs(*batch);
-  run.rows = batch->pin->config().batched() ? batch->rows : 1;
-  run.delay = ExecuteDelay(batch->pin->config());
+  const config::ModelConfig& config = batch->pin->config();
+  run.rows = config.batched() && !config.ragged() ? batch->rows : 1;
+  run.delay = ExecuteDelay(config);
   run.done = [this, batch, started](plan::RunResult result) {
     Complete(std::move(*batch), std::move(result), started);
     Finished();
@@ -353,7 +356,7 @@ void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
   Status status = lane.Submit(run);
   CountLaneMemory();
   if (status.ok()) return;
-  TooLarge(std::move(*batch), status);
+  FailOrPart(std::move(*batch), status);
   Finished();
 }
 
@@ -382,10 +385,15 @@ void DeviceScheduler::Fail(Batch batch, const Status& status) {
   FailBatch(std::move(batch), status, *deps_.clock);
 }
 
-/// There is no memory for the batch: there may be for each of its requests.
-void DeviceScheduler::TooLarge(Batch batch, const Status& status) {
+/// What there is no memory for, or what the model does not take, may be the batch alone and none of
+/// its requests: they differ in shape where they are ragged.
+void DeviceScheduler::FailOrPart(Batch batch, const Status& status) {
   const bool memory = status.code() == base::StatusCode::kResourceExhausted;
-  if (!memory || CountRequests(batch.requests) == 1) return Fail(std::move(batch), status);
+  const bool shapes =
+      batch.pin->config().ragged() && status.code() == base::StatusCode::kInvalidArgument;
+  if (!(memory || shapes) || CountRequests(batch.requests) == 1) {
+    return Fail(std::move(batch), status);
+  }
   plan::RunResult result;
   result.status = status.Clone();
   Settle(batch, result, false);
@@ -394,6 +402,7 @@ void DeviceScheduler::TooLarge(Batch batch, const Status& status) {
 
 void DeviceScheduler::Complete(Batch batch, plan::RunResult result, base::TimePoint started) {
   busy_ns_.fetch_add(result.device_ns());
+  if (result.status.ok()) result.status = CheckOutputs(batch, result.outputs);
   const bool somebodys_fault = result.status.code() == base::StatusCode::kInvalidArgument;
   const bool again = somebodys_fault && batch.requests.size() > 1;
   Settle(batch, result, !again);

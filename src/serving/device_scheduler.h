@@ -174,7 +174,8 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   void Complete(Batch batch, plan::RunResult result, base::TimePoint started);
   /// Ends a batch that was not run, or whose run was nobody's use.
   void Fail(Batch batch, const base::Status& status);
-  void TooLarge(Batch batch, const base::Status& status);
+  /// A batch that cannot run: its requests may, one by one.
+  void FailOrPart(Batch batch, const base::Status& status);
   /// What a batch has taken goes on the accounts; `answered`: its requests will not run again.
   void Settle(const Batch& batch, const plan::RunResult& result, bool answered);
   base::Status Admit(Pending& pending, bool known) HADRON_REQUIRES(mutex_);

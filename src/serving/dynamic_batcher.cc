@@ -12,12 +12,16 @@ base::Status QueueFull() {
   return base::Unavailable("Exceeds maximum queue size", base::RefusalCause::kQueue);
 }
 
-/// Requests share a batch when they bring the same inputs, and every input has the same shape but
-/// for the batch dimension.
-bool Compatible(const InferenceRequest& a, const InferenceRequest& b) {
+/// Requests share a batch when they bring the same inputs, and every input that is not ragged has
+/// the same shape but for the batch dimension.
+bool Compatible(const config::ModelConfig& config, const InferenceRequest& a,
+                const InferenceRequest& b) {
   if (a.inputs.size() != b.inputs.size()) return false;
   for (std::size_t i = 0; i < a.inputs.size(); ++i) {
-    if (a.inputs[i].desc.name != b.inputs[i].desc.name) return false;
+    const std::string& name = a.inputs[i].desc.name;
+    if (name != b.inputs[i].desc.name) return false;
+    const config::IoConfig* const io = config.FindInput(name);
+    if (io != nullptr && io->ragged) continue;
     const auto left = a.inputs[i].desc.shape.dims();
     const auto right = b.inputs[i].desc.shape.dims();
     if (!std::ranges::equal(left.subspan(1), right.subspan(1))) return false;
@@ -36,6 +40,7 @@ bool NobodyEnded(const std::deque<Pending>& queue, TimePoint now, TimePoint& fir
 
 bool HaveOneShape(const config::ModelConfig& config) {
   return std::ranges::all_of(config.inputs(), [](const config::IoConfig& io) {
+    if (io.ragged) return true;
     return !io.optional && std::ranges::all_of(io.dims.dims(), [](auto dim) { return dim >= 0; });
   });
 }
@@ -210,7 +215,7 @@ bool DynamicBatcher::Fits(const Reach& reach, const InferenceRequest& first,
                           const InferenceRequest& request, const Frame& frame) const {
   const std::int64_t rows = reach.rows + request.rows;
   if (!batches_ || rows > frame.rules.max_rows) return false;
-  if (!same_shapes_ && !Compatible(first, request)) return false;
+  if (!same_shapes_ && !Compatible(*config_, first, request)) return false;
   const TimePoint answer_by = std::min(reach.answer_by, request.deadline);
   if (answer_by == TimePoint::max() || frame.times == nullptr) return true;
   const std::chrono::duration<double> takes(frame.times->Expected(rows));

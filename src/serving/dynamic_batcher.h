@@ -100,7 +100,7 @@ class DynamicBatcher final : public Scheduler {
   const config::DynamicBatching rules_;
   const std::int64_t max_rows_;
   const bool batches_;
-  const bool same_shapes_;  ///< every input has one shape only: nothing to compare
+  const bool same_shapes_;  ///< nothing to compare: inputs have one shape, or any
   std::vector<Line> lines_;
   std::size_t queued_ = 0;
   const std::shared_ptr<OrderedAnswers> order_;  ///< null: answers leave as they are made

@@ -33,9 +33,13 @@ Status WithoutStart(const SequenceId& id, const std::string& model) {
                   ToString(id), model));
 }
 
-bool SameItems(const std::vector<HostTensor>& a, const std::vector<HostTensor>& b) {
-  return std::ranges::equal(a, b, [](const HostTensor& x, const HostTensor& y) {
-    return x.desc.name == y.desc.name && x.desc.shape == y.desc.shape;
+/// Of ragged inputs the shapes may differ.
+bool SameItems(const config::ModelConfig& config, const std::vector<HostTensor>& a,
+               const std::vector<HostTensor>& b) {
+  return std::ranges::equal(a, b, [&config](const HostTensor& x, const HostTensor& y) {
+    if (x.desc.name != y.desc.name) return false;
+    const config::IoConfig* const io = config.FindInput(x.desc.name);
+    return (io != nullptr && io->ragged) || x.desc.shape == y.desc.shape;
   });
 }
 
@@ -250,8 +254,8 @@ bool SequenceBatcher::Together(const Sequence& a, const Sequence& b) const {
     const bool fresh = ReadSequenceMark(sequence.waiting.front().request).start;
     return fresh ? inputs_.initial_state() : sequence.state;
   };
-  return SameItems(a.waiting.front().request.inputs, b.waiting.front().request.inputs) &&
-         SameItems(state(a), state(b));
+  return SameItems(*config_, a.waiting.front().request.inputs, b.waiting.front().request.inputs) &&
+         SameItems(*config_, state(a), state(b));
 }
 
 SequenceBatcher::Items SequenceBatcher::Candidates(const Terms& terms) {

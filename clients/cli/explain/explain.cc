@@ -116,6 +116,11 @@ StatusOr<Model> LoadModel(const ModelFiles& files, const Options& options, bool 
   graph::Graph& graph = model.loaded.graph;
   HADRON_ASSIGN_OR_RETURN(model.config, config::Complete(files.config, &graph, completion));
   HADRON_RETURN_IF_ERROR(config::CheckAgainstGraph(*model.config, graph));
+  if (model.config->ragged()) {
+    return base::Unimplemented(
+        "explain knows no ragged batches (allow_ragged_batch, batch_input, batch_output): their "
+        "plans depend on the requests' shapes; give it the model file alone");
+  }
   std::erase_if(graph.outputs(), [&](const graph::GraphOutput& output) {
     return model.config->FindOutput(output.name) == nullptr;
   });

@@ -129,6 +129,36 @@ EnsembleScheduling BuildEnsemble(const ::inference::ModelEnsembling& ensemble) {
   return built;
 }
 
+BatchInput BuildBatchInput(const ::inference::BatchInput& input) {
+  return {.kind = static_cast<BatchInput::Kind>(input.kind()),  // the numbers are the same
+          .targets = {input.target_name().begin(), input.target_name().end()},
+          .type = ToDataType(input.data_type()),
+          .source = input.source_input(0)};
+}
+
+BatchOutput BuildBatchOutput(const ::inference::BatchOutput& output) {
+  return {.targets = {output.target_name().begin(), output.target_name().end()},
+          .source = output.source_input(0)};
+}
+
+void BuildTensors(const ::inference::ModelConfig& config, ModelConfig::Fields& built) {
+  for (const auto& input : config.input()) {
+    built.inputs.push_back(BuildIo(input));
+    built.inputs.back().optional = input.optional();
+    built.inputs.back().ragged = input.allow_ragged_batch();
+  }
+  for (const auto& output : config.output()) {
+    built.outputs.push_back(BuildIo(output));
+    built.outputs.back().label_filename = output.label_filename();
+  }
+  for (const auto& input : config.batch_input()) {
+    built.batch_inputs.push_back(BuildBatchInput(input));
+  }
+  for (const auto& output : config.batch_output()) {
+    built.batch_outputs.push_back(BuildBatchOutput(output));
+  }
+}
+
 InstanceGroup BuildGroup(const ::inference::ModelInstanceGroup& group) {
   InstanceGroup built;
   built.name = group.name();
@@ -194,14 +224,7 @@ ModelConfig::Fields Build(const ::inference::ModelConfig& config, std::vector<No
   built.backend = config.backend();
   built.default_model_filename = config.default_model_filename();
   built.max_batch_size = config.max_batch_size();
-  for (const auto& input : config.input()) {
-    built.inputs.push_back(BuildIo(input));
-    built.inputs.back().optional = input.optional();
-  }
-  for (const auto& output : config.output()) {
-    built.outputs.push_back(BuildIo(output));
-    built.outputs.back().label_filename = output.label_filename();
-  }
+  BuildTensors(config, built);
   built.version_policy = BuildVersionPolicy(config);
   if (config.has_dynamic_batching()) {
     built.dynamic_batching = BuildBatching(config.dynamic_batching());

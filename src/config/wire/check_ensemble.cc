@@ -35,6 +35,7 @@ base::Status CheckHead(const ::inference::ModelConfig& config) {
                        std::ranges::any_of(config.output(), reshaped);
   const std::pair<bool, const char*> forbidden[] = {
       {reshape, "reshape"},
+      {IsRagged(config), "allow_ragged_batch, batch_input or batch_output"},
       {config.instance_group_size() > 0, "instance_group"},
       {config.has_optimization(), "optimization"},
       {config.model_warmup_size() > 0, "model_warmup"}};

@@ -89,23 +89,6 @@ base::Status CheckRefused(const ::inference::ModelConfig& config) {
   return CheckResponseCache(config);
 }
 
-base::Status CheckRagged(const ::inference::ModelConfig& config) {
-  HADRON_RETURN_IF_ERROR(CheckBatchIo(config));
-  const bool ragged =
-      std::ranges::any_of(config.input(), &::inference::ModelInput::allow_ragged_batch);
-  const std::pair<bool, const char*> fields[] = {
-      {ragged, "input.allow_ragged_batch"},
-      {config.batch_input_size() > 0, "batch_input"},
-      {config.batch_output_size() > 0, "batch_output"},
-  };
-  for (const auto& [present, field] : fields) {
-    if (present) {
-      return base::Unimplemented(fmt::format("{}: ragged batching is not implemented yet", field));
-    }
-  }
-  return base::OkStatus();
-}
-
 base::Status CheckSchedulerKind(const ::inference::ModelConfig& config) {
   if (config.has_sequence_batching()) {
     HADRON_RETURN_IF_ERROR(CheckSequenceBatching(config));
@@ -130,7 +113,7 @@ base::Status CheckFeatures(const ::inference::ModelConfig& config) {
   }
   HADRON_RETURN_IF_ERROR(CheckRefused(config));
   HADRON_RETURN_IF_ERROR(CheckSchedulerKind(config));
-  return CheckRagged(config);
+  return CheckBatchIo(config);
 }
 
 }  // namespace hadron::config::wire

@@ -15,13 +15,17 @@ namespace hadron::config::wire {
 base::Status CheckFeatures(const ::inference::ModelConfig& config);
 base::Status CheckSequenceBatching(const ::inference::ModelConfig& config);
 base::Status CheckEnsemble(const ::inference::ModelConfig& config);
-/// Ragged batches: batch_input and batch_output.
+/// Ragged batches: allow_ragged_batch, batch_input and batch_output. Of inputs and outputs that are
+/// to be completed it cannot say much yet: checked again on the completed message.
 base::Status CheckBatchIo(const ::inference::ModelConfig& config);
 
 /// On the completed message.
 base::Status CheckTensors(const ::inference::ModelConfig& config);
 base::Status CheckDynamicBatching(const ::inference::ModelConfig& config);
 base::Status CheckWarmup(const ::inference::ModelConfig& config);
+
+/// Whether the model sees how a batch is made up.
+bool IsRagged(const ::inference::ModelConfig& config);
 
 const ::inference::ModelInput* FindInput(const ::inference::ModelConfig& config,
                                          std::string_view name);

@@ -120,25 +120,49 @@ TEST(Checks, OfTensors) {
 }
 
 TEST(Checks, OfRaggedBatches) {
-  const std::string good_in =
-      "batch_input { target_name: 't' data_type: TYPE_INT32 "
-      "source_input: 'x' }";
+  const std::string made = "batch_input { data_type: TYPE_INT32 source_input: 'x' target_name: ";
+  const std::string apart = "batch_output { source_input: 'x' target_name: ";
+  const std::string batched = std::string(kTensors) + "max_batch_size: 8 ";
   ExpectErrors(
       {
-          {good_in, "UNIMPLEMENTED: batch_input"},
-          {"input { name: 'r' allow_ragged_batch: true }",
-           "UNIMPLEMENTED: input.allow_ragged_batch"},
-          {"batch_output { target_name: 'y' source_input: 'x' }", "UNIMPLEMENTED: batch_output"},
-          {"batch_input { data_type: TYPE_INT32 }", "exactly one 'source_input'"},
-          {"batch_input { data_type: TYPE_INT32 source_input: 'q' }", "source_input 'q'"},
-          {"batch_input { data_type: TYPE_INT64 source_input: 'x' }", "TYPE_INT32 or TYPE_FP32"},
-          {"batch_input { data_type: TYPE_FP32 source_input: 'x' target_name: 'x' }",
-           "target 'x' may not be listed as input"},
-          {"batch_output { target_name: 'q' source_input: 'x' }", "target 'q' is no output"},
-          {"batch_output { target_name: 'y' target_name: 'y' source_input: 'x' }",
-           "target 'y' is named twice"},
+          {"batch_input { target_name: 't' data_type: TYPE_INT32 }", "exactly one 'source_input'"},
+          {made + "'t' source_input: 'y' }", "exactly one 'source_input'"},
+          {"batch_input { data_type: TYPE_INT32 source_input: 'q' target_name: 't' }",
+           "batch_input: source_input 'q' is no input"},
+          {"batch_input { data_type: TYPE_INT64 source_input: 'x' target_name: 't' }",
+           "TYPE_INT32 or TYPE_FP32"},
+          {"batch_input { data_type: TYPE_FP32 source_input: 'x' }", "must specify 'target_name'"},
+          {made + "'x' }", "target 'x' may not be listed as input"},
+          {made + "'t' } " + made + "'t' }", "batch_input: target 't' is named twice"},
+          {made + "'c' } sequence_batching { control_input { name: 'c' control { "
+                  "int32_false_true: [ 0, 1 ] } } }",
+           "target 'c' may not be listed as input"},
+          {made + "'s' } sequence_batching { state { input_name: 's' output_name: 'o' "
+                  "data_type: TYPE_FP32 dims: 1 } }",
+           "target 's' may not be listed as input"},
+          {apart + "'q' }", "target 'q' is no output"},
+          {apart + "'y' target_name: 'y' }", "target 'y' is named twice"},
+          {"batch_output { source_input: 'x' }", "must specify 'target_name'"},
+          {"batch_output { target_name: 'y' }", "exactly one 'source_input'"},
+          {"output { name: 'z' data_type: TYPE_FP32 dims: [ 2, -1 ] } " + apart + "'z' }",
+           "target 'z' of shape [2,-1] has the size -1 where its source_input 'x' of shape [4]"},
+          {"input { name: 'r' data_type: TYPE_FP32 dims: 1 allow_ragged_batch: true "
+           "optional: true }",
+           "model input 'r': optional may not be combined with allow_ragged_batch"},
       },
-      std::string(kTensors));
+      batched);
+  for (const std::string& text :
+       {made + "'t' }", apart + "'y' }",
+        std::string("input { name: 'r' data_type: TYPE_FP32 dims: 1 allow_ragged_batch: true }")}) {
+    EXPECT_EQ(LoadError(batched + text), "");
+    EXPECT_NE(LoadError(std::string(kTensors) + text).find("need max_batch_size > 0"),
+              std::string::npos);
+    EXPECT_NE(LoadError("platform: 'ensemble' " + batched + text +
+                        " ensemble_scheduling { step { model_name: 'a' model_version: -1 "
+                        "input_map { key: 'x' value: 'x' } output_map { key: 'y' value: 'y' } } }")
+                  .find("may not be set for an ensemble"),
+              std::string::npos);
+  }
 }
 
 TEST(Checks, OfDynamicBatching) {

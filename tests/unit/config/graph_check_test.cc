@@ -48,6 +48,66 @@ TEST(CheckAgainstGraph, AppliesReshape) {
             std::string::npos);
 }
 
+TEST(CheckAgainstGraph, TakesRaggedInputsFlat) {
+  const std::string x =
+      "max_batch_size: 4 input { name: 'x' data_type: TYPE_FP32 dims: [ -1, 3 ] "
+      "allow_ragged_batch: true } ";
+  const std::string rows = "output { name: 'y' data_type: TYPE_FP32 dims: 1 reshape { } } ";
+  const graph::Graph flat = IdentityGraph({{"x", "y", {"n"}}});
+  EXPECT_EQ(CheckError(x + rows, flat), "");
+  // What is scattered may have any shape in the model.
+  EXPECT_EQ(CheckError(x + "output { name: 'y' data_type: TYPE_FP32 dims: [ -1, -1 ] } "
+                           "batch_output { target_name: 'y' source_input: 'x' }",
+                       flat),
+            "");
+  for (const auto& dims : std::vector<std::vector<std::string>>{{"batch", "n"}, {"4"}, {}}) {
+    const graph::Graph graph = IdentityGraph({{"x", "y", dims}});
+    EXPECT_NE(CheckError(x + rows, graph).find("allow_ragged_batch needs an input of shape [-1]"),
+              std::string::npos);
+  }
+}
+
+TEST(CheckAgainstGraph, ComparesBatchInputs) {
+  const std::string io = Io("-1, -1", "-1, -1", "max_batch_size: 4 ");
+  const auto made = [&](const std::string& kind) {
+    return io +
+           "batch_input { target_name: 'u' data_type: TYPE_INT32 source_input: 'x' kind: " + kind +
+           " }";
+  };
+  struct Row {
+    std::string kind;
+    std::vector<std::string> dims;
+    std::string error;
+  };
+  const std::vector<Row> table = {
+      {"BATCH_ELEMENT_COUNT", {"n"}, ""},
+      {"BATCH_ACCUMULATED_ELEMENT_COUNT", {"?"}, ""},
+      {"BATCH_ACCUMULATED_ELEMENT_COUNT_WITH_ZERO", {"m"}, ""},
+      {"BATCH_MAX_ELEMENT_COUNT_AS_SHAPE", {"m"}, ""},
+      {"BATCH_ITEM_SHAPE_FLATTEN", {"m"}, ""},
+      {"BATCH_ITEM_SHAPE", {"m", "2"}, ""},
+      {"BATCH_ITEM_SHAPE", {"m", "k"}, ""},
+      {"BATCH_ITEM_SHAPE", {"m", "3"}, "gets a tensor of shape [-1,2], but the model's shape is"},
+      {"BATCH_ITEM_SHAPE", {"m"}, "gets a tensor of shape [-1,2]"},
+      {"BATCH_ELEMENT_COUNT", {"4"}, "gets a tensor of shape [-1], but the model's shape is [4]"},
+      {"BATCH_ELEMENT_COUNT", {"n", "1"}, "gets a tensor of shape [-1]"},
+      {"BATCH_ELEMENT_COUNT", {}, "gets a tensor of shape [-1]"},
+  };
+  for (const Row& row : table) {
+    const graph::Graph graph = IdentityGraph(
+        {{"x", "y", {"b", "h", "w"}}, {"u", "v", row.dims, tensor::DataType::kInt32}});
+    const std::string error = CheckError(made(row.kind), graph);
+    EXPECT_EQ(error.empty(), row.error.empty()) << error;
+    EXPECT_NE(error.find(row.error), std::string::npos) << error;
+  }
+  const graph::Graph real = IdentityGraph({{"x", "y", {"b", "h", "w"}}, {"u", "v", {"n"}}});
+  EXPECT_NE(CheckError(made("0"), real).find("data_type is INT32 but the model's is FP32"),
+            std::string::npos);
+  const graph::Graph without = IdentityGraph({{"x", "y", {"b", "h", "w"}}});
+  EXPECT_NE(CheckError(made("0"), without).find("batch_input: target 'u' is no input of the model"),
+            std::string::npos);
+}
+
 TEST(CheckAgainstGraph, NamesTensorAndBothShapes) {
   const graph::Graph graph = IdentityGraph({{"x", "y", {"batch", "3"}}});
   const std::string rank = CheckError(Io("3, 1", "3", "max_batch_size: 8"), graph);

@@ -329,5 +329,53 @@ TEST(DynamicBatcher, GivesEverythingBack) {
   EXPECT_EQ(b.batcher.queued(), 0U);
 }
 
+/// Requests of one row with these sizes of the inputs "r", which is ragged, and "w", which is not.
+class RaggedQueue {
+ public:
+  RaggedQueue() : batcher_(Config()) {}
+
+  void Add(std::int64_t r, std::int64_t w) {
+    Pending pending;
+    pending.request.id = std::to_string(next_id_++);
+    pending.request.inputs = {{{"r", tensor::DataType::kFp32, {1, r}}, {}},
+                              {{"w", tensor::DataType::kFp32, {1, w}}, {}}};
+    ASSERT_TRUE(batcher_.Enqueue(pending).ok());
+  }
+  std::string Next() {
+    const std::vector<Flow> nobody = {Flow{}};
+    Terms terms;
+    terms.order = nobody;
+    return Batcher::Ids(batcher_.Next({}, terms));
+  }
+
+ private:
+  static std::shared_ptr<const config::ModelConfig> Config() {
+    config::ModelConfig::Fields fields;
+    fields.max_batch_size = 8;
+    for (const char* name : {"r", "w"}) {
+      config::IoConfig& input = fields.inputs.emplace_back();
+      input.name = name;
+      input.dims = {-1};
+      input.ragged = input.name == "r";
+    }
+    fields.dynamic_batching.emplace().preferred_batch_sizes = {8};
+    return std::make_shared<const config::ModelConfig>(std::move(fields));
+  }
+
+  DynamicBatcher batcher_;
+  int next_id_ = 0;
+};
+
+TEST(DynamicBatcher, JoinsRaggedInputsOfAnyShape) {
+  RaggedQueue queue;
+  queue.Add(3, 5);
+  queue.Add(0, 5);
+  queue.Add(9, 5);
+  queue.Add(9, 6);  // the other input still decides
+  queue.Add(1, 6);
+  EXPECT_EQ(queue.Next(), "012");
+  EXPECT_EQ(queue.Next(), "34");
+}
+
 }  // namespace
 }  // namespace hadron::serving
