@@ -20,6 +20,7 @@ struct EnsembleStep {
 /// a step, and the steps do not wait for each other in a circle.
 struct EnsembleScheduling {
   std::vector<EnsembleStep> steps;
+  std::uint32_t max_inflight_requests = 0;  ///< in each step at once; 0 = no limit
 };
 
 }  // namespace hadron::config

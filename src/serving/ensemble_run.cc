@@ -41,7 +41,8 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
         served_(std::move(served)),
         outputs_(WantedOutputs()),
         progress_(plan(), outputs_),
-        tensors_(plan().tensors().size()) {}
+        tensors_(plan().tensors().size()),
+        places_(plan().steps().size()) {}
 
   void Begin() {
     version().metrics().running.Add(1);
@@ -51,7 +52,7 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
         const auto tensor = plan().FindTensor(input.desc.name);
         if (tensor && progress_.IsNeeded(*tensor)) tensors_[*tensor] = input;
       }
-      for (const std::size_t step : progress_.Begin()) ready_.push_back(step);
+      for (const std::size_t step : progress_.Begin()) ready_.push_back({step, nullptr});
     }
     Pump();
   }
@@ -75,8 +76,15 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
     return wanted;
   }
 
+  using Place = std::shared_ptr<StepLimits::Place>;
+  struct Ready {
+    std::size_t step = 0;
+    /// Of the step that has made this one ready: kept until this one begins, so that results do not
+    /// pile up in front of a step that is full.
+    Place before;
+  };
   struct Next {
-    std::optional<std::size_t> step;
+    std::optional<Ready> step;
     bool answer = false;
   };
 
@@ -87,23 +95,45 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
       pumping_ = true;
     }
     Next next = TakeNext();
-    for (; next.step; next = TakeNext()) StartStep(*next.step);
+    for (; next.step; next = TakeNext()) StartStep(*std::move(next.step));
     if (next.answer) Answer();
   }
 
   Next TakeNext() {
     base::MutexLock lock(mutex_);
     if (failure_.ok() && !ready_.empty()) {
-      const std::size_t step = ready_.front();
+      Next next{std::move(ready_.front()), false};
       ready_.pop_front();
       ++running_;
-      return {step, false};
+      return next;
     }
     pumping_ = false;
     return {std::nullopt, running_ == 0 && !std::exchange(answered_, true)};
   }
 
-  void StartStep(std::size_t number) {
+  void StartStep(Ready ready) {
+    if (served_->limits == nullptr) return Dispatch(ready.step);
+    const std::size_t number = ready.step;
+    auto place = served_->limits->Ask(
+        number, this,
+        [self = shared_from_this(), number, before = ready.before](StepLimits::Place granted) {
+          self->Enter(number, std::move(granted));
+        });
+    if (place) Enter(number, *std::move(place));
+  }
+
+  void Enter(std::size_t number, StepLimits::Place place) {
+    bool failed = false;
+    {
+      base::MutexLock lock(mutex_);
+      places_[number] = std::make_shared<StepLimits::Place>(std::move(place));
+      failed = !failure_.ok();
+    }
+    if (failed) return End(number, base::Cancelled("another step has failed"));
+    Dispatch(number);
+  }
+
+  void Dispatch(std::size_t number) {
     if (request().IsCancelled()) {
       return End(number, base::Cancelled("the client has gone"));
     }
@@ -219,9 +249,13 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
   }
 
   void Ended(std::size_t number, InferenceResponse response) {
+    Place place;
+    std::deque<Ready> dropped;
+    bool failed = false;
     {
       base::MutexLock lock(mutex_);
       --running_;
+      place = std::move(places_[number]);
       Status status = std::move(response.status);
       if (status.ok()) status = Keep(number, response);
       if (!status.ok() && failure_.ok()) {
@@ -230,10 +264,23 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
                         base::EscapeControl(plan().steps()[number].model)));
       }
       if (failure_.ok()) {
-        for (const std::size_t next : progress_.Finish(number)) ready_.push_back(next);
+        for (const std::size_t next : progress_.Finish(number)) ready_.push_back({next, place});
+      } else {
+        failed = true;
+        dropped.swap(ready_);
       }
     }
+    if (failed && served_->limits != nullptr) Withdraw();
+    dropped.clear();
+    place.reset();  // others may begin
     Pump();
+  }
+
+  /// What waits for a place does not begin any more.
+  void Withdraw() {
+    const std::size_t withdrawn = served_->limits->Withdraw(this);
+    base::MutexLock lock(mutex_);
+    running_ -= withdrawn;
   }
 
   Status Keep(std::size_t number, InferenceResponse& response) HADRON_REQUIRES(mutex_) {
@@ -301,7 +348,8 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
   base::Mutex mutex_;
   EnsembleProgress progress_ HADRON_GUARDED_BY(mutex_);
   std::vector<std::optional<HostTensor>> tensors_ HADRON_GUARDED_BY(mutex_);
-  std::deque<std::size_t> ready_ HADRON_GUARDED_BY(mutex_);
+  std::vector<Place> places_ HADRON_GUARDED_BY(mutex_);  ///< by step
+  std::deque<Ready> ready_ HADRON_GUARDED_BY(mutex_);
   std::size_t running_ HADRON_GUARDED_BY(mutex_) = 0;  ///< steps that have begun and not ended
   bool pumping_ HADRON_GUARDED_BY(mutex_) = false;
   bool answered_ HADRON_GUARDED_BY(mutex_) = false;
@@ -319,6 +367,11 @@ StatusOr<Shape> FitShape(const Shape& shape, const ModelConfig& model, const IoC
   if (one && Fits(shape.WithoutFirst(), expected)) return shape.WithoutFirst();
   return base::InvalidArgument(
       fmt::format("the shape {} does not fit {}", shape.ToString(), expected.ToString()));
+}
+
+EnsembleRunner::Served::Served(const ModelConfig& config) : plan(config) {
+  const std::uint32_t most = config.ensemble()->max_inflight_requests;
+  if (most > 0) limits = std::make_shared<StepLimits>(plan.steps().size(), most);
 }
 
 void EnsembleRunner::Add(const model::ModelHandle& version) {

@@ -12,6 +12,7 @@
 #include "model/model_manager.h"
 #include "serving/ensemble_plan.h"
 #include "serving/inference_request.h"
+#include "serving/step_limits.h"
 #include "tensor/shape.h"
 
 namespace hadron::serving {
@@ -58,8 +59,9 @@ class EnsembleRunner {
 
   /// What is known of one version.
   struct Served {
-    explicit Served(const config::ModelConfig& config) : plan(config) {}
+    explicit Served(const config::ModelConfig& config);
     EnsemblePlan plan;
+    std::shared_ptr<StepLimits> limits;       ///< null: none
     std::atomic<std::uint64_t> device_ns{0};  ///< of its last request
   };
 

@@ -6,6 +6,7 @@ import tempfile
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -515,6 +516,79 @@ class Ensembles(unittest.TestCase):
             self.assertEqual(answers[-1][0], answers[-1][1])
         self.assertNotEqual(answers[0][0], answers[1][0])
         self.assertEqual(2, self.stats(server, "e")["inference_stats"]["cache_hit"]["count"])
+
+    # ---- how many at once ---------------------------------------------------------------------
+
+    def test_no_more_requests_are_in_a_step_than_allowed(self):
+        """The model would take eight rows at once, and gets two."""
+        add_model(self.repository, "a")
+        add_model(self.repository, "b", "dynamic_batching { max_queue_delay_microseconds: 50000 }")
+        add_ensemble(self.repository, "e", ["x", "one"], ["y"],
+                     [*chain(), "max_inflight_requests: 2\n"])
+        server = self.serve("e")
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            answers = list(clients.map(lambda n: self.infer(server, "e", request(value=n)),
+                                       range(3 * CLIENTS)))
+        for n, answer in enumerate(answers):
+            np.testing.assert_array_equal(request(value=n)["x"] + 2, rest.arrays(answer)["y"])
+        for model in ("a", "b"):
+            sizes = [batch["batch_size"] for batch in self.stats(server, model)["batch_stats"]]
+            self.assertGreaterEqual(2, max(sizes), model)
+        self.assertEqual(2, max(sizes))  # and they do meet
+
+    def test_limits_let_every_request_through(self):
+        """One request in each step, a diamond in an ensemble, more clients than places; some go."""
+        self.add_diamond()
+        config = self.repository / "diamond" / "config.pbtxt"
+        text = config.read_text()
+        config.write_text(text[:text.rindex("}")] + "max_inflight_requests: 1 }\n")
+        add_model(self.repository, "last")
+        add_ensemble(self.repository, "outer", ["x", "one"], ["z"],
+                     ['step { model_name: "diamond" model_version: -1 '
+                      'input_map { key: "x" value: "x" } input_map { key: "one" value: "one" } '
+                      'output_map { key: "y" value: "t" } }\n',
+                      step("last", INPUT0="t", INPUT1="one", OUTPUT0="z"),
+                      "max_inflight_requests: 1\n"])
+        server = self.serve("outer")
+
+        def one(n):
+            if n % 5 == 4:  # a client that may be gone before it is served
+                with tritonclient.grpc.InferenceServerClient(server.grpc) as client:
+                    with suppress(InferenceServerException):
+                        client.infer("outer", grpc_inputs(request(value=n)), client_timeout=2e-3)
+                return
+            model = ["outer", "diamond"][n % 2]
+            answer = rest.arrays(self.infer(server, model, request(value=n)))
+            expected = 2 * request(value=n)["x"] + 2
+            np.testing.assert_array_equal(expected + (model == "outer"),
+                                          answer["z" if model == "outer" else "y"])
+
+        with ThreadPoolExecutor(2 * CLIENTS) as clients:
+            for asked in [clients.submit(one, n) for n in range(100)]:
+                asked.result()
+
+    def test_what_waits_for_a_full_step_fails_with_its_request(self):
+        """The other branch has failed: the answer does not wait for a place."""
+        add_model(self.repository, "fast", "dynamic_batching { max_queue_delay_microseconds: 0 }")
+        add_model(self.repository, "full", SLOW % "default_timeout_microseconds: 0")
+        add_ensemble(self.repository, "e", ["x", "one"], ["y", "z"],
+                     [step("full", INPUT0="x", INPUT1="one", OUTPUT0="y"),
+                      step("fast", INPUT0="x", INPUT1="one", OUTPUT0="z"),
+                      "max_inflight_requests: 1\n"])
+        server = self.serve("e")
+        with ThreadPoolExecutor(2) as clients:
+            first = clients.submit(self.infer, server, "e", request())
+            wait_until(lambda: self.stats(server, "fast")["inference_stats"]["success"]["count"]
+                       == 1, SECONDS, "the first request did not run")
+            self.assertEqual(200, self.change(server, "unload", "fast").status)
+            second = clients.submit(self.infer, server, "e", request())
+            answer = second.result(SECONDS)
+            self.assertNotEqual(200, answer.status)
+            self.assertIn(b"fast", answer.body)
+            self.assertFalse(first.done())
+            seven = np.ones((7, WIDTH), np.int32)
+            rest.arrays(self.infer(server, "full", {"INPUT0": seven, "INPUT1": seven}))  # it is full
+            rest.arrays(first.result())
 
     def test_device_time_is_on_the_accounts_of_the_models_once(self):
         """The request counts for the ensemble, the time for what ran."""

@@ -119,6 +119,7 @@ SequenceBatching BuildSequences(const ::inference::ModelSequenceBatching& batchi
 
 EnsembleScheduling BuildEnsemble(const ::inference::ModelEnsembling& ensemble) {
   EnsembleScheduling built;
+  built.max_inflight_requests = ensemble.max_inflight_requests();
   for (const auto& step : ensemble.step()) {
     EnsembleStep& one = built.steps.emplace_back();
     one.model = step.model_name();

@@ -121,11 +121,6 @@ base::Status CheckAcyclic(const ModelEnsembling& ensemble, const Flow& flow) {
 base::Status CheckSteps(const ::inference::ModelConfig& config) {
   const ModelEnsembling& ensemble = config.ensemble_scheduling();
   if (ensemble.step_size() == 0) return base::InvalidArgument("needs at least one step");
-  if (ensemble.max_inflight_requests() > 0) {
-    return base::Unimplemented(
-        "max_inflight_requests is not implemented; limit the composing models instead, or the "
-        "server with --max-inflight");
-  }
   Flow flow;
   for (const auto& input : config.input()) flow.writer.emplace(input.name(), kClient);
   for (int i = 0; i < ensemble.step_size(); ++i) {

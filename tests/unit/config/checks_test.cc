@@ -259,7 +259,6 @@ std::string Step(const std::string& from, const std::string& to, const std::stri
 TEST(Checks, OfEnsembles) {
   ExpectErrorsAlone({
       {Ensemble(Step("x", "y", "model_version: -2")), "step[0]: model_version is -2"},
-      {Ensemble(Step("x", "y") + "max_inflight_requests: 1"), "max_inflight_requests"},
       {Ensemble(Step("x", "y"), "output { name: 'x' data_type: TYPE_FP32 dims: 4 }"),
        "output 'x' is written by no step"},
       {Ensemble(""), "needs at least one step"},
