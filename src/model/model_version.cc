@@ -20,7 +20,11 @@ std::string_view VersionStateName(VersionState state) {
   return "UNKNOWN";
 }
 
-ModelVersion::ModelVersion(Parts parts) : parts_(std::move(parts)), tried_out_(parts_.tried_out) {
+ModelVersion::ModelVersion(Parts parts)
+    : parts_(std::move(parts)),
+      labels_(std::make_shared<const std::map<std::string, std::vector<std::string>>>(
+          std::move(parts_.labels))),
+      tried_out_(parts_.tried_out) {
   const config::ModelConfig& config = *parts_.config;
   for (const config::IoConfig& io : config.inputs()) {
     inputs_.push_back({io.name, io.type, config.ClientShape(io)});
@@ -30,9 +34,11 @@ ModelVersion::ModelVersion(Parts parts) : parts_(std::move(parts)), tried_out_(p
   }
 }
 
-const std::vector<std::string>* ModelVersion::labels(const std::string& output) const {
-  const auto it = parts_.labels.find(output);
-  return it == parts_.labels.end() ? nullptr : &it->second;
+std::shared_ptr<const std::vector<std::string>> ModelVersion::labels(
+    const std::string& output) const {
+  const auto it = labels_->find(output);
+  if (it == labels_->end()) return nullptr;
+  return {labels_, &it->second};
 }
 
 std::map<std::string, std::string> ModelVersion::properties() const {

@@ -79,9 +79,7 @@ class ModelVersion {
   const plan::CompiledModel& compiled() const { return *parts_.compiled; }
   const std::shared_ptr<const plan::CompiledModel>& compiled_ptr() const { return parts_.compiled; }
   const std::shared_ptr<const SavedVersion>& saved() const { return parts_.saved; }
-  const std::map<std::string, std::vector<std::string>>& all_labels() const {
-    return parts_.labels;
-  }
+  const std::map<std::string, std::vector<std::string>>& all_labels() const { return *labels_; }
   const std::map<std::string, base::IoBuf>& initial_states() const { return parts_.initial_states; }
   const std::map<std::string, tensor::HostTensor>& defaults() const { return parts_.defaults; }
   /// It has run on its device, and its load has found nothing wrong. One that has not is compiled
@@ -89,8 +87,8 @@ class ModelVersion {
   bool tried_out() const { return tried_out_.load(); }
   void SetTriedOut() const { tried_out_.store(true); }
   Residence& residence() const { return *parts_.residence; }
-  /// Null when the output has no labels.
-  const std::vector<std::string>* labels(const std::string& output) const;
+  /// Null when the output has no labels. They may outlive the version.
+  std::shared_ptr<const std::vector<std::string>> labels(const std::string& output) const;
   const std::optional<storage::BytesOnDisk>& on_disk() const { return parts_.on_disk; }
   double load_seconds() const { return parts_.metrics->load_seconds.load(); }
 
@@ -108,6 +106,7 @@ class ModelVersion {
 
  private:
   Parts parts_;
+  std::shared_ptr<const std::map<std::string, std::vector<std::string>>> labels_;  ///< the parts'
   std::vector<tensor::TensorDesc> inputs_;
   std::vector<tensor::TensorDesc> outputs_;
   mutable plan::PlanCache plans_;

@@ -151,18 +151,15 @@ void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
   }
 }
 
-void CompleteEnsemble(Pending pending, std::vector<HostTensor> outputs, const RequestTimes& times,
-                      const base::Clock& clock) {
+void CompleteEnsemble(Pending pending, InferenceResponse response, const base::Clock& clock) {
   const model::ModelVersion& version = *pending.request.model;
+  const RequestTimes& times = response.times;
   const model::BatchTimes sums{static_cast<std::uint64_t>(pending.request.rows), times.input_ns,
                                times.infer_ns, times.output_ns};
   version.statistics().RecordBatch(sums);
   version.metrics().exec_count.Add();
   CountSuccess(pending, times, sums, clock);
-  CountOnAccount(pending, times, outputs);
-  InferenceResponse response;
-  response.outputs = std::move(outputs);
-  response.times = times;
+  CountOnAccount(pending, times, response.outputs);
   GiveBack(pending);
   pending.done(std::move(response));
 }
@@ -187,6 +184,7 @@ void CompleteHit(Pending pending, ResponseCache::Hit hit, const base::Clock& clo
   metrics.cache_hit_ns.Add(Ns(hit.took));
   InferenceResponse response;
   response.outputs = std::move(hit.outputs);
+  response.labels = std::move(hit.labels);
   CountOnAccount(pending, response.times, response.outputs);
   pending.done(std::move(response));
 }

@@ -18,9 +18,8 @@ void CompleteBatch(Batch batch, plan::RunResult result, base::TimePoint started,
 /// Completes a request whose answer was kept from another's run.
 void CompleteHit(Pending pending, ResponseCache::Hit hit, const base::Clock& clock);
 
-/// Completes a request to an ensemble; `times` are the sums over its steps.
-void CompleteEnsemble(Pending pending, std::vector<tensor::HostTensor> outputs,
-                      const RequestTimes& times, const base::Clock& clock);
+/// Completes a request to an ensemble; the response's times are the sums over its steps.
+void CompleteEnsemble(Pending pending, InferenceResponse response, const base::Clock& clock);
 /// One of its steps has failed.
 void FailEnsemble(Pending pending, base::Status status);
 

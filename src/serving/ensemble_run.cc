@@ -211,10 +211,20 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
       const auto edge = std::ranges::find(step.outputs, io.name, &EnsemblePlan::Edge::name);
       if (edge != step.outputs.end() && progress_.IsNeeded(edge->tensor)) {
         part.requested_outputs.push_back(io.name);
+        NoteLabels(*edge, part.model->labels(io.name));
       }
     }
     for (const std::size_t tensor : progress_.Taken(number)) tensors_[tensor].reset();
     return CheckRows(model, part);
+  }
+
+  /// An output of the ensemble has the labels of the model that makes it, or, where that is an
+  /// ensemble itself, those that this one got so.
+  void NoteLabels(const EnsemblePlan::Edge& edge,
+                  std::shared_ptr<const std::vector<std::string>> labels) HADRON_REQUIRES(mutex_) {
+    const bool is_output = std::ranges::find(outputs_, edge.tensor) != outputs_.end();
+    if (labels == nullptr || !is_output) return;
+    labels_.emplace(plan().tensors()[edge.tensor].name, std::move(labels));
   }
 
   Status NotGiven(const std::string& input, const EnsemblePlan::Edge* edge) const {
@@ -296,6 +306,8 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
       if (at == response.outputs.end()) {
         return base::Internal(fmt::format("the answer has no output '{}'", edge.name));
       }
+      const auto labels = response.labels.find(edge.name);
+      if (labels != response.labels.end()) NoteLabels(edge, labels->second);
       at->desc.name = plan().tensors()[edge.tensor].name;
       tensors_[edge.tensor] = std::move(*at);
     }
@@ -305,18 +317,20 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
   /// Nothing of it runs any more.
   void Answer() {
     version().metrics().running.Add(-1);
-    std::vector<HostTensor> outputs;
-    Status status;
-    RequestTimes times;
+    InferenceResponse response;
     {
       base::MutexLock lock(mutex_);
-      times = times_;
-      status = failure_.ok() ? TakeOutputs(outputs) : failure_.Clone();
+      response.times = times_;
+      response.labels = std::move(labels_);
+      response.status = failure_.ok() ? TakeOutputs(response.outputs) : failure_.Clone();
       tensors_.clear();
     }
-    if (!status.ok()) return FailEnsemble(std::move(pending_), std::move(status));
+    if (!response.status.ok()) {
+      return FailEnsemble(std::move(pending_), std::move(response.status));
+    }
+    const RequestTimes& times = response.times;
     served_->device_ns.store(times.input_ns + times.infer_ns + times.output_ns);
-    CompleteEnsemble(std::move(pending_), std::move(outputs), times, *deps_.clock);
+    CompleteEnsemble(std::move(pending_), std::move(response), *deps_.clock);
   }
 
   Status TakeOutputs(std::vector<HostTensor>& outputs) HADRON_REQUIRES(mutex_) {
@@ -355,6 +369,7 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
   bool answered_ HADRON_GUARDED_BY(mutex_) = false;
   Status failure_ HADRON_GUARDED_BY(mutex_);  ///< the first
   RequestTimes times_ HADRON_GUARDED_BY(mutex_);
+  BorrowedLabels labels_ HADRON_GUARDED_BY(mutex_);
 };
 
 }  // namespace

@@ -21,6 +21,13 @@ tensor::HostTensor Rows(const tensor::HostTensor& row, std::int64_t rows) {
 
 }  // namespace
 
+std::shared_ptr<const std::vector<std::string>> InferenceResponse::LabelsOf(
+    const model::ModelVersion& model, const std::string& output) const {
+  if (auto own = model.labels(output)) return own;
+  const auto at = labels.find(output);
+  return at == labels.end() ? nullptr : at->second;
+}
+
 void FillDefaults(InferenceRequest& request) {
   const config::ModelConfig& config = request.model->config();
   std::size_t at = 0;

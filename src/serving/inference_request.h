@@ -63,11 +63,19 @@ struct RequestTimes {
   std::uint64_t output_ns = 0;
 };
 
+/// By output: of those that have labels, but none in the configuration of the model that answers.
+using BorrowedLabels = std::map<std::string, std::shared_ptr<const std::vector<std::string>>>;
+
 /// The answer: a failure, or the requested outputs in order (full shapes, batch included).
 struct InferenceResponse {
   base::Status status;
   std::vector<tensor::HostTensor> outputs;
   RequestTimes times;
+  BorrowedLabels labels = {};  ///< an ensemble's outputs have those of the models that made them
+
+  /// Null when the output has none.
+  std::shared_ptr<const std::vector<std::string>> LabelsOf(const model::ModelVersion& model,
+                                                           const std::string& output) const;
 };
 
 /// Called exactly once per request, on a thread of the device; must be short and must not block.

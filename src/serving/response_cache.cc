@@ -95,15 +95,18 @@ ResponseCache::Key ResponseCache::KeyOf(const InferenceRequest& request, std::ui
 std::optional<ResponseCache::Hit> ResponseCache::Look(Pending& pending, std::uint64_t generation) {
   const base::TimePoint began = clock_.Now();
   const Key key = KeyOf(pending.request, generation);
-  auto outputs = Find(key);
+  auto hit = Find(key);
   const base::Duration took = clock_.Now() - began;
-  if (outputs) return Hit{std::move(*outputs), took};
+  if (hit) {
+    hit->took = took;
+    return hit;
+  }
   // Answers that wait for their turn outlive their request: the handle keeps the version.
   pending.done = [this, key, took, version = pending.request.model,
                   done = std::move(pending.done)](InferenceResponse response) mutable {
     if (response.status.ok()) {
       const base::TimePoint answered = clock_.Now();
-      Insert(key, response.outputs);
+      Insert(key, response.outputs, response.labels);
       CountMiss(*version, took + (clock_.Now() - answered));
     }
     version.reset();
@@ -112,12 +115,12 @@ std::optional<ResponseCache::Hit> ResponseCache::Look(Pending& pending, std::uin
   return std::nullopt;
 }
 
-std::optional<std::vector<HostTensor>> ResponseCache::Find(const Key& key) {
+std::optional<ResponseCache::Hit> ResponseCache::Find(const Key& key) {
   base::MutexLock lock(mutex_);
   const auto at = index_.find(key);
   if (at == index_.end()) return std::nullopt;
   entries_.splice(entries_.begin(), entries_, at->second);
-  return at->second->outputs;
+  return Hit{at->second->outputs, at->second->labels};
 }
 
 std::uint64_t ResponseCache::BytesOf(const std::vector<HostTensor>& outputs) {
@@ -128,8 +131,9 @@ std::uint64_t ResponseCache::BytesOf(const std::vector<HostTensor>& outputs) {
   return bytes;
 }
 
-void ResponseCache::Insert(const Key& key, const std::vector<HostTensor>& outputs) {
-  Entry entry{key, {}, BytesOf(outputs)};
+void ResponseCache::Insert(const Key& key, const std::vector<HostTensor>& outputs,
+                           BorrowedLabels labels) {
+  Entry entry{key, {}, std::move(labels), BytesOf(outputs)};
   if (entry.bytes > budget_) return;
   for (const HostTensor& output : outputs) {
     std::vector<std::byte> bytes(output.bytes.size());

@@ -37,6 +37,7 @@ class ResponseCache {
   /// An answer that was kept.
   struct Hit {
     std::vector<tensor::HostTensor> outputs;
+    BorrowedLabels labels;
     base::Duration took{0};
   };
   struct Counts {
@@ -56,8 +57,9 @@ class ResponseCache {
   /// and `pending` is from now on one whose success is kept and counted as a miss.
   std::optional<Hit> Look(Pending& pending, std::uint64_t generation = 0);
 
-  std::optional<std::vector<tensor::HostTensor>> Find(const Key& key);
-  void Insert(const Key& key, const std::vector<tensor::HostTensor>& outputs);
+  std::optional<Hit> Find(const Key& key);
+  void Insert(const Key& key, const std::vector<tensor::HostTensor>& outputs,
+              BorrowedLabels labels = {});
   /// The version is unloaded, or another has taken its place.
   void Forget(const model::ModelVersion& version);
   Counts counts() const;
@@ -66,6 +68,7 @@ class ResponseCache {
   struct Entry {
     Key key;
     std::vector<tensor::HostTensor> outputs;
+    BorrowedLabels labels;  ///< their models', who have them in any case
     std::uint64_t bytes = 0;
   };
   using Entries = std::list<Entry>;

@@ -590,6 +590,40 @@ class Ensembles(unittest.TestCase):
             rest.arrays(self.infer(server, "full", {"INPUT0": seven, "INPUT1": seven}))  # it is full
             rest.arrays(first.result())
 
+    def test_outputs_have_the_labels_of_the_model_that_makes_them(self):
+        """Unless the ensemble has its own; through an ensemble in an ensemble and the cache, too."""
+        for name in ("a", "b"):
+            add_model(self.repository, name)
+        names = [f"label{i}" for i in range(WIDTH)]
+        config = self.repository / "b" / "config.pbtxt"
+        config.write_text(config.read_text().replace(
+            'name: "OUTPUT0"', 'name: "OUTPUT0" label_filename: "names.txt"'))
+        (self.repository / "b" / "names.txt").write_text("\n".join(names))
+        add_ensemble(self.repository, "inner", ["x", "one"], ["y"], chain())
+        add_ensemble(self.repository, "outer", ["x", "one"], ["z"],
+                     ['step { model_name: "inner" model_version: -1 '
+                      'input_map { key: "x" value: "x" } input_map { key: "one" value: "one" } '
+                      'output_map { key: "y" value: "z" } }\n'],
+                     extra="response_cache { enable: true }")
+        add_ensemble(self.repository, "own", ["x", "one"], ["y"], chain())
+        config = self.repository / "own" / "config.pbtxt"
+        config.write_text(config.read_text().replace(
+            'output { name: "y"', 'output { label_filename: "mine.txt" name: "y"'))
+        (self.repository / "own" / "mine.txt").write_text("\n".join(n.upper() for n in names))
+        server = self.serve("inner", "outer", "own", cache_config="local,size=1000000")
+        for model, output, label in (("inner", "y", "label15"), ("outer", "z", "label15"),
+                                     ("outer", "z", "label15"), ("own", "y", "LABEL15")):
+            body = json.loads(rest.json_body(request(), [output]))
+            body["outputs"][0]["parameters"] = {"classification": 1}
+            answer = rest.call(server.http, "POST", f"/v2/models/{model}/infer",
+                               json.dumps(body).encode())
+            self.assertEqual([f"22:15:{label}"], answer.json()["outputs"][0]["data"], model)
+            with tritonclient.grpc.InferenceServerClient(server.grpc) as client:
+                wanted = tritonclient.grpc.InferRequestedOutput(output, class_count=1)
+                answer = client.infer(model, grpc_inputs(request()), outputs=[wanted])
+            self.assertEqual(f"22:15:{label}".encode(), answer.as_numpy(output).item(), model)
+        self.assertLess(0, self.stats(server, "outer")["inference_stats"]["cache_hit"]["count"])
+
     def test_device_time_is_on_the_accounts_of_the_models_once(self):
         """The request counts for the ensemble, the time for what ran."""
         add_model(self.repository, "a")

@@ -206,9 +206,10 @@ base::Status WriteOutputs(const model::ModelVersion& model, const ResponseForm& 
       WriteOutput(output, wanted.binary, json, blobs);
       continue;
     }
-    HADRON_ASSIGN_OR_RETURN(const HostTensor classes,
-                            Classify(output, wanted.classification, model.config().batched(),
-                                     model.labels(output.desc.name)));
+    const auto labels = response.LabelsOf(model, output.desc.name);
+    HADRON_ASSIGN_OR_RETURN(
+        const HostTensor classes,
+        Classify(output, wanted.classification, model.config().batched(), labels.get()));
     WriteOutput(classes, wanted.binary, json, blobs);
   }
   json.EndArray();

@@ -77,8 +77,7 @@ void InferCall::OnResponse(serving::InferenceResponse response) {
   grpc::ByteBuffer message;
   const base::Status status = Guarded([&]() -> base::Status {
     HADRON_RETURN_IF_ERROR(response.status.Clone());
-    HADRON_ASSIGN_OR_RETURN(WireWriter encoded,
-                            EncodeInfer(answer_, std::move(response.outputs), false));
+    HADRON_ASSIGN_OR_RETURN(WireWriter encoded, EncodeInfer(answer_, std::move(response), false));
     message = ToByteBuffer(std::move(encoded).Finish());
     return {};
   });

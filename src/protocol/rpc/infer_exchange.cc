@@ -192,12 +192,13 @@ Status CheckClassifications(const InferAnswer& answer) {
   return {};
 }
 
-Status ClassifyOutputs(const InferAnswer& answer, std::vector<HostTensor>& outputs) {
+Status ClassifyOutputs(const InferAnswer& answer, serving::InferenceResponse& response) {
   for (const InferAnswer::Classification& wanted : answer.classifications) {
-    for (HostTensor& output : outputs) {
+    for (HostTensor& output : response.outputs) {
       if (output.desc.name != wanted.output) continue;
-      HADRON_ASSIGN_OR_RETURN(output, Classify(output, wanted.k, answer.model->config().batched(),
-                                               answer.model->labels(wanted.output)));
+      const auto labels = response.LabelsOf(*answer.model, wanted.output);
+      HADRON_ASSIGN_OR_RETURN(
+          output, Classify(output, wanted.k, answer.model->config().batched(), labels.get()));
     }
   }
   return {};
@@ -265,9 +266,10 @@ Status AcceptInfer(const Backend& backend, IncomingInfer incoming, InferenceRequ
   return CheckClassifications(answer);
 }
 
-base::StatusOr<WireWriter> EncodeInfer(const InferAnswer& answer, std::vector<HostTensor> outputs,
-                                       bool final_flag) {
-  HADRON_RETURN_IF_ERROR(ClassifyOutputs(answer, outputs));
+base::StatusOr<WireWriter> EncodeInfer(const InferAnswer& answer,
+                                       serving::InferenceResponse response, bool final_flag) {
+  HADRON_RETURN_IF_ERROR(ClassifyOutputs(answer, response));
+  const std::vector<HostTensor>& outputs = response.outputs;
   WireWriter message;
   WriteIdentity(answer, true, message);
   if (final_flag) {

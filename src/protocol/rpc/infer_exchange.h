@@ -56,7 +56,7 @@ serving::InferenceEngine::Wanted WantedModel(const IncomingInfer& incoming,
 /// triton_final_response. INVALID_ARGUMENT when it is larger than gRPC can carry, or an output
 /// cannot be classified.
 base::StatusOr<WireWriter> EncodeInfer(const InferAnswer& answer,
-                                       std::vector<tensor::HostTensor> outputs, bool final_flag);
+                                       serving::InferenceResponse response, bool final_flag);
 
 /// ModelStreamInferResponse around a success.
 base::StatusOr<base::IoBuf> EncodeStreamInfer(const WireWriter& response);

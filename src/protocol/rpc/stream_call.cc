@@ -134,8 +134,7 @@ void StreamCall::OnResponse(std::uint64_t number, serving::InferenceResponse res
   std::optional<WireWriter> encoded;
   base::Status status = Guarded([&]() -> base::Status {
     HADRON_RETURN_IF_ERROR(response.status.Clone());
-    HADRON_ASSIGN_OR_RETURN(encoded,
-                            EncodeInfer(waiting.answer, std::move(response.outputs), true));
+    HADRON_ASSIGN_OR_RETURN(encoded, EncodeInfer(waiting.answer, std::move(response), true));
     return {};
   });
   SetOutcome(waiting, std::move(status), std::move(encoded));

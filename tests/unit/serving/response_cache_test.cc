@@ -140,7 +140,7 @@ TEST(ResponseCache, KeepsCopiesNotTheBuffersOfRuns) {
   EXPECT_TRUE(alive.expired());
   const auto found = rig.cache.Find(rig.Key(1));
   ASSERT_TRUE(found);
-  EXPECT_EQ(found->front().bytes.ToString(), std::string(64, '\7'));
+  EXPECT_EQ(found->outputs.front().bytes.ToString(), std::string(64, '\7'));
 }
 
 TEST(ResponseCache, ForgetsOneVersionAndNoOther) {
