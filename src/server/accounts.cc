@@ -70,18 +70,20 @@ void Accounts::Balance(double busy_seconds) {
   grow(*idle_, wall - std::min(wall, std::max(busy, attributed)));
 }
 
-void Accounts::Tick(double busy_seconds, std::span<const ResidenceMeter::Held> held) {
+void Accounts::Tick(double busy_seconds, std::span<const ResidenceMeter::Held> held,
+                    std::vector<tenancy::KeptBytes> kept) {
   if (Status status = tenants_->Reload(); !status.ok()) {
     base::LogWarning("the tenants stay as they were", {{"reason", status.message()}});
   }
   Balance(busy_seconds);
-  meter_.Sample(held, clock_.Now());
+  meter_.Sample(held, std::move(kept), clock_.Now());
   Write();
   series_.Update(*tenants_, ledger_->Totals());
 }
 
-void Accounts::Close(double busy_seconds, std::span<const ResidenceMeter::Held> held) {
-  Tick(busy_seconds, held);
+void Accounts::Close(double busy_seconds, std::span<const ResidenceMeter::Held> held,
+                     std::vector<tenancy::KeptBytes> kept) {
+  Tick(busy_seconds, held, std::move(kept));
   Write();  // what the last interval's byte-seconds came to
 #ifdef HADRON_HAVE_POSTGRES
   if (copy_ != nullptr) copy_->Stop(kLastWords);

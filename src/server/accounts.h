@@ -45,11 +45,13 @@ class Accounts {
   /// Looks for a changed file of tenants and writes the journal. `busy_seconds`: how long runs have
   /// kept the device, since the start. What of that is on nobody's account is put on `_overhead`,
   /// what of the time it was not busy on `_idle`, so that all accounts sum to the time that passed.
-  /// `held`: what models hold now.
-  void Tick(double busy_seconds, std::span<const ResidenceMeter::Held> held);
+  /// `held`: what models hold now; `kept`: what sequences do.
+  void Tick(double busy_seconds, std::span<const ResidenceMeter::Held> held,
+            std::vector<tenancy::KeptBytes> kept);
   /// The last Tick: nothing is left unwritten, if the disk takes it. The database has kLastWords to
   /// do so, too.
-  void Close(double busy_seconds, std::span<const ResidenceMeter::Held> held);
+  void Close(double busy_seconds, std::span<const ResidenceMeter::Held> held,
+             std::vector<tenancy::KeptBytes> kept);
   static constexpr std::chrono::seconds kInterval{2};
   /// Makes the journals of days that have ended small. Takes its time; any other thread than
   /// Tick's.

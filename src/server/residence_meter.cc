@@ -13,20 +13,33 @@ void AddScaled(Rungs& sum, const Rungs& more, double factor) {
   for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += more[i] * factor;
 }
 
+void AddKept(const std::vector<tenancy::KeptBytes>& kept, double seconds) {
+  constexpr auto kHost = static_cast<std::size_t>(tenancy::Rung::kCompiled);
+  for (const auto& [account, bytes] : kept) {
+    tenancy::Usage usage;
+    usage.byte_seconds[kHost] = static_cast<double>(bytes) * seconds;
+    account->Add(usage);
+  }
+}
+
 bool IsNothing(const Rungs& rungs) {
   return std::ranges::all_of(rungs, [](double value) { return value <= 0; });
 }
 
 }  // namespace
 
-void ResidenceMeter::Sample(std::span<const Held> held, base::TimePoint now) {
+void ResidenceMeter::Sample(std::span<const Held> held, std::vector<tenancy::KeptBytes> kept,
+                            base::TimePoint now) {
   Sums bytes;
   for (const Held& version : held) AddScaled(bytes[version.model], version.bytes, 1);
   const double seconds = std::max(0.0, std::chrono::duration<double>(now - sampled_).count());
   if (sampled_ != base::TimePoint()) {
     for (const auto& [model, rungs] : held_) AddScaled(byte_seconds_[model], rungs, seconds / 2);
     for (const auto& [model, rungs] : bytes) AddScaled(byte_seconds_[model], rungs, seconds / 2);
+    AddKept(kept_, seconds / 2);
+    AddKept(kept, seconds / 2);
   }
+  kept_ = std::move(kept);
   held_ = std::move(bytes);
   sampled_ = now;
 }

@@ -17,9 +17,11 @@ namespace hadron::server {
 /// the device; those of models that nobody used are `_idle`'s, all in one account: a thousand idle
 /// models must not write a thousand rows with every flush. The parts add up to the whole.
 ///
+/// States of sequences, in host memory, are on an account from the beginning.
+///
 /// Owner: Accounts; the `export` thread alone.
 ///
-///     meter.Sample(held, clock.Now());
+///     meter.Sample(held, kept, clock.Now());
 ///     meter.Note(interval.rows);  // what Ledger::Flush has written
 ///     meter.Divide(ledger);
 class ResidenceMeter {
@@ -32,7 +34,8 @@ class ResidenceMeter {
   };
 
   /// Between two samples the mean of both is what was held.
-  void Sample(std::span<const Held> held, base::TimePoint now);
+  void Sample(std::span<const Held> held, std::vector<tenancy::KeptBytes> kept,
+              base::TimePoint now);
   /// Somebody has used models.
   void Note(std::span<const tenancy::UsageRow> rows);
   /// Puts what was held since the last time on the accounts of who used it since then.
@@ -44,7 +47,8 @@ class ResidenceMeter {
 
   static void DivideModel(const Rungs& byte_seconds, const Users* users, tenancy::Ledger& ledger);
 
-  Sums held_;                ///< bytes, at the last sample
+  Sums held_;  ///< bytes, at the last sample
+  std::vector<tenancy::KeptBytes> kept_;
   base::TimePoint sampled_;  ///< meaningless before the first one, when nothing was held
   Sums byte_seconds_;        ///< not divided yet
   std::map<std::string, Users, std::less<>> used_;

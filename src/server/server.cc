@@ -253,7 +253,7 @@ Status Server::CopyAccounts() {
 }
 
 void Server::KeepAccounts() {
-  accounts_->Tick(scheduler_->busy_seconds(), HeldNow());
+  accounts_->Tick(scheduler_->busy_seconds(), HeldNow(), scheduler_->Kept());
   export_.PostAt(clock_.Now() + Accounts::kInterval, [this] { KeepAccounts(); });
 }
 
@@ -373,7 +373,8 @@ void Server::JoinThreads() {
   export_.Stop();
   if (!export_thread_.joinable()) return;
   export_thread_.join();
-  accounts_->Close(scheduler_->busy_seconds(), HeldNow());  // what was used last
+  accounts_->Close(scheduler_->busy_seconds(), HeldNow(),
+                   scheduler_->Kept());  // what was used last
 }
 
 }  // namespace hadron::server

@@ -142,6 +142,11 @@ Status DeviceScheduler::Admit(Pending& pending, bool known) {
   return queues_.Enqueue(pending, pending.enqueued, free_at_);
 }
 
+std::vector<tenancy::KeptBytes> DeviceScheduler::Kept() {
+  base::MutexLock lock(mutex_);
+  return queues_.Kept();
+}
+
 void DeviceScheduler::Notify() {
   signalled_ = true;
   wake_.NotifyOne();

@@ -88,6 +88,8 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   /// Refuses what waits and ends Run. Idempotent.
   void Stop();
 
+  /// What sequences keep in host memory between their requests. Any thread.
+  std::vector<tenancy::KeptBytes> Kept();
   /// How long runs have kept the device, all lanes together. Any thread.
   double busy_seconds() const { return static_cast<double>(busy_ns_.load()) * 1e-9; }
 

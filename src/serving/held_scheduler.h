@@ -31,6 +31,7 @@ class HeldScheduler final : public Scheduler {
   base::TimePoint MustStartBy(const Pending& pending) const override {
     return held_->MustStartBy(pending);
   }
+  void AddKept(std::vector<tenancy::KeptBytes>& kept) const override { held_->AddKept(kept); }
   std::size_t queued() const override { return held_->queued(); }
   std::vector<FlowState> Flows() const override { return held_->Flows(); }
   base::TimePoint oldest() const override { return held_->oldest(); }

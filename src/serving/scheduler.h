@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "serving/batch.h"
 #include "serving/batch_tuning.h"
+#include "tenancy/usage.h"
 
 namespace hadron::plan {
 struct RunResult;
@@ -65,6 +66,8 @@ class Scheduler {
   /// When the request has to have begun, by the client's wish and the model's rules; max(): no
   /// promise.
   virtual base::TimePoint MustStartBy(const Pending& pending) const = 0;
+  /// Adds what is kept for requests that are still to come, and on whose accounts.
+  virtual void AddKept(std::vector<tenancy::KeptBytes>& /*kept*/) const {}
   virtual std::size_t queued() const = 0;
   /// Who waits; nobody twice.
   virtual std::vector<FlowState> Flows() const = 0;

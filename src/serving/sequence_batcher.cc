@@ -354,6 +354,14 @@ SequenceBatcher::Items SequenceBatcher::ChooseDirect(TimePoint now, const Terms&
   return {};
 }
 
+void SequenceBatcher::AddKept(std::vector<tenancy::KeptBytes>& kept) const {
+  for (const auto& [number, sequence] : sequences_) {
+    std::uint64_t bytes = 0;
+    for (const tensor::HostTensor& state : sequence.state) bytes += state.bytes.size();
+    if (sequence.account != nullptr && bytes > 0) kept.push_back({sequence.account, bytes});
+  }
+}
+
 // ---- The batch -------------------------------------------------------------------
 
 Pending SequenceBatcher::Take(Sequence& sequence) {
@@ -364,6 +372,7 @@ Pending SequenceBatcher::Take(Sequence& sequence) {
   const SequenceMark mark = ReadSequenceMark(pending.request);
   if (mark.start) sequence.state = inputs_.initial_state();
   pending.added = inputs_.ForRequest(mark, sequence.state);
+  sequence.account = pending.request.account;
   sequence.running = true;
   ++busy_[sequence.slot->instance];
   return pending;

@@ -42,6 +42,8 @@ class SequenceBatcher final : public Scheduler {
              base::TimePoint now) override;
   Decision Expire(base::TimePoint now) override;
   base::TimePoint MustStartBy(const Pending& pending) const override;
+  /// The states, each on the account of its sequence's last request.
+  void AddKept(std::vector<tenancy::KeptBytes>& kept) const override;
   std::size_t queued() const override { return queued_; }
   std::vector<FlowState> Flows() const override;
   base::TimePoint oldest() const override;
@@ -69,9 +71,10 @@ class SequenceBatcher final : public Scheduler {
     std::deque<Pending> waiting;
     std::optional<Slot> slot;
     SequenceInputs::State state;
-    bool open = true;       ///< its END has not come
-    bool running = false;   ///< a request of it is in work
-    bool in_order = false;  ///< the first waiting request has its place among the answers
+    tenancy::AccountRef account;  ///< of the request that was taken last
+    bool open = true;             ///< its END has not come
+    bool running = false;         ///< a request of it is in work
+    bool in_order = false;        ///< the first waiting request has its place among the answers
     base::TimePoint idle_since;
 
     bool ready() const { return slot && !running && !waiting.empty(); }

@@ -471,6 +471,12 @@ void WorkQueues::AwaitResidency(Queue& queue, Search& search) {
   if (waits) search.WakeAt(oldest + limit + base::Duration(1));
 }
 
+std::vector<tenancy::KeptBytes> WorkQueues::Kept() const {
+  std::vector<tenancy::KeptBytes> kept;
+  for (const auto& [version, queue] : queues_) queue.scheduler->AddKept(kept);
+  return kept;
+}
+
 std::vector<Pending> WorkQueues::TakeWaiting(Queue& queue) {
   std::vector<Pending> waiting = queue.scheduler->TakeAll();
   for (const Pending& pending : waiting) Went(pending);

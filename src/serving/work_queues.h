@@ -89,6 +89,8 @@ class WorkQueues {
   void ChargeRestore(const tenancy::Tenant* tenant, double seconds) {
     shares_.Charge(tenant, seconds);
   }
+  /// What is kept in host memory for requests that are still to come.
+  std::vector<tenancy::KeptBytes> Kept() const;
   /// Nothing runs.
   void Rest() { shares_.Rest(); }
   double tag(const Flow& flow) const { return shares_.tag(flow.tenant); }

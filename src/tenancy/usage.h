@@ -74,6 +74,12 @@ class Account {
 };
 using AccountRef = std::shared_ptr<Account>;
 
+/// Bytes that the server keeps for somebody in host memory now.
+struct KeptBytes {
+  AccountRef account;
+  std::uint64_t bytes = 0;
+};
+
 /// What one key has used.
 struct UsageRow {
   AccountKey key;

@@ -20,6 +20,7 @@ from integration import rest
 from integration.harness import MODEL_REPO, SLOWDOWN, START_SECONDS, Server, binary, wait_until
 from integration.metrics_test import scrape
 from integration.onnx_mlp import Mlp
+from integration.onnx_sequence import write_accumulator
 
 SECONDS = 60 * SLOWDOWN
 TENANTS = {"tenants": [{"name": "atlas", "weight": 3}, {"name": "farm", "class": "batch"}]}
@@ -180,6 +181,29 @@ class Accounts(unittest.TestCase):
                 wait_until(lambda: scrape(server).get(name, 0) > 0, SECONDS, "not in the metrics")
                 loads = 'hadron_tenant_loads_total{tenant="farm",class="batch"}'
                 self.assertEqual(2, scrape(server)[loads])
+
+    def test_states_of_sequences_are_on_their_tenants_accounts(self):
+        def talk(server, tenant, sequence):
+            body = {"inputs": [{"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [1.0]}],
+                    "parameters": {"sequence_id": sequence, "sequence_start": True}}
+            return rest.call(server.http, "POST", "/v2/models/talk/infer", json.dumps(body),
+                             {"x-hadron-tenant": tenant}).status
+
+        with tempfile.TemporaryDirectory() as folder:
+            write_accumulator(Path(folder), "talk", "oldest { max_candidate_sequences: 8 } "
+                              "max_sequence_idle_microseconds: 600000000")
+            with Server([folder], **self.options) as server:
+                wait_until(lambda: talk(server, "farm", 1) == 200, START_SECONDS, "no answer")
+                for i in range(5):
+                    self.assertEqual(200, talk(server, "atlas", i + 1))
+
+                def kept():
+                    rows = account(server, "tenant,model")
+                    return [rows.get((t, "talk"), {}).get("compiled_byte_seconds", 0)
+                            for t in ("atlas", "farm")]
+                # A state has 4 bytes: more of them, more on the account.
+                wait_until(lambda: kept()[0] > 40 and kept()[1] > 0, SECONDS, "not counted")
+                wait_until(lambda: kept()[0] > 2 * kept()[1], SECONDS, "not by their number")
 
     def test_nobody_else_sees_them(self):
         with Server([MODEL_REPO], admin_access="off", **self.options) as server:

@@ -36,9 +36,9 @@ struct ResidenceMeterTest : testing::Test {
   /// `model` holds so many bytes on the device for so long.
   void Hold(const std::string& model, double bytes, seconds time) {
     const ResidenceMeter::Held held{model, {0, 10, bytes}};
-    meter.Sample({&held, 1}, now);
+    meter.Sample({&held, 1}, {}, now);
     now += time;
-    meter.Sample({&held, 1}, now);
+    meter.Sample({&held, 1}, {}, now);
   }
 
   const test::WallClock clock;
@@ -97,13 +97,26 @@ TEST_F(ResidenceMeterTest, WaitsUntilItIsKnownWhoUsedIt) {
 }
 
 TEST_F(ResidenceMeterTest, ComesAndGoesWithHalfAnInterval) {
-  meter.Sample({}, now);
+  meter.Sample({}, {}, now);
   const ResidenceMeter::Held versions[] = {{"digits", {0, 0, 60}}, {"digits", {0, 0, 40}}};
-  meter.Sample(versions, now += seconds(2));
-  meter.Sample({}, now += seconds(2));
-  meter.Sample({}, now += seconds(2));
+  meter.Sample(versions, {}, now += seconds(2));
+  meter.Sample({}, {}, now += seconds(2));
+  meter.Sample({}, {}, now += seconds(2));
   meter.Divide(*ledger);
   EXPECT_THAT(Of({"_idle", "", ""})[2], DoubleEq(200));
+}
+
+TEST_F(ResidenceMeterTest, PutsStatesOfSequencesOnTheAccountsThatKeepThem) {
+  const AccountKey talk{"atlas", "ana", "talk"};
+  const tenancy::AccountRef account = ledger->Open(talk);
+  meter.Sample({}, {{account, 1000}}, now);
+  meter.Sample({}, {{account, 1000}, {account, 500}}, now += seconds(2));  // another one begins
+  meter.Sample({}, {}, now += seconds(2));
+  meter.Sample({}, {}, now += seconds(2));
+  EXPECT_THAT(Of(talk)[1], DoubleEq(2 * 1250 + 2 * 750));
+  EXPECT_EQ(Of(talk)[2], 0);
+  meter.Divide(*ledger);
+  EXPECT_EQ(Of({"_idle", "", ""})[1], 0);
 }
 
 }  // namespace

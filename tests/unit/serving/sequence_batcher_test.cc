@@ -458,5 +458,30 @@ TEST(SequenceBatcher, CountsWhatWaitsWithoutASlot) {
   EXPECT_EQ(rig.batcher.queued_in_backlog(), 2U);
 }
 
+TEST(SequenceBatcher, SaysWhatItKeepsAndForWhom) {
+  SequenceRig rig("oldest { max_candidate_sequences: 4 }");
+  const auto atlas = std::make_shared<tenancy::Account>(tenancy::AccountKey{"atlas", {}, "m"});
+  const auto cms = std::make_shared<tenancy::Account>(tenancy::AccountKey{"cms", {}, "m"});
+  const auto kept = [&rig] {
+    std::vector<tenancy::KeptBytes> list;
+    rig.batcher.AddKept(list);
+    std::map<std::string, std::uint64_t> bytes;
+    for (const auto& [account, count] : list) bytes[account->key().tenant] += count;
+    return bytes;
+  };
+  using Bytes = std::map<std::string, std::uint64_t>;
+  EXPECT_EQ(kept(), Bytes());
+  ASSERT_TRUE(rig.Add({.id = std::uint64_t{1}, .flags = "S", .account = atlas}).ok());
+  ASSERT_TRUE(rig.Add({.id = std::uint64_t{2}, .flags = "S", .account = atlas}).ok());
+  ASSERT_TRUE(rig.Add({.id = std::uint64_t{3}, .flags = "S", .account = cms}).ok());
+  ASSERT_TRUE(rig.Add({.id = std::uint64_t{4}, .flags = "S"}).ok());  // nobody's
+  EXPECT_EQ(kept(), Bytes()) << "nothing has run";
+  rig.RunToEnd();
+  EXPECT_EQ(kept(), (Bytes{{"atlas", 8}, {"cms", 4}}));
+  ASSERT_TRUE(rig.Add({.id = std::uint64_t{1}, .flags = "E", .account = atlas}).ok());
+  rig.RunToEnd();
+  EXPECT_EQ(kept(), (Bytes{{"atlas", 4}, {"cms", 4}}));
+}
+
 }  // namespace
 }  // namespace hadron::serving

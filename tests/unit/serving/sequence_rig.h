@@ -32,6 +32,7 @@ class SequenceRig {
     tenancy::Tenant* tenant = nullptr;
     tenancy::WorkClass work_class = tenancy::WorkClass::kInteractive;
     std::shared_ptr<const std::atomic<bool>> cancelled = nullptr;
+    tenancy::AccountRef account = nullptr;
   };
 
   explicit SequenceRig(const std::string& batching, int max_batch = 4,
@@ -50,6 +51,7 @@ class SequenceRig {
     request.identity.tenant = what.tenant;
     request.work_class = what.work_class;
     request.cancelled = what.cancelled;
+    request.account = what.account;
     if (const auto* number = std::get_if<std::uint64_t>(&what.id)) {
       request.parameters["sequence_id"] = *number;
     } else {
