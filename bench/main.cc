@@ -203,6 +203,7 @@ base::StatusOr<CaseResult> RunCase(const std::string& name, const Arguments& arg
     ServingOptions options = arguments.serving;
     options.profile = arguments.profile;
     options.repository = engine.repository;
+    options.server = arguments.front.server;
     options.seed = arguments.served.seed;
     options.threads = engine.threads;
     return serving->second(options);

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "bench/engine_load.h"
+#include "bench/quota_server.h"
 #include "bench/random.h"
 #include "bench/serving_case.h"
 
@@ -66,6 +67,21 @@ class Quota {
     };
     RunLoad(rig_, {stream}, options_.seconds(1), 0, options_.seed);
     Add(result, "outstanding", static_cast<double>(most), static_cast<double>(kMost));
+  }
+  void QueuedBytes(CaseResult& result) {
+    constexpr std::uint64_t kRequests = 4;
+    std::uint64_t bytes = 0;
+    for (const auto& input : rig_.Request(0, 8, 1).inputs) bytes += input.bytes.size();
+    Tenant tenant("queued", {.max_queued_bytes = kRequests * bytes});
+    std::uint64_t most = 0;
+    LoadStream stream{Maker(rig_, 0, 8, &tenant, nullptr), 40};
+    const auto make = stream.make;
+    stream.make = [&](std::uint64_t number) {
+      most = std::max(most, tenant.queued_bytes());
+      return make(number);
+    };
+    RunLoad(rig_, {stream}, options_.seconds(1), 0, options_.seed);
+    Add(result, "queued bytes", static_cast<double>(most), static_cast<double>(kRequests * bytes));
   }
   void DeviceTime(CaseResult& result) {
     using std::chrono::seconds;
@@ -157,7 +173,14 @@ base::StatusOr<CaseResult> RunQuotaCase(const ServingOptions& options) {
   Quota quota(options, *rig);
   quota.Requests(result);
   quota.Outstanding(result);
+  quota.QueuedBytes(result);
   quota.DeviceTime(result);
+  ServedOptions served;
+  served.server = options.server;
+  served.profile = options.profile;
+  served.seed = options.seed;
+  HADRON_ASSIGN_OR_RETURN(auto ratios, RunQuotaServer(served, options.rounds()));
+  for (Ratio& ratio : ratios) result.ratios.push_back(std::move(ratio));
   return result;
 }
 

@@ -16,6 +16,7 @@ struct ServingOptions {
   std::string profile = "quick";  ///< quick, full, or smoke
   std::string repository;         ///< digits and calo_gan
   std::string topologies;         ///< resnet50 and gan_conv3d, made by the tests' fixtures
+  std::string server;             ///< the program `hadron`; quota starts it
   std::uint64_t seed = 1;
   int threads = 2;
 
@@ -37,7 +38,7 @@ base::StatusOr<CaseResult> RunShareCase(const ServingOptions& options);
 base::StatusOr<CaseResult> RunNeighbourCase(const ServingOptions& options);
 /// The same beside batch work, and what is left for that.
 base::StatusOr<CaseResult> RunMixedCase(const ServingOptions& options);
-/// Admitted over allowed, for each kind of limit.
+/// Admitted over allowed, for each kind of limit, and how long a refusal takes.
 base::StatusOr<CaseResult> RunQuotaCase(const ServingOptions& options);
 /// Time on the accounts over the time the device was busy, and what keeping them costs.
 base::StatusOr<CaseResult> RunAccountCase(const ServingOptions& options);

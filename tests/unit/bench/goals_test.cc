@@ -155,6 +155,8 @@ TEST(Goals, OfTheProjectAllMeanARatio) {
       {"opencl", "gan_conv3d batch 1 | the native CPU executor | time"},
       {"queue", "mlp-1, 1 outstanding | 80 us | p50_added"},
       {"queue", "mlp-1, dynamic batching | off | p50"},
+      {"quota", "ten-fold demand, bytes on the device | allowed | admitted"},
+      {"quota", "refusals over REST | a health call | time"},
       {"share", "two tenants, 3:1 | their weights | share_error"},
       {"share", "two tenants, 3:1 | longest jobs over weights | lag"},
       {"switch", "128 MiB, 320 rows, copy 4 x compute | max(copy, compute) | time"},
