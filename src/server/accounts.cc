@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "serving/test_hooks.h"
 
 namespace hadron::server {
 
@@ -33,6 +34,15 @@ Status Accounts::CopyTo(const std::string& conninfo, const std::string& instance
   tenancy::LedgerExport::Options options;
   options.conninfo = conninfo;
   options.instance = instance;
+  if (const std::size_t steps = serving::TestHook("HADRON_TEST_LEDGER_QUEUE"); steps > 0) {
+    options.most_queued = steps;  // an hour is long for a test
+  }
+  if (!ledger_->directory().empty()) {
+    options.record = ledger_->directory() + "/copied.json";
+    options.replay = [ledger = ledger_.get()](std::int64_t from_ms, std::int64_t until_ms) {
+      return ledger->Replay(from_ms, until_ms);
+    };
+  }
   HADRON_ASSIGN_OR_RETURN(copy_, tenancy::LedgerExport::Create(std::move(options)));
   return {};
 }

@@ -67,10 +67,10 @@ class Accounts {
   const base::Clock& clock_;
   const base::TimePoint began_;
   std::unique_ptr<tenancy::Tenants> tenants_;
-#ifdef HADRON_HAVE_POSTGRES
-  std::unique_ptr<tenancy::LedgerExport> copy_;  ///< null without --ledger-postgres
-#endif
   std::unique_ptr<tenancy::Ledger> ledger_;
+#ifdef HADRON_HAVE_POSTGRES
+  std::unique_ptr<tenancy::LedgerExport> copy_;  ///< null without --ledger-postgres; reads ledger_
+#endif
   TenantSeries series_;
   ResidenceMeter meter_;
   tenancy::AccountRef idle_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "tenancy/journal_files.h"
 #include "tenancy/ledger_fold.h"
 #include "tenancy/ledger_journal.h"
 
@@ -246,6 +247,39 @@ StatusOr<std::vector<Ledger::Row>> Ledger::Read(const Query& query) const {
   HADRON_RETURN_IF_ERROR(Journal::Read(directory, extents, query.from_ms, query.to_ms,
                                        [&](const Record& record) { add(record.rows); }));
   return Sorted(sums);
+}
+
+const std::string& Ledger::directory() const { return impl_->options.directory; }
+
+StatusOr<Ledger::Interval> Ledger::Replay(std::int64_t from_ms, std::int64_t until_ms) const {
+  constexpr std::int64_t kHourMs = 3'600'000;
+  Interval interval{until_ms, until_ms, {}};
+  std::vector<Journal::Extent> extents;
+  base::MutexLock reading(impl_->files_mutex);
+  {
+    base::MutexLock lock(impl_->flush_mutex);
+    if (impl_->journal == nullptr) return interval;
+    HADRON_ASSIGN_OR_RETURN(extents, impl_->journal->Extents());
+  }
+  Sums sums;
+  std::int64_t last = until_ms;
+  const auto add = [&](const Record& record) {
+    if (sums.empty()) {
+      interval.from_ms = interval.to_ms = record.from_ms;
+      last = std::min(until_ms, record.from_ms + kHourMs);
+    }
+    if (record.from_ms >= last) return;
+    interval.from_ms = std::min(interval.from_ms, record.from_ms);
+    interval.to_ms = std::max(interval.to_ms, record.to_ms);
+    for (const Row& row : record.rows) sums[row.key] += row.usage;
+  };
+  for (const Journal::Extent& extent : extents) {
+    if (!sums.empty() && extent.file > NameOfMoment(last)) break;
+    HADRON_RETURN_IF_ERROR(
+        Journal::Read(impl_->options.directory, {extent}, from_ms, until_ms, add));
+  }
+  interval.rows = Sorted(sums);
+  return interval;
 }
 
 Status Ledger::Fold(const std::atomic<bool>& stop) {

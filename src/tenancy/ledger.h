@@ -69,6 +69,13 @@ class Ledger {
   /// on the disk, and keeps no Flush waiting.
   base::StatusOr<std::vector<Row>> Read(const Query& query) const;
 
+  /// What was written of the first hour in [from_ms, until_ms) of which anything was, put together:
+  /// of records that began in it. What comes next begins at its `to_ms`; without rows there is
+  /// nothing more. Failures as Read; blocks on the disk.
+  base::StatusOr<Interval> Replay(std::int64_t from_ms, std::int64_t until_ms) const;
+  /// Where the journal is; empty: there is none.
+  const std::string& directory() const;
+
   /// Puts the records of each hour of days that have ended together, where that has not been done.
   /// What a crash interrupts is done again by the next call. Blocks on the disk, keeps no Flush
   /// waiting. The first failure, after the rest has been tried; CANCELLED when `stop` becomes true.

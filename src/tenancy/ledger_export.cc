@@ -16,6 +16,7 @@
 #include "base/executor.h"
 #include "base/log.h"
 #include "base/sync.h"
+#include "tenancy/copy_record.h"
 #include "tenancy/postgres_link.h"
 
 namespace hadron::tenancy {
@@ -73,6 +74,13 @@ FROM json_to_recordset($4::json) AS r(
   refused_queue bigint, refused_deadline bigint, refused_quota bigint, refused_memory bigint,
   refused_draining bigint)
 ON CONFLICT DO NOTHING)";
+
+/// How far the database is with what these instances have written.
+constexpr std::string_view kSentUntil = R"(
+SELECT round(extract(epoch FROM max(t)) * 1000)::bigint FROM (
+  SELECT (SELECT to_time FROM hadron_usage WHERE instance = name
+          ORDER BY from_time DESC LIMIT 1) AS t
+  FROM json_array_elements_text($1::json) AS names(name)) AS ends WHERE t IS NOT NULL)";
 
 /// As large as the database takes it.
 std::int64_t Whole(std::uint64_t value) {
@@ -156,7 +164,8 @@ Status Migrate(PostgresLink& link) {
 /// The queue, and what the thread does with it.
 class LedgerExport::Sender {
  public:
-  explicit Sender(Options options) : options_(std::move(options)), pause_(options_.first_pause) {}
+  explicit Sender(Options options)
+      : options_(std::move(options)), replay_(options_.replay), pause_(options_.first_pause) {}
 
   void Run() {
     tasks_.Run();
@@ -165,6 +174,11 @@ class LedgerExport::Sender {
   void Take(const Ledger::Interval& interval);
   void Stop(base::Duration patience);
   std::uint64_t dropped() const { return dropped_.load(); }
+  /// From here on the journal is not asked any more.
+  void ForgetJournal() {
+    base::MutexLock lock(replay_mutex_);
+    replay_ = nullptr;
+  }
 
  private:
   struct Step {
@@ -174,13 +188,23 @@ class LedgerExport::Sender {
   };
 
   void Close() HADRON_REQUIRES(mutex_);
-  void CountDropped(std::string_view why);
   void Send();
   Status SendAll();
+  Status Connect();
+  /// How far the database is; what an earlier process has sent counts.
+  Status FindBegin(std::int64_t first_ms);
+  /// Sends what the journal has of the time until then and the queue does not.
+  Status Refill(std::int64_t until_ms);
+  /// What the database will never take is dropped.
+  Status SendOrDrop(const Step& step);
   Status SendStep(const Step& step);
+  Status Insert(const Step& step, std::span<const UsageRow> rows);
+  StatusOr<Ledger::Interval> Replay(std::int64_t from_ms, std::int64_t until_ms);
   void Fail(const Status& status);
 
   const Options options_;
+  base::Mutex replay_mutex_;
+  decltype(Options::replay) replay_ HADRON_GUARDED_BY(replay_mutex_);
   base::TaskQueue tasks_;
   std::atomic<std::uint64_t> dropped_{0};
   std::atomic<bool> hurry_{false};
@@ -190,9 +214,11 @@ class LedgerExport::Sender {
   std::optional<Step> open_ HADRON_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<const Step>> queue_ HADRON_GUARDED_BY(mutex_);
   std::int64_t last_from_ms_ HADRON_GUARDED_BY(mutex_) = INT64_MIN;
+  bool gap_ HADRON_GUARDED_BY(mutex_) = true;  ///< there may be more before the queue's first step
 
   // The thread's.
   std::unique_ptr<PostgresLink> link_;
+  std::optional<std::int64_t> sent_until_ms_;
   base::TimePoint not_before_;
   base::Duration pause_;
   bool failing_ = false;
@@ -221,9 +247,13 @@ void LedgerExport::Sender::Close() {
   open_.reset();
   if (queue_.size() <= options_.most_queued) return;
   queue_.pop_front();
+  gap_ = true;
+  if (options_.replay) return;  // the journal has it
   if (dropped_.fetch_add(1) == 0) {
-    base::LogWarning("the database has been away for too long: it will lack what the journal has",
-                     {});
+    base::LogWarning(
+        "the database has been away for too long: it will lack what was dropped (--ledger-dir "
+        "keeps it)",
+        {});
   }
 }
 
@@ -264,51 +294,111 @@ void LedgerExport::Sender::Fail(const Status& status) {
   pause_ = std::min(2 * pause_, kLongestPause);
 }
 
+Status LedgerExport::Sender::Connect() {
+  if (link_ != nullptr) return {};
+  HADRON_ASSIGN_OR_RETURN(
+      auto link, PostgresLink::Connect({options_.conninfo, options_.patience, &hurry_, &end_}));
+  HADRON_RETURN_IF_ERROR(Migrate(*link));
+  link_ = std::move(link);
+  return {};
+}
+
 Status LedgerExport::Sender::SendAll() {
-  {
-    base::MutexLock lock(mutex_);
-    if (queue_.empty()) return {};
-  }
-  if (link_ == nullptr) {
-    HADRON_ASSIGN_OR_RETURN(
-        auto link, PostgresLink::Connect({options_.conninfo, options_.patience, &hurry_, &end_}));
-    HADRON_RETURN_IF_ERROR(Migrate(*link));
-    link_ = std::move(link);
-  }
   for (;;) {
     std::shared_ptr<const Step> step;
+    bool gap = false;
     {
       base::MutexLock lock(mutex_);
       if (queue_.empty()) return {};
       step = queue_.front();
+      gap = gap_;
     }
-    Status status = SendStep(*step);
-    if (status.code() == base::StatusCode::kInvalidArgument) {
-      dropped_.fetch_add(1);
-      base::LogError("the database does not take an interval of the accounts; the journal has it",
-                     {{"from_ms", step->from_ms}, {"reason", status.message()}});
-    } else if (!status.ok()) {
-      return status;
-    }
+    HADRON_RETURN_IF_ERROR(Connect());
+    if (gap && options_.replay) HADRON_RETURN_IF_ERROR(Refill(step->from_ms));
+    HADRON_RETURN_IF_ERROR(SendOrDrop(*step));
+    sent_until_ms_ = std::max(sent_until_ms_.value_or(step->to_ms), step->to_ms);
     base::MutexLock lock(mutex_);
-    if (!queue_.empty() && queue_.front() == step) queue_.pop_front();
+    // Else it has been dropped meanwhile, and others after it may have been.
+    if (queue_.empty() || queue_.front() != step) continue;
+    queue_.pop_front();
+    gap_ = false;
   }
+}
+
+Status LedgerExport::Sender::FindBegin(std::int64_t first_ms) {
+  HADRON_ASSIGN_OR_RETURN(CopyRecord record, CopyRecord::Read(options_.record));
+  if (record.instances.empty()) record.since_ms = first_ms;
+  const std::string names = nlohmann::json(record.instances)
+                                .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  HADRON_ASSIGN_OR_RETURN(const auto rows, link_->Run(std::string(kSentUntil), {names}));
+  const bool known = !rows.empty() && !rows.front().front().empty();
+  const std::int64_t begin = known ? std::stoll(rows.front().front()) : record.since_ms;
+  // Before anything is sent in this name: whoever comes after a crash has to ask for it.
+  if (record.Add(options_.instance)) HADRON_RETURN_IF_ERROR(record.Write(options_.record));
+  sent_until_ms_ = begin;
+  return {};
+}
+
+StatusOr<Ledger::Interval> LedgerExport::Sender::Replay(std::int64_t from_ms,
+                                                        std::int64_t until_ms) {
+  base::MutexLock lock(replay_mutex_);
+  if (!replay_) return base::Unavailable("the server ends");
+  return replay_(from_ms, until_ms);
+}
+
+Status LedgerExport::Sender::Refill(std::int64_t until_ms) {
+  if (!sent_until_ms_) HADRON_RETURN_IF_ERROR(FindBegin(until_ms));
+  std::uint64_t refilled = 0;
+  while (*sent_until_ms_ < until_ms) {
+    HADRON_ASSIGN_OR_RETURN(const Ledger::Interval interval, Replay(*sent_until_ms_, until_ms));
+    if (interval.rows.empty()) break;
+    Step step{interval.from_ms, interval.to_ms, {}};
+    for (const UsageRow& row : interval.rows) step.sums[row.key] += row.usage;
+    HADRON_RETURN_IF_ERROR(SendOrDrop(step));
+    sent_until_ms_ = std::max(*sent_until_ms_ + 1, interval.to_ms);
+    ++refilled;
+  }
+  if (refilled > 0) {
+    base::LogInfo("what the database lacked of the accounts was read from the journal",
+                  {{"parts", refilled}});
+  }
+  return {};
+}
+
+Status LedgerExport::Sender::SendOrDrop(const Step& step) {
+  Status status = SendStep(step);
+  if (status.code() != base::StatusCode::kInvalidArgument) return status;
+  dropped_.fetch_add(1);
+  base::LogError("the database does not take an interval of the accounts; the journal has it",
+                 {{"from_ms", step.from_ms}, {"reason", status.message()}});
+  return {};
 }
 
 Status LedgerExport::Sender::SendStep(const Step& step) {
   std::vector<UsageRow> rows;
   rows.reserve(step.sums.size());
   for (const auto& [key, usage] : step.sums) rows.push_back({key, usage});
-  for (std::span<const UsageRow> left(rows); !left.empty();) {
+  if (rows.size() <= kRowsAtOnce) return Insert(step, rows);
+  // All or none: who looks how far the database is must not find a part of it.
+  HADRON_RETURN_IF_ERROR(link_->Run("BEGIN").status());
+  Status status;
+  for (std::span<const UsageRow> left(rows); !left.empty() && status.ok();) {
     const std::size_t count = std::min(left.size(), kRowsAtOnce);
-    HADRON_RETURN_IF_ERROR(
-        link_
-            ->Run(std::string(kInsert), {options_.instance, std::to_string(step.from_ms),
-                                         std::to_string(step.to_ms), RowsJson(left.first(count))})
-            .status());
+    status = Insert(step, left.first(count));
     left = left.subspan(count);
   }
-  return {};
+  if (status.ok()) return link_->Run("COMMIT").status();
+  if (status.code() == base::StatusCode::kInvalidArgument) {
+    HADRON_RETURN_IF_ERROR(link_->Run("ROLLBACK").status());
+  }
+  return status;
+}
+
+Status LedgerExport::Sender::Insert(const Step& step, std::span<const UsageRow> rows) {
+  return link_
+      ->Run(std::string(kInsert), {options_.instance, std::to_string(step.from_ms),
+                                   std::to_string(step.to_ms), RowsJson(rows)})
+      .status();
 }
 
 StatusOr<std::unique_ptr<LedgerExport>> LedgerExport::Create(Options options) {
@@ -338,6 +428,7 @@ void LedgerExport::Stop(base::Duration patience) {
   if (ended_.wait_for(patience + kGrace) == std::future_status::ready) {
     thread_.join();
   } else {
+    sender_->ForgetJournal();
     thread_.detach();
   }
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <future>
 #include <memory>
 #include <string>
@@ -15,9 +16,11 @@ namespace hadron::tenancy {
 
 /// Brings what the ledger has written to a PostgreSQL database, on a thread of its own. The journal
 /// is the truth; this is a copy that others can ask: a database that is down, slow or hangs costs
-/// nothing but the intervals that do not fit into the queue meanwhile, which are counted. Every row
-/// has a key, so that sending it again is harmless. The tables are made, and changed when there is
-/// more to tell, by whoever connects first.
+/// nothing. What does not fit into the queue meanwhile, and what an earlier process has not sent,
+/// is read from the journal again, an hour at a time; without a journal it is lost, and counted.
+/// Rows are sent in order, those of a step all or none, so that the database knows how far it is;
+/// every row has a key, so that sending it again is harmless. The tables are made, and changed when
+/// there is more to tell, by whoever connects first.
 ///
 /// Owner: the server's wiring. Take and dropped: any thread.
 ///
@@ -33,6 +36,10 @@ class LedgerExport {
     std::chrono::milliseconds step = std::chrono::seconds(5);  ///< intervals are put together to it
     base::Duration patience = std::chrono::seconds(10);        ///< for each answer
     base::Duration first_pause = std::chrono::seconds(1);  ///< after a failure; doubles with each
+    /// Of what lies between two moments the first part, as Ledger::Replay; null: nobody knows.
+    std::function<base::StatusOr<Ledger::Interval>(std::int64_t from_ms, std::int64_t until_ms)>
+        replay = {};
+    std::string record = {};  ///< the file of the CopyRecord; only with `replay`
   };
   /// INVALID_ARGUMENT for a connection string that cannot be one, or has a password in it. Whether
   /// the database is there is seen later.

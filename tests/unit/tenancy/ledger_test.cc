@@ -251,5 +251,49 @@ TEST(Ledger, OneServerHasADirectory) {
               HasSubstr("--ledger-dir="));
 }
 
+TEST(Ledger, ReplaysWhatWasWrittenHourByHour) {
+  constexpr std::int64_t kMinute = 60'000;
+  const test::Scratch scratch;
+  test::WallClock clock;
+  Ledger::Options options;
+  options.directory = scratch.path("ledger");
+  const auto ledger = Make(options, clock);
+  const std::int64_t begin = clock.ms;
+  const AccountRef account = ledger->Open({"atlas", "", "digits"});
+  for (int i = 0; i < 100; ++i) {  // a day and more: two files
+    account->Add(Served(1));
+    clock.ms += 20 * kMinute;
+    if (i == 50) clock.ms += 300 * kMinute;  // nothing was written for so long
+    ASSERT_TRUE(ledger->Flush().ok());
+  }
+  const std::int64_t end = clock.ms;
+  std::uint64_t requests = 0;
+  int parts = 0;
+  for (std::int64_t at = begin;; ++parts) {
+    const auto part = ledger->Replay(at, end);
+    ASSERT_TRUE(part.ok()) << part.message();
+    if (part->rows.empty()) break;
+    EXPECT_GE(part->from_ms, at);
+    EXPECT_LE(Requests(part->rows), 3U);
+    requests += Requests(part->rows);
+    ASSERT_GT(part->to_ms, at);
+    at = part->to_ms;
+  }
+  EXPECT_EQ(requests, 100U);
+  EXPECT_GE(parts, 34);
+  EXPECT_EQ(Requests(ledger->Replay(begin + 1, begin + 41 * kMinute)->rows), 2U)
+      << "of records that began in it";
+  EXPECT_TRUE(ledger->Replay(end, INT64_MAX)->rows.empty());
+}
+
+TEST(Ledger, ReplaysNothingWithoutAJournal) {
+  const test::WallClock clock;
+  const auto ledger = Make({}, clock);
+  ledger->Open({"atlas", "", ""})->Add(Served(1));
+  ASSERT_TRUE(ledger->Flush().ok());
+  EXPECT_TRUE(ledger->Replay(0, INT64_MAX)->rows.empty());
+  EXPECT_EQ(ledger->directory(), "");
+}
+
 }  // namespace
 }  // namespace hadron::tenancy
