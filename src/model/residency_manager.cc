@@ -325,7 +325,7 @@ bool ResidencyManager::SomebodyLeaves() {
 }
 
 void ResidencyManager::Refuse(Residence& residence, const Status& status, News& news) {
-  residence.wanted_ = false;
+  residence.wanted_ = residence.wanted_back_ = false;
   news.done_with.push_back(std::exchange(residence.early_, nullptr));
   news.refused.emplace_back(&residence, status.Clone());
   base::LogError("model does not get onto the device",
@@ -430,7 +430,7 @@ Status ResidencyManager::Publish(Residence& residence, WeightStore::Placement pl
   Upload(residence, placement);
   const bool filling = !placement.to_fill.empty();
   Bind(residence, std::move(placement.places));
-  residence.wanted_ = false;
+  residence.wanted_ = residence.wanted_back_ = false;
   residence.held_back_.clear();
   residence.used_until_ = deps_.clock->Now();
   residence.shares_.Begin(residence.brought_for_, residence.used_until_);

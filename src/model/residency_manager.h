@@ -500,6 +500,8 @@ class Residence {
   bool pinned_ = false;                                 ///< by configuration or call
   UsageShares shares_;                                  ///< of the binding
   bool wanted_ = false;
+  bool wanted_back_ =
+      false;  ///< whether or not requests wait: it gave its place to one that failed
   base::TimePoint wanted_since_;
   Payer brought_for_ = nullptr;   ///< by the restore that was begun last
   std::vector<Payer> held_back_;  ///< who waits for room within his limit

@@ -48,7 +48,7 @@ void ResidencyManager::EndYield(Residence& by, bool wanted_again) {
   if (old == nullptr || !old->yields_) return;
   old->yields_ = false;
   if (wanted_again && old->binding_ == nullptr) {
-    old->wanted_ = true;
+    old->wanted_ = old->wanted_back_ = true;
     old->wanted_since_ = deps_.clock->Now();
   }
   // Its requests ask again; the lock is held, and the scheduler's may not be taken under it.

@@ -22,7 +22,7 @@ ResidencyManager::Claims ResidencyManager::AskForClaims() const {
   return observer_->Claims();
 }
 
-/// A load waits in nobody's name, and as who is next.
+/// A load waits in nobody's name, and as who is next; so does what it had leave in vain.
 std::vector<std::pair<Residence*, ResidencyManager::Claim>> ResidencyManager::Waiting(
     const Claims& claims) const {
   std::vector<std::pair<Residence*, Claim>> waiting;
@@ -30,7 +30,7 @@ std::vector<std::pair<Residence*, ResidencyManager::Claim>> ResidencyManager::Wa
     residence->held_back_.clear();
     if (!residence->wanted_ || residence->binding_ != nullptr || residence->yields_) continue;
     if (residence->early_ != nullptr && residence->early_->busy()) continue;  // its end pumps
-    if (!claims || !residence->waiters_.empty()) {
+    if (!claims || residence->wanted_back_ || !residence->waiters_.empty()) {
       waiting.emplace_back(residence, Claim{residence, 0, residence->wanted_since_, nullptr, 0});
     }
     if (!claims) continue;

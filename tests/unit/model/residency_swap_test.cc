@@ -84,6 +84,7 @@ TEST_F(Swap, TheOldOneComesBackWhenTheCopyIsLost) {
   EXPECT_FALSE(Resident(next));
   EXPECT_THAT(refusal_, HasSubstr("planted"));
   copies_get_lost_ = false;
+  claims_.emplace();  // and it is known who does: nobody
   next.reset();
   RunAll();
   EXPECT_TRUE(Resident(old_)) << "though nobody asks";
