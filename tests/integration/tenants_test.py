@@ -334,8 +334,11 @@ class Memory(unittest.TestCase):
             self.assertEqual(3, len(there), there)
             self.assertTrue({"m0", "m3"} <= there, there)
             text = rest.call(server.metrics, "GET", "/metrics").body.decode()
-            self.assertIn('hadron_model_evictions_total{model="m3",cause="quota"} 0', text)
-            self.assertNotIn('hadron_model_evictions_total{model="m1",cause="quota"} 0', text)
+            left = dict(re.findall(
+                r'hadron_model_evictions_total{model="(\w+)",cause="quota"} (\d+)', text))
+            self.assertEqual("0", left.pop("m3"))
+            # Which of them leaves is a matter of what bringing it back was measured to cost.
+            self.assertLessEqual(1, sum(map(int, left.values())), left)
 
     def test_a_model_larger_than_the_limit_is_refused_at_once(self):
         with self.server(3) as server:
