@@ -58,7 +58,7 @@ LIBRARIES = {
     "spdlog": (r"spdlog/", "src/base/"),
     # The exception: text formatting is fmt everywhere, std::format being absent in g++ 12.
     "fmt": (r"fmt/", "src/ clients/"),
-    "OpenSSL": (r"openssl/", "src/net/ src/storage/s3/ src/tenancy/ src/base/sha256.cc"),
+    "OpenSSL": (r"openssl/", "src/net/ src/storage/s3/ src/tenancy/ src/base/sha256.cc src/base/md5.cc"),
     "zlib": (r"zlib\.h$", "src/net/"),
     "expat": (r"expat\.h$", "src/storage/s3/"),
     "libpq": (r"(postgresql/)?libpq", "src/tenancy/"),

@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "base/check.h"
+#include "config/wire/agents.h"
 #include "config/wire/build.h"
 #include "model_config.pb.h"
 
@@ -35,6 +37,12 @@ std::set<std::string> RawConfig::optional_inputs() const {
     if (input.optional()) names.insert(input.name());
   }
   return names;
+}
+
+std::vector<Checksum> RawConfig::checksums() const {
+  auto sums = wire::ReadAgents(*message_);
+  HADRON_CHECK(sums.ok());
+  return std::move(sums).value();
 }
 
 VersionPolicy RawConfig::version_policy() const { return wire::BuildVersionPolicy(*message_); }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "config/checksum.h"
 #include "config/model_config.h"
 
 // NOLINTNEXTLINE: the generated class, declared so that protobuf's headers stay in the sources
@@ -35,6 +36,8 @@ class RawConfig {
   std::vector<std::string> members() const;
   /// Inputs that a request may leave out.
   std::set<std::string> optional_inputs() const;
+  /// What files of the model have to be. Of a configuration that Identify() has checked.
+  std::vector<Checksum> checksums() const;
 
  private:
   std::unique_ptr<::inference::ModelConfig> message_;  ///< never null, except after a move

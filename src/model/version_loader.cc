@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "config/complete.h"
 #include "config/parse.h"
+#include "model/checksums.h"
 #include "model/optional_inputs.h"
 #include "model/ragged_batch.h"
 #include "model/warm_up.h"
@@ -200,10 +201,40 @@ Status VersionLoader::BuildFrom(std::shared_ptr<const base::ByteSource> file,
   return {};
 }
 
+Status VersionLoader::CheckFiles(const Build& build, const storage::FetchedTree* tree) const {
+  using Opened = StatusOr<std::shared_ptr<const base::ByteSource>>;
+  const std::vector<config::Checksum> sums = build.source.config->checksums();
+  if (sums.empty()) return {};
+  const ScannedModel& model = build.source.model;
+  const auto directory = model.store->LocalPath(model.name);
+  const auto open = [&](const std::string& path) -> Opened {
+    const std::string own = std::to_string(build.number) + "/";
+    if (directory) {
+      HADRON_ASSIGN_OR_RETURN(auto file, base::FileSource::Open(*directory + "/" + path));
+      return std::shared_ptr<const base::ByteSource>(std::move(file));
+    }
+    if (tree != nullptr && path.starts_with(own)) {
+      auto file = tree->Find(path.substr(own.size()));
+      if (file == nullptr) return base::NotFound("there is no such file");
+      return file;
+    }
+    HADRON_ASSIGN_OR_RETURN(const storage::Entry entry, model.store->Stat(model.name + "/" + path));
+    HADRON_ASSIGN_OR_RETURN(auto booked, Book(build, entry.size));
+    HADRON_ASSIGN_OR_RETURN(
+        const base::IoBuf bytes,
+        model.store->Fetch(model.name + "/" + path, {.max_bytes = entry.size, .progress = {}}));
+    const auto held = std::make_shared<std::pair<device::Reservation, base::BufferSource>>(
+        std::move(booked), base::BufferSource(bytes));
+    return std::shared_ptr<const base::ByteSource>(held, &held->second);
+  };
+  return ChecksumCheck{model, build.number, build.cancelled}.Run(sums, open);
+}
+
 Status VersionLoader::BuildFromStore(const std::string& file, Build& build) const {
   const ScannedModel& model = build.source.model;
   if (const auto directory = model.store->LocalPath(model.name)) {
     const std::string path = *directory + "/" + file;
+    HADRON_RETURN_IF_ERROR(CheckFiles(build, nullptr));
     HADRON_ASSIGN_OR_RETURN(
         const auto external,
         onnx::ExternalData::FromDirectory(std::filesystem::path(path).parent_path().string()));
@@ -239,6 +270,7 @@ Status VersionLoader::BuildFromStore(const std::string& file, Build& build) cons
     const std::string place = request.first.substr(0, request.first.rfind('/') + 1);
     const auto external = onnx::ExternalData::FromFinder(
         [&tree, &place](const std::string& location) { return tree.Find(place + location); });
+    HADRON_RETURN_IF_ERROR(CheckFiles(build, &tree));
     HADRON_RETURN_IF_ERROR(BuildFrom(std::move(opened), external, build));
     build.parts.on_disk = tree.on_disk();
     return {};
@@ -484,6 +516,7 @@ StatusOr<ModelHandle> VersionLoader::Make(Build& build) const {
 
 StatusOr<ModelHandle> VersionLoader::MakeEnsemble(Build& build) const {
   const ScannedModel& model = build.source.model;
+  HADRON_RETURN_IF_ERROR(CheckFiles(build, nullptr));
   ModelVersion::Parts parts;
   config::CompletionOptions completion;
   completion.strict = options_.disable_auto_complete;

@@ -99,6 +99,9 @@ class VersionLoader final : public Loader {
   /// Everything but its weights was kept.
   base::Status BuildFromSaved(const SavedVersion& saved, Build& build) const;
   base::Status BuildFromStore(const std::string& file, Build& build) const;
+  /// Files that the configuration has checksums of. `tree`: the version's own, where they are
+  /// fetched.
+  base::Status CheckFiles(const Build& build, const storage::FetchedTree* tree) const;
   base::StatusOr<std::shared_ptr<const plan::CompiledModel>> Compile(
       graph::Graph graph, const config::ModelConfig& config, Build& build) const;
   base::Status WarmPlans(const ResidencyPin& version, const std::string& owner) const;

@@ -186,6 +186,28 @@ class Serving(OverS3):
             self.assertEqual(self.factor(server), 3.0)
         self.assertEqual(self.downloads().count(model), 2)
 
+    def test_compares_checksums(self):
+        self.put_scale(factor=2)
+        _, config = self.s3.request("GET", "scale/config.pbtxt")
+        self.s3.put("scale/notes", b"abc")
+        model = (TEST_MODELS / "scale" / "2" / "model.onnx").read_bytes()
+
+        def put(name, content):
+            digest = hashlib.sha256(content).hexdigest()
+            self.s3.put("scale/config.pbtxt", config + b'model_repository_agents { agents { name: '
+                        b'"checksum" parameters { key: "SHA256:1/model.onnx" value: "%s" } '
+                        b'parameters { key: "MD5:notes" value: "%s" } } }'
+                        % (digest.encode(), hashlib.md5(name).hexdigest().encode()))
+        for name, content, what in ((b"abc", b"other", "1/model.onnx"), (b"abd", model, "notes")):
+            put(name, content)
+            text = self.refused()
+            self.assertIn(f"scale/{what}': the file's is ", text)
+        put(b"abc", model)
+        with self.server() as server:
+            self.assertEqual(self.factor(server), 2.0)
+        # The sum is of what is loaded: it costs no download.
+        self.assertEqual(self.downloads().count(f"/{self.s3.bucket}/scale/1/model.onnx"), 1)
+
     def test_serves_after_it_was_killed(self):
         self.put_scale(factor=2)
         self.s3.put("scale/1/pad.bin", noise(24 * MIB, 1))

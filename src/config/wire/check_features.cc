@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "config/wire/agents.h"
 #include "config/wire/checks.h"
 #include "config/wire/values.h"
 
@@ -20,16 +21,6 @@ base::Status CheckPlatform(const ::inference::ModelConfig& config) {
     return base::InvalidArgument(fmt::format(
         "backend {} is not supported; Hadron serves 'onnxruntime' (or 'hadron', the same)",
         Quote(backend)));
-  }
-  return base::OkStatus();
-}
-
-base::Status CheckAgents(const ::inference::ModelConfig& config) {
-  for (const auto& agent : config.model_repository_agents().agents()) {
-    const std::string text = fmt::format("model_repository_agents: agent {}", Quote(agent.name()));
-    // A checksum that is not compared would be worse than a refused model.
-    if (agent.name() == "checksum") return base::Unimplemented(text + " is not implemented yet");
-    return base::InvalidArgument(text + " is not supported");
   }
   return base::OkStatus();
 }
@@ -85,7 +76,8 @@ base::Status CheckRefused(const ::inference::ModelConfig& config) {
     }
   }
   HADRON_RETURN_IF_ERROR(CheckWarmupOnRestore(config));
-  HADRON_RETURN_IF_ERROR(CheckAgents(config));
+  auto agents = ReadAgents(config);
+  if (!agents.ok()) return std::move(agents).status();
   return CheckResponseCache(config);
 }
 

@@ -60,14 +60,44 @@ TEST(Checks, OfTheModel) {
           {"parameters { key: 'hadron.idle_evict_secs' value { } }", "hadron.idle_evict_secs: ''"},
           {"model_repository_agents { agents { name: 'relocate' } }",
            "INVALID_ARGUMENT: model_repository_agents: agent 'relocate'"},
-          {"model_repository_agents { agents { name: 'checksum' } }",
-           "UNIMPLEMENTED: model_repository_agents: agent 'checksum'"},
           {"parameters { key: 'hadron.warmup_on_restore' value { string_value: 'yes' } }",
            "INVALID_ARGUMENT: parameters: hadron.warmup_on_restore: 'yes' is neither"},
           {"response_cache { enable: true } sequence_batching { }",
            "INVALID_ARGUMENT: response_cache"},
       },
       std::string(kTensors));
+}
+
+TEST(Checks, OfChecksums) {
+  const auto agent = [](const std::string& key, const std::string& value) {
+    return "model_repository_agents { agents { name: 'checksum' parameters { key: '" + key +
+           "' value: '" + value + "' } } }";
+  };
+  const std::string md5(32, 'a');
+  const std::string sha256(64, 'F');
+  ExpectErrors(
+      {
+          {agent("SHA1:1/model.onnx", md5),
+           "INVALID_ARGUMENT: model_repository_agents: agent 'checksum': parameter "
+           "'SHA1:1/model.onnx': it must be 'MD5:<path>' or 'SHA256:<path>'"},
+          {agent("1/model.onnx", md5), "it must be 'MD5:<path>'"},
+          {agent("md5:1/model.onnx", md5), "it must be 'MD5:<path>'"},
+          {agent("MD5:", md5), "parameter 'MD5:'"},
+          {agent("MD5:../other/1/model.onnx", md5), "must be a relative path"},
+          {agent("MD5:/etc/passwd", md5), "must be a relative path"},
+          {agent("MD5:x", sha256), "is not 32 hexadecimal digits"},
+          {agent("SHA256:x", md5), "is not 64 hexadecimal digits"},
+          {agent("SHA256:x", std::string(64, 'g')), "is not 64 hexadecimal digits"},
+          {agent("MD5:x", ""), "'' is not 32 hexadecimal digits"},
+          {"model_repository_agents { agents { name: 'checksum' } agents { name: 'relocate' } }",
+           "agent 'relocate' is not supported"},
+      },
+      std::string(kTensors));
+  EXPECT_EQ(LoadError(std::string(kTensors) + agent("MD5:x", md5)), "");
+  EXPECT_EQ(LoadError(std::string(kTensors) + agent("SHA256:a/b", sha256)), "");
+  EXPECT_EQ(
+      LoadError(std::string(kTensors) + "model_repository_agents { agents { name: 'checksum' } }"),
+      "");
 }
 
 TEST(Checks, OfWhatIsLegalButDoesNothing) {
