@@ -119,12 +119,9 @@ bool OfServer(const ::inference::ModelConfig& config, const std::string& name, b
   };
   if (!is_output && std::ranges::any_of(config.batch_input(), names)) return true;
   const auto& batching = config.sequence_batching();
-  const auto of_state = [&](const auto& state) {
-    return (is_output ? state.output_name() : state.input_name()) == name;
-  };
-  if (std::ranges::any_of(batching.state(), of_state)) return true;
-  return !is_output && std::ranges::any_of(batching.control_input(),
-                                           [&](const auto& input) { return input.name() == name; });
+  const auto of_state = [&](const auto& state) { return state.output_name() == name; };
+  if (is_output) return std::ranges::any_of(batching.state(), of_state);
+  return wire::IsSequenceInput(config, name);
 }
 
 base::Status FillTensors(const graph::Graph& graph, ::inference::ModelConfig& config) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <random>
 #include <utility>
 #include <vector>
@@ -123,10 +124,22 @@ StatusOr<Shape> ItemShape(const IoConfig& io, const Input& input) {
   return io.reshape ? config::MapShape(io.dims, *io.reshape, input.dims) : input.dims;
 }
 
-/// The input's part of a sample. Only inputs that the server makes are in none.
-const Input* InputOf(const WarmupSample& sample, const std::string& name) {
-  const auto at = std::ranges::find(sample.inputs, name, &Input::name);
-  return at == sample.inputs.end() ? nullptr : &*at;
+/// The same for a flag, id or state of sequences: `shape` is the graph's, without batch. What is
+/// one number for the model may be written [1].
+StatusOr<Shape> SequenceItemShape(const graph::Value& value, const Shape& shape,
+                                  const Input& input) {
+  if (input.type != value.type) {
+    return base::InvalidArgument(fmt::format("data_type is {}, the model's is {}",
+                                             tensor::DataTypeName(input.type),
+                                             tensor::DataTypeName(value.type)));
+  }
+  if (shape.rank() == 0 && input.dims == Shape{1}) return Shape{};
+  const bool fits = std::ranges::equal(shape, input.dims, [](std::int64_t open, std::int64_t dim) {
+    return open < 0 || open == dim;
+  });
+  if (fits) return input.dims;
+  return base::InvalidArgument(
+      fmt::format("dims {} do not fit the model's {}", input.dims.ToString(), shape.ToString()));
 }
 
 /// A sample as a run.
@@ -177,19 +190,37 @@ class TrialMaker {
   }
   bool ragged() const { return version_.config().ragged(); }
 
-  /// A configuration lists every input of its graph that the server does not make, and a sample
-  /// every input of its configuration.
+  Shape GraphItem(const graph::Value& value) const {
+    const Shape shape = graph::ToShape(value.shape);
+    return version_.config().batched() && shape.rank() > 0 ? shape.WithoutFirst() : shape;
+  }
+
+  /// What is given for an input of the graph. A sample has every input of the configuration; what
+  /// it leaves out of a sequence's flags, ids and states is zero, as small as it may be. Nothing:
+  /// the server makes it.
+  std::optional<Input> InputOf(const WarmupSample& sample, const graph::Value& value) const {
+    if (version_.config().FindBatchInput(value.name) != nullptr) return std::nullopt;
+    const auto at = std::ranges::find(sample.inputs, value.name, &Input::name);
+    if (at != sample.inputs.end()) return *at;
+    Input zeros{.name = value.name, .type = value.type, .dims = GraphItem(value), .file = {}};
+    for (std::size_t axis = 0; axis < zeros.dims.rank(); ++axis) {
+      if (zeros.dims[axis] < 0) zeros.dims[axis] = 1;
+    }
+    return zeros;
+  }
+
   Status AddInput(const WarmupSample& sample, const graph::Value& value, std::vector<Shape>& items,
                   std::vector<std::uint64_t>& sizes) const {
-    const Input* const input = InputOf(sample, value.name);
-    if (input == nullptr) {
+    const std::optional<Input> input = InputOf(sample, value);
+    if (!input) {
       items.emplace_back();
       sizes.push_back(0);
       return {};
     }
     const IoConfig* io = version_.config().FindInput(input->name);
-    HADRON_CHECK(io != nullptr);
-    HADRON_ASSIGN_OR_RETURN(items.emplace_back(), ItemShape(*io, *input));
+    HADRON_ASSIGN_OR_RETURN(items.emplace_back(),
+                            io != nullptr ? ItemShape(*io, *input)
+                                          : SequenceItemShape(value, GraphItem(value), *input));
     HADRON_ASSIGN_OR_RETURN(sizes.emplace_back(), ItemBytes(source_.model, *input));
     return {};
   }
@@ -220,8 +251,8 @@ class TrialMaker {
   StatusOr<plan::RunInput> Content(const WarmupSample& sample, std::size_t number,
                                    std::uint64_t bytes, const RaggedBatch& together) {
     if (together.IsMade(number)) return plan::RunInput{{together.Content(number)}, {0}};
-    const Input* const input = InputOf(sample, graph().value(graph().inputs()[number]).name);
-    HADRON_CHECK(input != nullptr);
+    const auto input = InputOf(sample, graph().value(graph().inputs()[number]));
+    HADRON_CHECK(input.has_value());
     auto item = MakeItem(source_.model, *input, bytes, random_);
     if (!item.ok()) return std::move(item).status().With(fmt::format("input '{}'", input->name));
     return Repeat(*item, Rows(sample), input->dims.elements());

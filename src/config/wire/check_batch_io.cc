@@ -34,14 +34,6 @@ base::Status CheckBoth(const ::inference::ModelConfig& config, const Io& io, std
   return base::OkStatus();
 }
 
-bool OfSequences(const ::inference::ModelConfig& config, const std::string& input) {
-  const auto& batching = config.sequence_batching();
-  return std::ranges::any_of(batching.state(),
-                             [&](const auto& state) { return state.input_name() == input; }) ||
-         std::ranges::any_of(batching.control_input(),
-                             [&](const auto& control) { return control.name() == input; });
-}
-
 base::Status CheckInput(const ::inference::ModelConfig& config,
                         const ::inference::BatchInput& input, Names& targets) {
   HADRON_RETURN_IF_ERROR(CheckBoth(config, input, "batch_input", targets));
@@ -49,7 +41,7 @@ base::Status CheckInput(const ::inference::ModelConfig& config,
     return base::InvalidArgument("batch_input: data_type must be TYPE_INT32 or TYPE_FP32");
   }
   for (const std::string& target : input.target_name()) {
-    if (FindInput(config, target) != nullptr || OfSequences(config, target)) {
+    if (FindInput(config, target) != nullptr || IsSequenceInput(config, target)) {
       return base::InvalidArgument(
           fmt::format("batch_input: target {} may not be listed as input as well", Quote(target)));
     }

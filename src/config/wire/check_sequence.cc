@@ -194,4 +194,12 @@ base::Status CheckSequenceBatching(const ::inference::ModelConfig& config) {
   return CheckParts(config).With("sequence_batching");
 }
 
+bool IsSequenceInput(const ::inference::ModelConfig& config, std::string_view name) {
+  const ModelSequenceBatching& batching = config.sequence_batching();
+  return std::ranges::any_of(batching.state(),
+                             [&](const auto& state) { return state.input_name() == name; }) ||
+         std::ranges::any_of(batching.control_input(),
+                             [&](const auto& control) { return control.name() == name; });
+}
+
 }  // namespace hadron::config::wire

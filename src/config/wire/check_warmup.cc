@@ -13,8 +13,10 @@ using ::inference::ModelWarmup;
 base::Status CheckInput(const ::inference::ModelConfig& config, const std::string& name,
                         const ModelWarmup::Input& input) {
   const ::inference::ModelInput* declared = FindInput(config, name);
-  if (declared == nullptr) return base::InvalidArgument("the model has no such input");
-  if (input.data_type() != declared->data_type()) {
+  if (declared == nullptr && !IsSequenceInput(config, name)) {
+    return base::InvalidArgument("the model has no such input");
+  }
+  if (declared != nullptr && input.data_type() != declared->data_type()) {
     return base::InvalidArgument(fmt::format("data_type must be {}, as the model's",
                                              ::inference::DataType_Name(declared->data_type())));
   }

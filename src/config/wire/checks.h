@@ -27,6 +27,9 @@ base::Status CheckWarmup(const ::inference::ModelConfig& config);
 /// Whether the model sees how a batch is made up.
 bool IsRagged(const ::inference::ModelConfig& config);
 
+/// Whether sequence_batching has the server fill this input of the model.
+bool IsSequenceInput(const ::inference::ModelConfig& config, std::string_view name);
+
 const ::inference::ModelInput* FindInput(const ::inference::ModelConfig& config,
                                          std::string_view name);
 const ::inference::ModelOutput* FindOutput(const ::inference::ModelConfig& config,
