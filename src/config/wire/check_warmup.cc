@@ -16,6 +16,9 @@ base::Status CheckInput(const ::inference::ModelConfig& config, const std::strin
   if (declared == nullptr && !IsSequenceInput(config, name)) {
     return base::InvalidArgument("the model has no such input");
   }
+  if (input.data_type() == ::inference::TYPE_INVALID) {
+    return base::InvalidArgument("must specify 'data_type'");
+  }
   if (declared != nullptr && input.data_type() != declared->data_type()) {
     return base::InvalidArgument(fmt::format("data_type must be {}, as the model's",
                                              ::inference::DataType_Name(declared->data_type())));

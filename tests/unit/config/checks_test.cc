@@ -323,6 +323,26 @@ TEST(Checks, OfInstanceGroups) {
       std::string(kTensors));
 }
 
+TEST(Checks, OfWarmupOfSequences) {
+  const std::string text =
+      std::string(kTensors) +
+      "max_batch_size: 2 sequence_batching { control_input { name: 'c' control { "
+      "int32_false_true: [ 0, 1 ] } } state { input_name: 's' output_name: 't' "
+      "data_type: TYPE_FP32 dims: 1 } } model_warmup { name: 'w' batch_size: 1 "
+      "inputs { key: 'x' value { data_type: TYPE_FP32 dims: 4 zero_data: true } } ";
+  EXPECT_EQ(LoadError(text + "}"), "");
+  for (const char* name : {"c", "s"}) {
+    const std::string input = std::string("inputs { key: '") + name + "' value { ";
+    EXPECT_EQ(LoadError(text + input + "data_type: TYPE_INT32 dims: 1 zero_data: true } } }"), "");
+    EXPECT_NE(LoadError(text + input + "dims: 1 zero_data: true } } }").find("'data_type'"),
+              std::string::npos);
+  }
+  EXPECT_NE(LoadError(text + "inputs { key: 't' value { data_type: TYPE_FP32 dims: 1 "
+                             "zero_data: true } } }")
+                .find("input 't': the model has no such input"),
+            std::string::npos);
+}
+
 TEST(Checks, OfWarmup) {
   const std::string input = "inputs { key: 'x' value { data_type: TYPE_FP32 dims: 4 ";
   ExpectErrors(
