@@ -252,7 +252,7 @@ TEST(Ledger, OneServerHasADirectory) {
 }
 
 TEST(Ledger, ReplaysWhatWasWrittenHourByHour) {
-  constexpr std::int64_t kMinute = 60'000;
+  constexpr std::int64_t kMinuteMs = 60'000;
   const test::Scratch scratch;
   test::WallClock clock;
   Ledger::Options options;
@@ -262,8 +262,8 @@ TEST(Ledger, ReplaysWhatWasWrittenHourByHour) {
   const AccountRef account = ledger->Open({"atlas", "", "digits"});
   for (int i = 0; i < 100; ++i) {  // a day and more: two files
     account->Add(Served(1));
-    clock.ms += 20 * kMinute;
-    if (i == 50) clock.ms += 300 * kMinute;  // nothing was written for so long
+    clock.ms += 20 * kMinuteMs;
+    if (i == 50) clock.ms += 300 * kMinuteMs;  // nothing was written for so long
     ASSERT_TRUE(ledger->Flush().ok());
   }
   const std::int64_t end = clock.ms;
@@ -281,7 +281,7 @@ TEST(Ledger, ReplaysWhatWasWrittenHourByHour) {
   }
   EXPECT_EQ(requests, 100U);
   EXPECT_GE(parts, 34);
-  EXPECT_EQ(Requests(ledger->Replay(begin + 1, begin + 41 * kMinute)->rows), 2U)
+  EXPECT_EQ(Requests(ledger->Replay(begin + 1, begin + 41 * kMinuteMs)->rows), 2U)
       << "of records that began in it";
   EXPECT_TRUE(ledger->Replay(end, INT64_MAX)->rows.empty());
 }
