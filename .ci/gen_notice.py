@@ -18,7 +18,9 @@ LICENCES = {
     "GPL-3.0-or-later WITH GCC-exception-3.1", "Apache-2.0 WITH LLVM-exception",
 }
 # Fine for a tool that is run and never shipped.
-TOOL_LICENCES = {"GPL-2.0-or-later", "GPL-3.0-or-later"}
+TOOL_LICENCES = {
+    "GPL-2.0-or-later", "GPL-3.0-or-later", "LGPL-2.1-only", "LGPL-3.0-only",
+}
 TOOL_SECTIONS = {"Tests, checks and benches only", "Making the example models"}
 
 HEAD = """Hadron
