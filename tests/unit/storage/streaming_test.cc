@@ -7,6 +7,7 @@
 #include <future>
 #include <memory>
 #include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -291,7 +292,11 @@ TEST_F(Streaming, AKnownListingIsNotAskedForAgain) {
   const base::Status status =
       cache_->UseTree(request, [&](const FetchedTree& tree) { return ExpectAll(tree); });
   EXPECT_TRUE(status.ok()) << status.message();
-  EXPECT_EQ(rig_.origin.requests().size(), before + 13U) << "parts of the model";
+  // How many parts the model comes in follows from how fast it is read.
+  std::vector<std::string> requests = rig_.origin.requests();
+  requests.erase(requests.begin(), requests.begin() + static_cast<long>(before));
+  EXPECT_THAT(requests, testing::Not(testing::IsEmpty()));
+  EXPECT_THAT(requests, testing::Each(testing::Not(testing::HasSubstr("list-type"))));
 }
 
 }  // namespace
