@@ -1,8 +1,8 @@
 #include "device/slab_compaction.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
-#include <tuple>
 
 namespace hadron::device {
 namespace {
@@ -60,56 +60,106 @@ void AddWhole(const std::vector<HeldRange>& ranges, std::uint64_t slab_bytes,
   windows.push_back(std::move(window));
 }
 
-/// The window's holes, which are no target.
-std::vector<SlabRange> HolesIn(const Window& window) {
-  std::vector<SlabRange> holes;
-  std::uint64_t at = window.begin;
-  const auto add = [&](std::uint64_t end) {
-    if (end > at) holes.push_back({window.slab, at, end - at});
-  };
-  for (const SlabRange& range : window.inside) {
-    add(range.offset);
-    at = range.offset + range.bytes;
-  }
-  add(window.end);
-  return holes;
-}
+/// Holes for several ranges, as they come to be when all moves have ended. A range is moved once;
+/// where something was moved away, or a slab would be new, nothing is moved to.
+class Round {
+ public:
+  Round(const SlabHeap& heap, std::span<const HeldRange> held, const SlabRoom& room)
+      : after_(heap), held_(held.begin(), held.end()), room_(room) {}
 
-/// Targets for all that is in the window; nothing is taken when one is missing.
-std::vector<SlabMove> FindTargets(SlabHeap& heap, Window window) {
-  const std::vector<SlabRange> holes = HolesIn(window);
-  for (const SlabRange& hole : holes) heap.TakeAt(hole);
-  std::ranges::sort(window.inside, std::greater<>(), &SlabRange::bytes);
-  std::vector<SlabMove> moves;
-  for (const SlabRange& range : window.inside) {
-    const auto to = heap.Take(range.bytes);
-    if (!to) break;
-    moves.push_back({range, *to});
+  /// False: there is no way, or the next ones have to wait for a slab to go.
+  bool Find(std::uint64_t bytes) {
+    if (Take(bytes) || (AddSlab(bytes) && Take(bytes))) return true;
+    std::vector<Window> windows = Windows(bytes);
+    std::ranges::stable_sort(windows, {}, &Window::moved);
+    if (windows.size() > kWays) windows.resize(kWays);
+    for (const Window& window : windows) {
+      const std::vector<SlabMove> moves = FindTargets(window);
+      if (moves.empty()) continue;
+      for (const SlabMove& move : moves) Make(move);
+      return Take(bytes);
+    }
+    return false;
   }
-  for (const SlabRange& hole : holes) heap.Give(hole);
-  if (moves.size() == window.inside.size()) return moves;
-  for (const SlabMove& move : moves) heap.Give(move.to);
-  return {};
-}
+  const std::vector<SlabMove>& moves() const { return moves_; }
+
+ private:
+  bool Take(std::uint64_t bytes) {
+    const auto range = after_.Take(bytes);
+    if (range) held_.push_back({*range, false});
+    return range.has_value();
+  }
+
+  bool AddSlab(std::uint64_t bytes) {
+    const std::uint64_t least = after_.Rounded(bytes);
+    const std::uint64_t size = std::min(std::max(room_.usual, least), room_.bytes);
+    if (size < least) return false;
+    no_targets_.push_back({after_.Add(size), 0, size});
+    room_.bytes -= size;
+    return true;
+  }
+
+  std::vector<Window> Windows(std::uint64_t bytes) const {
+    std::uint64_t spare = room_.bytes;  // empty slabs go back
+    for (const std::uint32_t empty : after_.EmptySlabs()) spare += after_.Size(empty);
+    std::vector<Window> windows;
+    for (const auto& [slab, ranges] : Sorted(held_)) {
+      AddWindows(ranges, after_.Size(slab), after_.Rounded(bytes), windows);
+      if (spare + after_.Size(slab) >= bytes) AddWhole(ranges, after_.Size(slab), windows);
+    }
+    return windows;
+  }
+
+  /// For all that is in the window; nothing is taken when one is missing.
+  std::vector<SlabMove> FindTargets(const Window& window) {
+    std::vector<SlabRange> closed;
+    Close({window.slab, window.begin, window.end - window.begin}, closed);
+    for (const SlabRange& range : no_targets_) Close(range, closed);
+    std::vector<SlabRange> inside = window.inside;
+    std::ranges::sort(inside, std::greater<>(), &SlabRange::bytes);
+    std::vector<SlabMove> moves;
+    for (const SlabRange& range : inside) {
+      const auto to = after_.Take(range.bytes);
+      if (!to) break;
+      moves.push_back({range, *to});
+    }
+    for (const SlabRange& hole : closed) after_.Give(hole);
+    if (moves.size() == inside.size()) return moves;
+    for (const SlabMove& move : moves) after_.Give(move.to);
+    return {};
+  }
+
+  void Close(const SlabRange& range, std::vector<SlabRange>& closed) {
+    for (const SlabRange& hole : after_.HolesIn(range)) {
+      after_.TakeAt(hole);
+      closed.push_back(hole);
+    }
+  }
+
+  void Make(const SlabMove& move) {
+    *std::ranges::find(held_, move.from, &HeldRange::where) = {move.to, false};
+    after_.Give(move.from);
+    no_targets_.push_back(move.from);
+    moves_.push_back(move);
+  }
+
+  SlabHeap after_;
+  std::vector<HeldRange> held_;
+  SlabRoom room_;
+  std::vector<SlabRange> no_targets_;
+  std::vector<SlabMove> moves_;
+};
 
 }  // namespace
 
-std::vector<SlabMove> MakeHole(SlabHeap& heap, std::span<const HeldRange> held, std::uint64_t bytes,
-                               std::uint64_t budget) {
-  std::uint64_t spare = budget;  // empty slabs go back
-  for (const std::uint32_t empty : heap.EmptySlabs()) spare += heap.Size(empty);
-  std::vector<Window> windows;
-  for (const auto& [slab, ranges] : Sorted(held)) {
-    AddWindows(ranges, heap.Size(slab), bytes, windows);
-    if (spare + heap.Size(slab) >= bytes) AddWhole(ranges, heap.Size(slab), windows);
+std::vector<SlabMove> MakeHoles(SlabHeap& heap, std::span<const HeldRange> held,
+                                std::span<const std::uint64_t> wanted, const SlabRoom& room) {
+  Round round(heap, held, room);
+  for (const std::uint64_t bytes : wanted) {
+    if (!round.Find(bytes)) break;
   }
-  std::ranges::stable_sort(windows, {}, &Window::moved);
-  if (windows.size() > kWays) windows.resize(kWays);
-  for (Window& window : windows) {
-    std::vector<SlabMove> moves = FindTargets(heap, std::move(window));
-    if (!moves.empty()) return moves;
-  }
-  return {};
+  for (const SlabMove& move : round.moves()) heap.TakeAt(move.to);
+  return round.moves();
 }
 
 }  // namespace hadron::device

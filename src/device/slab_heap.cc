@@ -84,6 +84,20 @@ void SlabHeap::Give(const SlabRange& range) {
   AddHole(range.slab, begin, end - begin);
 }
 
+std::vector<SlabRange> SlabHeap::HolesIn(const SlabRange& range) const {
+  const Slab& slab = slabs_.at(range.slab);
+  const std::uint64_t range_end = range.offset + range.bytes;
+  std::vector<SlabRange> holes;
+  auto hole = slab.holes.upper_bound(range.offset);
+  if (hole != slab.holes.begin()) --hole;
+  for (; hole != slab.holes.end() && hole->first < range_end; ++hole) {
+    const std::uint64_t begin = std::max(hole->first, range.offset);
+    const std::uint64_t end = std::min(hole->first + hole->second, range_end);
+    if (begin < end) holes.push_back({range.slab, begin, end - begin});
+  }
+  return holes;
+}
+
 std::vector<std::uint32_t> SlabHeap::EmptySlabs() const {
   std::vector<std::uint32_t> empty;
   for (const auto& [number, slab] : slabs_) {

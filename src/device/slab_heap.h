@@ -42,6 +42,7 @@ class SlabHeap {
   void TakeAt(const SlabRange& range);
   void Give(const SlabRange& range);
 
+  std::vector<SlabRange> HolesIn(const SlabRange& range) const;  ///< its free parts, ascending
   std::vector<std::uint32_t> EmptySlabs() const;
   std::vector<std::uint32_t> Slabs() const;
   std::uint64_t slab_bytes() const { return slab_bytes_; }  ///< of all slabs

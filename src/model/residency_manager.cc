@@ -284,7 +284,7 @@ bool ResidencyManager::MakeRoom(const Residence& next, bool somebody_leaves, New
   if (CallBack(next.early_.get())) return true;
   const std::uint64_t missing = store_.MissingBytes(*next.image_);
   const bool in_sum = !somebody_leaves && missing <= store_.free_bytes();
-  if (in_sum && StartMoves(store_.MakeHole(*next.image_, RangesInUse()), news)) return true;
+  if (in_sum && StartMoves(store_.MakeHoles(*next.image_, RangesInUse()), news)) return true;
   // What a batch reads, of a pinned model too, can be moved when it has ended.
   const auto runs = [](const Residence* other) {
     return other->pins_ > 0 && !other->parts_.empty();

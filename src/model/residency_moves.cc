@@ -10,7 +10,7 @@ namespace {
 
 using base::Status;
 
-/// Each round makes one hole.
+/// Of moves for one model: each makes as many holes as it can.
 constexpr int kRounds = 64;
 
 }  // namespace

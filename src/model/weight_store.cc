@@ -37,7 +37,7 @@ std::vector<std::uint32_t> LargestFirst(const WeightImage& image) {
 }
 
 std::uint64_t UsualSlab(std::uint64_t budget, std::uint64_t largest) {
-  return std::min(std::clamp(budget / 16, 8 * kMiB, 256 * kMiB), largest);
+  return std::min(std::clamp(budget / 4, 8 * kMiB, 256 * kMiB), largest);
 }
 
 }  // namespace
@@ -161,25 +161,7 @@ StatusOr<std::optional<WeightStore::Placement>> WeightStore::Place(const WeightI
   return placed;
 }
 
-std::uint64_t WeightStore::FirstWithoutHole(const WeightImage& image,
-                                            std::vector<RangeRef>& alive) const {
-  device::SlabHeap heap = heap_;
-  std::uint64_t budget = FreeBudget();
-  for (const std::uint32_t i : LargestFirst(image)) {
-    const WeightImage::Segment& segment = image.segments()[i];
-    if (!Places(segment.home, device_.info())) continue;
-    if (alive.emplace_back(Shared(segment)) != nullptr || heap.Take(segment.bytes)) continue;
-    const std::uint64_t least = heap.Rounded(segment.bytes);
-    const std::uint64_t slab = std::min(std::max(options_.slab_bytes, least), budget);
-    if (slab < least) return segment.bytes;
-    heap.Add(slab);
-    budget -= slab;
-    heap.Take(segment.bytes);
-  }
-  return 0;
-}
-
-std::vector<WeightStore::Move> WeightStore::MovesFor(std::uint64_t bytes,
+std::vector<WeightStore::Move> WeightStore::MovesFor(std::span<const std::uint64_t> sizes,
                                                      const std::set<const void*>& fixed,
                                                      std::vector<RangeRef>& alive) {
   std::vector<device::HeldRange> held;
@@ -191,7 +173,7 @@ std::vector<WeightStore::Move> WeightStore::MovesFor(std::uint64_t bytes,
   }
   std::vector<Move> moves;
   for (const auto& [from_at, to_at] :
-       device::MakeHole(heap_, held, heap_.Rounded(bytes), FreeBudget())) {
+       device::MakeHoles(heap_, held, sizes, {FreeBudget(), options_.slab_bytes})) {
     const RangeRef from = given_.at({from_at.slab, from_at.offset}).range.lock();
     const RangeRef to = Hold(to_at, from->hash);
     const auto shared = by_content_.find(from->hash);
@@ -205,19 +187,25 @@ std::vector<WeightStore::Move> WeightStore::MovesFor(std::uint64_t bytes,
   return moves;
 }
 
-std::vector<WeightStore::Move> WeightStore::MakeHole(const WeightImage& image,
-                                                     const std::set<const void*>& fixed) {
+std::vector<WeightStore::Move> WeightStore::MakeHoles(const WeightImage& image,
+                                                      const std::set<const void*>& fixed) {
   std::vector<RangeRef> alive;
   base::MutexLock lock(mutex_);
-  const std::uint64_t bytes = FirstWithoutHole(image, alive);
-  return bytes == 0 ? std::vector<Move>() : MovesFor(bytes, fixed, alive);
+  std::vector<std::uint64_t> sizes;
+  for (const std::uint32_t i : LargestFirst(image)) {
+    const WeightImage::Segment& segment = image.segments()[i];
+    const bool missing =
+        Places(segment.home, device_.info()) && alive.emplace_back(Shared(segment)) == nullptr;
+    if (missing) sizes.push_back(segment.bytes);
+  }
+  return MovesFor(sizes, fixed, alive);
 }
 
 std::vector<WeightStore::Move> WeightStore::MakeHole(std::uint64_t bytes,
                                                      const std::set<const void*>& fixed) {
   std::vector<RangeRef> alive;
   base::MutexLock lock(mutex_);
-  return MovesFor(bytes, fixed, alive);
+  return MovesFor(std::span(&bytes, 1), fixed, alive);
 }
 
 void WeightStore::Filling(const SegmentPlace& place, std::shared_ptr<const device::Event> ready) {

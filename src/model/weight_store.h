@@ -30,7 +30,7 @@ namespace hadron::model {
 class WeightStore {
  public:
   struct Options {
-    std::uint64_t slab_bytes = 0;   ///< usual size; 0: budget / 16, within 8 and 256 MiB
+    std::uint64_t slab_bytes = 0;   ///< usual size; 0: budget / 4, within 8 and 256 MiB
     std::string owner = "weights";  ///< of the slabs in the ledger
     bool share = true;              ///< equal segments are one range
   };
@@ -76,12 +76,12 @@ class WeightStore {
     plan::SegmentPlace to;
     std::uint64_t bytes = 0;
   };
-  /// What has to be copied so that the image's next segment, or an arena of so many bytes, finds a
-  /// hole: the fewest bytes. None when no way of moving makes one. Whoever is given moves copies
-  /// them, calls Filling with the event, and lets the holders of `from` hold `to`.
-  /// Ranges of `fixed` (see Share) stay: batches have been formed with them, and one that waits for
-  /// an arena would wait for itself to let go.
-  std::vector<Move> MakeHole(const plan::WeightImage& image, const std::set<const void*>& fixed);
+  /// What has to be copied so that the image's segments, or an arena of so many bytes, find holes:
+  /// the fewest bytes for each. As many segments as there is a way for; none when there is none for
+  /// the first that has no hole. Whoever is given moves copies them, calls Filling with the event,
+  /// and lets the holders of `from` hold `to`. Ranges of `fixed` (see Share) stay: batches have
+  /// been formed with them, and one that waits for an arena would wait for itself to let go.
+  std::vector<Move> MakeHoles(const plan::WeightImage& image, const std::set<const void*>& fixed);
   std::vector<Move> MakeHole(std::uint64_t bytes, const std::set<const void*>& fixed);
   /// One piece for a lane's intermediate tensors; nothing when there is no room.
   base::StatusOr<std::optional<plan::ArenaPlace>> PlaceArena(std::uint64_t bytes);
@@ -140,9 +140,8 @@ class WeightStore {
   base::StatusOr<bool> AddSlab(std::uint64_t bytes) HADRON_REQUIRES(mutex_);
   void Return(Range* range);
   /// `alive` outlives the lock: it may hold the last reference of a range.
-  std::vector<Move> MovesFor(std::uint64_t bytes, const std::set<const void*>& fixed,
-                             std::vector<RangeRef>& alive) HADRON_REQUIRES(mutex_);
-  std::uint64_t FirstWithoutHole(const plan::WeightImage& image, std::vector<RangeRef>& alive) const
+  std::vector<Move> MovesFor(std::span<const std::uint64_t> sizes,
+                             const std::set<const void*>& fixed, std::vector<RangeRef>& alive)
       HADRON_REQUIRES(mutex_);
   RangeRef Lock(const plan::SegmentPlace& place) const HADRON_REQUIRES(mutex_);
   RangeRef Hold(const device::SlabRange& where, const base::Sha256Digest& hash)
