@@ -23,14 +23,13 @@ constexpr double kHalfLife = 1000;
 constexpr std::int64_t kOwed = 64;
 /// Inputs of runs overtake weights between two chunks.
 constexpr std::uint64_t kChunk = std::uint64_t{4} << 20U;
-/// Weight of the newest measurement of a restore.
-constexpr double kNewest = 0.3;
+/// Weight of a model's newest restore, and how much slower or faster than others' it may seem.
+constexpr double kNewest = 0.1;
+constexpr double kMostSlowness = 2;
 
 double Seconds(base::Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 Status Exiting() { return base::Unavailable("Server exiting", base::RefusalCause::kDraining); }
-
-double Blend(double old, double measured) { return old + kNewest * (measured - old); }
 
 }  // namespace
 
@@ -194,8 +193,9 @@ double ResidencyManager::RestoreSeconds(const ModelVersion& version) const {
 }
 
 double ResidencyManager::CostOf(const Residence& residence) const {
-  if (residence.use().restore_seconds) return *residence.use().restore_seconds;
-  return static_cast<double>(residence.image_->total_bytes()) * seconds_per_byte_;
+  const VersionUse& use = residence.use();
+  const std::uint64_t bytes = use.restored_bytes.value_or(residence.image_->total_bytes());
+  return use.slowness * restore_times_.Expected(bytes);
 }
 
 ResidencyManager::Totals ResidencyManager::totals() const {
@@ -516,9 +516,12 @@ void ResidencyManager::CountRestore(Residence& residence, base::TimePoint began,
   if (residence.brought_for_ != nullptr) {
     news.restored.emplace_back(residence.brought_for_, seconds);
   }
-  residence.use().restore_seconds =
-      Blend(residence.use().restore_seconds.value_or(seconds), seconds);
-  seconds_per_byte_ = Blend(seconds_per_byte_, seconds / static_cast<double>(bytes));
+  restore_times_.Note(bytes, seconds);
+  VersionUse& use = residence.use();
+  const double against_others = seconds / std::max(1e-6, restore_times_.Expected(bytes));
+  use.slowness +=
+      kNewest * (std::clamp(against_others, 1 / kMostSlowness, kMostSlowness) - use.slowness);
+  use.restored_bytes = bytes;
 }
 
 void ResidencyManager::Withdraw(Residence& residence) {

@@ -23,6 +23,7 @@
 #include "model/model_version.h"
 #include "model/reload_policy.h"
 #include "model/resident_limit.h"
+#include "model/restore_times.h"
 #include "model/weight_store.h"
 #include "plan/weight_image.h"
 
@@ -403,7 +404,7 @@ class ResidencyManager {
   std::uint64_t requests_ HADRON_GUARDED_BY(mutex_) = 0;
   /// Rounds of moving since something found its place; a bound, so that it ends whatever comes.
   int rounds_of_moves_ HADRON_GUARDED_BY(mutex_) = 0;
-  double seconds_per_byte_ HADRON_GUARDED_BY(mutex_) = 1e-9;
+  RestoreTimes restore_times_ HADRON_GUARDED_BY(mutex_);
   Totals totals_ HADRON_GUARDED_BY(mutex_);
 };
 

@@ -68,9 +68,10 @@ class VersionStatistics {
 /// How much a version is in use, and what it costs to bring it back: on this rests who has to
 /// leave. Belongs to ResidencyManager, and is guarded by its mutex.
 struct VersionUse {
-  double frequency = 0;                        ///< requests, decayed by requests
-  std::uint64_t last_used = 0;                 ///< in requests to all models
-  std::optional<double> restore_seconds = {};  ///< onto the device, measured
+  double frequency = 0;                              ///< requests, decayed by requests
+  std::uint64_t last_used = 0;                       ///< in requests to all models
+  std::optional<std::uint64_t> restored_bytes = {};  ///< copied onto the device the last time
+  double slowness = 1;  ///< of that, against what so many bytes usually take
 };
 
 /// What outlives a version's instance when it leaves memory: the next instance of the same content

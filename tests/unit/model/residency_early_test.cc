@@ -52,7 +52,7 @@ TEST_F(EarlyUpload, CountsAsOneRestoreThatTookAsLongAsItsCopies) {
   const ModelHandle a = Admit("a", {1, 2});
   ASSERT_TRUE(Serve(a));
   EXPECT_NEAR(manager_->RestoreSeconds(*a), 0, 1e-9);  // it is there
-  ASSERT_TRUE(Serve(Admit("b", {3, 4, 5, 6})));
+  manager_->TakeDown(*a);
   EXPECT_FALSE(Resident(a));
   EXPECT_NEAR(manager_->RestoreSeconds(*a), 0.02, 1e-6);
 }

@@ -41,6 +41,21 @@ TEST_F(Residency, EvictsWhomRequestsWantLeast) {
   EXPECT_EQ(often->metrics().evictions(telemetry::EvictionCause::kPressure), 0U);
 }
 
+TEST_F(Residency, DoesNotKeepAModelForOneCopyThatWasSlow) {
+  Open(4 * kMiB);
+  const ModelHandle disturbed = Admit("disturbed", {1, 2});
+  const ModelHandle often = Admit("often", {3, 4});
+  manager_->Want(*disturbed, clock_.Now());
+  control_.RunAll();
+  clock_.Advance(std::chrono::milliseconds(100));  // others' take no time
+  RunAll();
+  ASSERT_TRUE(Serve(disturbed));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(Serve(often));
+  EXPECT_TRUE(Serve(Admit("other", {5, 6})));
+  EXPECT_TRUE(Resident(often));
+  EXPECT_FALSE(Resident(disturbed));
+}
+
 TEST_F(Residency, LeavesWhatRunsAndWaitsForIt) {
   Open(4 * kMiB);
   const ModelHandle running = Admit("running", {1, 2, 3});
