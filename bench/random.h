@@ -94,6 +94,19 @@ class Zipf {
     const auto rank = static_cast<std::size_t>(found - cumulative_.begin());
     return things_[std::min(rank, things_.size() - 1)];
   }
+  /// So many, each thing as often as the law says, to within one, in random order: for what is
+  /// compared with another draw, where a few of the dear ones more or less would tell.
+  std::vector<std::size_t> Mix(std::size_t count, Random& random) const {
+    const double step = cumulative_.back() / static_cast<double>(std::max<std::size_t>(count, 1));
+    double at = random.Uniform() * step;
+    std::vector<std::size_t> drawn;
+    for (std::size_t rank = 0; drawn.size() < count; at += step) {
+      while (rank + 1 < things_.size() && cumulative_[rank] <= at) ++rank;
+      drawn.push_back(things_[rank]);
+    }
+    Shuffle(drawn, random);
+    return drawn;
+  }
   /// From the most popular on.
   const std::vector<std::size_t>& by_rank() const { return things_; }
 

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cmath>
 #include <ctime>
@@ -146,22 +145,20 @@ Status Traffic::Finish(Run& run, Slot& slot) {
   return {};
 }
 
-/// Takes what answers there are; returns after the first, or at the time given.
+/// Takes one answer, or returns at the time given. Comparing answers takes its time, and meanwhile
+/// another request may be due: hence no more than one.
 Status Traffic::Await(Run& run, double until_us) {
-  std::array<epoll_event, 64> events;
+  epoll_event event{};
   const double now = run.now_us();
   const bool patient = until_us == kNever;
   const timespec wait = Timespec(patient ? kTimeoutUs : std::max(0.0, until_us - now));
-  const int count =
-      epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &wait, nullptr);
+  const int count = epoll_pwait2(epoll_, &event, 1, &wait, nullptr);
   if (count < 0 && errno != EINTR) return base::Unavailable("epoll_pwait2 failed");
   if (count == 0 && patient) return base::Unavailable("no answer within a minute");
-  for (int i = 0; i < count; ++i) {
-    auto& slot = *static_cast<Slot*>(events[static_cast<std::size_t>(i)].data.ptr);
-    HADRON_ASSIGN_OR_RETURN(const bool complete, slot.lane.Advance());
-    if (complete) HADRON_RETURN_IF_ERROR(Finish(run, slot));
-  }
-  return {};
+  if (count <= 0) return {};
+  auto& slot = *static_cast<Slot*>(event.data.ptr);
+  HADRON_ASSIGN_OR_RETURN(const bool complete, slot.lane.Advance());
+  return complete ? Finish(run, slot) : Status();
 }
 
 StatusOr<TrafficResult> Traffic::Closed(std::size_t outstanding, const Next& next) {

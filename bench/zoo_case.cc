@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 
@@ -33,14 +34,15 @@ struct Plan {
   double overload_s;
   double copy_rate;
   std::int64_t overload_rows;
+  int overloads;
 };
 
 Plan PlanOf(const ServedOptions& options) {
-  Plan plan{{"zoo100", options.seed}, 1000, {8, 32, 128}, 10, 3, 2e9, 256};
+  Plan plan{{"zoo100", options.seed}, 1000, {8, 32, 128}, 30, 10, 2e9, 256, 3};
   if (options.profile == "smoke")
-    plan = {{"zoo100", options.seed, 4, 20}, 60, {8}, 0.5, 0.2, 4e9, 32};
+    plan = {{"zoo100", options.seed, 4, 20}, 60, {8}, 0.5, 0.2, 4e9, 32, 1};
   if (options.profile == "full")
-    plan = {{"zoo100", options.seed}, 4000, {8, 32, 128}, 30, 10, 2e9, 256};
+    plan = {{"zoo100", options.seed}, 4000, {8, 32, 128}, 30, 10, 2e9, 256, 5};
   if (options.scale > 0) plan.set.scale = options.scale;
   return plan;
 }
@@ -90,6 +92,9 @@ class Zoo {
     return models;
   }
 
+  /// What capacity is measured with, and what makes up a part of it.
+  std::vector<std::size_t> Mix(std::size_t count) { return popularity_.Mix(count, random_); }
+
   /// Loads of a closed loop against a replay of the same requests.
   Status Closed(const std::string& arm, ZooArm& server) {
     random_ = Random(options_.seed + 1);  // the same requests for every arm
@@ -132,8 +137,7 @@ class Zoo {
     {
       HADRON_ASSIGN_OR_RETURN(const auto resident,
                               ZooArm::Start(options_, models_, large, pinning_.server_cpus()));
-      HADRON_ASSIGN_OR_RETURN(const ZooArm::Seen closed,
-                              resident->Closed(Draw(plan_.requests), 32));
+      HADRON_ASSIGN_OR_RETURN(const ZooArm::Seen closed, resident->Closed(Mix(plan_.requests), 32));
       capacity = closed.per_second;
       HADRON_ASSIGN_OR_RETURN(peer, resident->Open(Arrivals(0.7 * capacity, plan_.open_s)));
     }
@@ -167,7 +171,7 @@ class Zoo {
     double restore_us = 0;  ///< a mean one
   };
   Status Measure(ZooArm& resident, ZooArm& product, Costs& costs) {
-    HADRON_ASSIGN_OR_RETURN(const ZooArm::Seen closed, resident.Closed(Draw(plan_.requests), 32));
+    HADRON_ASSIGN_OR_RETURN(const ZooArm::Seen closed, resident.Closed(Mix(plan_.requests), 32));
     costs.capacity = closed.per_second;
     const std::vector<std::size_t> probes = Draw(std::min(kProbes, plan_.requests));
     HADRON_ASSIGN_OR_RETURN(const ZooArm::Seen there, resident.Closed(probes, 1));
@@ -178,26 +182,34 @@ class Zoo {
     return {};
   }
 
-  /// Load 0.6, then 1.5 for a while, then 0.6 again.
+  /// Load 0.6, then 1.5 for a while, then 0.6 again; what capacity is, is asked before each round.
   Status Overload() {
     HADRON_RETURN_IF_ERROR(models_.AskRows(plan_.overload_rows));
     const PlayedCard card{BudgetOf(kOverloadShare), kOverloadRate};
+    const PlayedCard large{3 * models_.weight_bytes(), kOverloadRate};
     const std::vector<int> cpus = pinning_.server_cpus();
     HADRON_ASSIGN_OR_RETURN(const auto product, ZooArm::Start(options_, models_, card, cpus));
-    Costs costs;
-    {
-      const PlayedCard large{3 * models_.weight_bytes(), kOverloadRate};
-      HADRON_ASSIGN_OR_RETURN(const auto resident, ZooArm::Start(options_, models_, large, cpus));
-      HADRON_RETURN_IF_ERROR(Measure(*resident, *product, costs));
-    }
+    HADRON_ASSIGN_OR_RETURN(const auto resident, ZooArm::Start(options_, models_, large, cpus));
     const double calm_us = 2 * plan_.overload_s * 1e6;
-    const OverloadSpan span{calm_us, calm_us + plan_.overload_s * 1e6, plan_.overload_s / 3 * 1e6};
-    HADRON_ASSIGN_OR_RETURN(const TrafficResult seen,
-                            product->Open(OverloadArrivals(costs.capacity, span)));
+    const OverloadSpan span{calm_us, calm_us + plan_.overload_s * 1e6,
+                            std::min(1e6, plan_.overload_s / 3 * 1e6)};
+    Ratio back{"overload of 1.5", "its length", {}, {}, {}, "recovery"};
+    back.context = {{"p99_before_us", {}},
+                    {"p99_peak_us", {}},
+                    {"compute_us", {}},
+                    {"restore_us", {}},
+                    {"refused", {}}};
+    for (int round = 0; round < plan_.overloads; ++round) {
+      Costs costs;
+      HADRON_RETURN_IF_ERROR(Measure(*resident, *product, costs));
+      HADRON_ASSIGN_OR_RETURN(const TrafficResult seen,
+                              product->Open(OverloadArrivals(costs.capacity, span)));
+      AddOverload(seen, span, costs, back);
+    }
+    result_.ratios.push_back(std::move(back));
     result_.notes.push_back(
         fmt::format("overload: {} rows a request, budget {} MiB, copies at {:.1f} GB/s",
                     plan_.overload_rows, card.bytes >> 20U, kOverloadRate / 1e9));
-    ReportOverload(seen, span, costs);
     return {};
   }
 
@@ -216,29 +228,32 @@ class Zoo {
     return arrivals;
   }
 
-  void ReportOverload(const TrafficResult& seen, const OverloadSpan& span, const Costs& costs) {
+  void AddOverload(const TrafficResult& seen, const OverloadSpan& span, const Costs& costs,
+                   Ratio& back) {
     const Recovery recovery = RecoveryOf(TimesOf(seen), span);
     const double length_us = span.end_us - span.begin_us;
     // Never: at least until the end.
     const double end_us = seen.outcomes.empty() ? 0 : seen.outcomes.back().intended_us;
     const double after_us = recovery.after_us < 0 ? end_us - span.end_us : recovery.after_us;
-    Ratio back{"overload of 1.5", "its length", {after_us / length_us},
-               {after_us},        {length_us},  "recovery"};
-    back.context = {{"p99_before_us", {recovery.p99_before_us}},
-                    {"p99_peak_us", {recovery.p99_peak_us}},
-                    {"compute_us", {costs.compute_us}},
-                    {"restore_us", {costs.restore_us}},
-                    {"refused", {static_cast<double>(seen.refused())}}};
+    back.ratios.push_back(after_us / length_us);
+    back.ours_us.push_back(after_us);
+    back.peer_us.push_back(length_us);
+    const std::array<double, 5> context = {recovery.p99_before_us, recovery.p99_peak_us,
+                                           costs.compute_us, costs.restore_us,
+                                           static_cast<double>(seen.refused())};
+    for (std::size_t i = 0; i < context.size(); ++i) back.context[i].second.push_back(context[i]);
     if (seen.generator_bound()) back.doubt = "generator bound";
     if (recovery.p99_before_us > length_us / 4) back.doubt = "load 0.6 was too much already";
     if (recovery.p99_peak_us < 3 * recovery.p99_before_us) back.doubt = "1.5 was no overload";
     if (recovery.after_us < 0) result_.notes.push_back("overload of 1.5: p99 did not come back");
-    result_.ratios.push_back(std::move(back));
   }
 
   std::vector<Traffic::Arrival> Arrivals(double per_second, double seconds) {
-    return PoissonArrivals(per_second, seconds, random_(),
-                           [this] { return popularity_.Draw(random_); });
+    std::vector<Traffic::Arrival> arrivals =
+        PoissonArrivals(per_second, seconds, random_(), [] { return std::size_t{0}; });
+    const std::vector<std::size_t> models = Mix(arrivals.size());
+    for (std::size_t i = 0; i < models.size(); ++i) arrivals[i].model = models[i];
+    return arrivals;
   }
 
   const ServedOptions options_;

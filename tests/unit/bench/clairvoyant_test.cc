@@ -71,6 +71,21 @@ TEST(Random, DrawsNormalNumbersOfVarianceOne) {
   EXPECT_NEAR(squares / kDraws, 1, 0.02);
 }
 
+TEST(Zipf, MixesAsTheLawSays) {
+  Random random(3);
+  const Zipf zipf(10, 1.0, random);
+  double sum = 0;
+  for (int k = 1; k <= 10; ++k) sum += 1.0 / k;
+  const std::vector<std::size_t> mix = zipf.Mix(1000, random);
+  ASSERT_EQ(mix.size(), 1000U);
+  for (std::size_t k = 0; k < 10; ++k) {
+    const double expected = 1000 / (static_cast<double>(k + 1) * sum);
+    EXPECT_NEAR(static_cast<double>(std::ranges::count(mix, zipf.by_rank()[k])), expected, 1.0);
+  }
+  EXPECT_FALSE(std::ranges::is_sorted(mix));
+  EXPECT_TRUE(zipf.Mix(0, random).empty());
+}
+
 TEST(Zipf, AsksForTheFirstTwiceAsOftenAsForTheSecond) {
   Random random(3);
   const Zipf zipf(10, 1.0, random);
