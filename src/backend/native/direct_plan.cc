@@ -246,7 +246,18 @@ std::int32_t DirectPlan::ItemPanels() const {
   constexpr double kCachedFloats = 16384;
   double floats = static_cast<double>(shape_.in_channels * 2 * panel_width());
   for (const auto& axis : shape_.axes) floats *= static_cast<double>(axis.kernel);
-  return std::clamp(static_cast<std::int32_t>(kCachedFloats / floats), 1, panels);
+  const auto most = std::clamp(static_cast<std::int32_t>(kCachedFloats / floats), 1, panels);
+  const std::int32_t groups = (panels + most - 1) / most;
+  return (panels + groups - 1) / groups;  // alike, so that none is left over
+}
+
+/// Where the weights of all groups stay in a core's cache, threads share out the pixels: then each
+/// finds the part of the next convolution's input that it has written itself.
+std::int64_t DirectPlan::BandOf(std::int64_t tiles, std::int64_t weights) const {
+  constexpr std::int64_t kCachedWeights = 128 * 1024;
+  constexpr std::int64_t kBands = 8;
+  const bool bands = kind_ == Kind::kPanels && weights <= kCachedWeights && tiles >= 2 * kBands;
+  return std::max<std::int64_t>(1, bands ? Ceil(tiles, kBands) : tiles);
 }
 
 /// Lines pay where three taps lie side by side; tiles that fill most lines of the usual widths.
@@ -280,6 +291,7 @@ void DirectPlan::Finish() {
     grid.tile_pixels = grid.tiles == 0 ? 0 : grid.pixels / grid.tiles;
     grid.longer_tiles = grid.pixels - grid.tiles * grid.tile_pixels;
     grid.weights = packed_floats_;
+    grid.band = BandOf(grid.tiles * problem_.blocks, taps * shape_.in_channels * columns);
     grid.first_item = problem_.items;
     problem_.items += grid.tiles * problem_.blocks * groups;
     packed_floats_ += taps * shape_.in_channels * columns;

@@ -89,6 +89,7 @@ class DirectPlan {
   void ChooseKernel();
   std::int64_t BlockImages() const;
   std::int32_t ItemPanels() const;
+  std::int64_t BandOf(std::int64_t tiles, std::int64_t weights) const;
   std::int32_t LineRows() const;
   void Finish();
   void PackGrid(const DirectGrid& grid, std::size_t index, const WeightStrides& strides,

@@ -91,6 +91,7 @@ struct DirectGrid {
   std::int64_t longer_tiles = 0;
   std::int64_t weights = 0;     ///< where its packed weights start, in floats
   std::int64_t first_item = 0;  ///< items of the grids before it
+  std::int64_t band = 1;        ///< tiles, of all blocks, before the next group of panels
   bool all_valid = false;       ///< no tap ever lies outside
 };
 

@@ -121,6 +121,26 @@ TEST(ConvPostOps, BelongToTheRowInAnyBatch) {
   ExpectBatchInvariant(c);
 }
 
+TEST(Conv, AgreesWhereThreadsShareThePixelsOfSeveralGroupsOfChannels) {
+  std::mt19937 random(47);
+  const std::vector<ConvCase> cases = {
+      {1, 1, 64, 400, {14, 14}, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}},
+      {3, 1, 64, 390, {13, 17}, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}},
+      {1, 1, 24, 150, {19, 23}, {3, 3}, {2, 1}, {1, 1}, {1, 1, 1, 1}},
+      {2, 2, 40, 90, {16, 15}, {1, 3}, {1, 1}, {1, 1}, {0, 1, 0, 1}},
+      {1, 1, 40, 100, {15, 16}, {2, 2}, {2, 2}, {1, 1}, {0, 0, 0, 0}, true},
+  };
+  for (const ConvCase& p : cases) {
+    SCOPED_TRACE(Describe(p));
+    NodeCase c = Build(random, p);
+    for (const int threads : {1, 2, 3}) {
+      c.threads = threads;
+      ExpectAgrees(c, 1e-5);
+    }
+    ASSERT_FALSE(HasFailure());
+  }
+}
+
 TEST(Conv, ComputedWeightsArePackedAtEveryRun) {
   std::mt19937 random(23);
   NodeCase c = Build(random, {2, 2, 3, 20, {7}, {3}, {1}, {1}, {1, 1}});
