@@ -68,7 +68,8 @@ class Round {
       : after_(heap), held_(held.begin(), held.end()), room_(room) {}
 
   /// False: there is no way, or the next ones have to wait for a slab to go.
-  bool Find(std::uint64_t bytes) {
+  bool Find(std::uint64_t asked) {
+    const std::uint64_t bytes = after_.Rounded(asked);
     if (Take(bytes) || (AddSlab(bytes) && Take(bytes))) return true;
     std::vector<Window> windows = Windows(bytes);
     std::ranges::stable_sort(windows, {}, &Window::moved);
@@ -91,11 +92,10 @@ class Round {
   }
 
   bool AddSlab(std::uint64_t bytes) {
-    const std::uint64_t least = after_.Rounded(bytes);
-    const std::uint64_t size = std::min(std::max(room_.usual, least), room_.bytes);
-    if (size < least) return false;
-    no_targets_.push_back({after_.Add(size), 0, size});
-    room_.bytes -= size;
+    const auto size = room_.NewSlab(bytes);
+    if (!size) return false;
+    no_targets_.push_back({after_.Add(*size), 0, *size});
+    room_.bytes -= *size;
     return true;
   }
 
@@ -104,7 +104,7 @@ class Round {
     for (const std::uint32_t empty : after_.EmptySlabs()) spare += after_.Size(empty);
     std::vector<Window> windows;
     for (const auto& [slab, ranges] : Sorted(held_)) {
-      AddWindows(ranges, after_.Size(slab), after_.Rounded(bytes), windows);
+      AddWindows(ranges, after_.Size(slab), bytes, windows);
       if (spare + after_.Size(slab) >= bytes) AddWhole(ranges, after_.Size(slab), windows);
     }
     return windows;
@@ -151,6 +151,11 @@ class Round {
 };
 
 }  // namespace
+
+std::optional<std::uint64_t> SlabRoom::NewSlab(std::uint64_t least) const {
+  const std::uint64_t size = std::min(std::max(usual, least), bytes);
+  return size < least ? std::nullopt : std::optional(size);
+}
 
 std::vector<SlabMove> MakeHoles(SlabHeap& heap, std::span<const HeldRange> held,
                                 std::span<const std::uint64_t> wanted, const SlabRoom& room) {

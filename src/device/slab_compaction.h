@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,6 +24,10 @@ struct SlabMove {
 struct SlabRoom {
   std::uint64_t bytes = 0;
   std::uint64_t usual = 0;  ///< a slab's size, unless what it is for takes more
+
+  /// The size of a new slab for so many bytes, rounded as the heap does; nothing: no room. The last
+  /// slab may be smaller than usual.
+  std::optional<std::uint64_t> NewSlab(std::uint64_t least) const;
 };
 
 /// What is to be moved so that there are holes for all of `wanted`, largest first, each with the

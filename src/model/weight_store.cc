@@ -6,7 +6,6 @@
 #include <set>
 #include <utility>
 
-#include "device/slab_compaction.h"
 #include "plan/shared_segments.h"
 
 namespace hadron::model {
@@ -78,17 +77,16 @@ WeightStore::RangeRef WeightStore::Shared(const WeightImage::Segment& segment) c
 }
 
 StatusOr<bool> WeightStore::AddSlab(std::uint64_t bytes) {
-  // The last slab of a budget may be a smaller one.
   const std::uint64_t least = heap_.Rounded(bytes);
   // An empty slab that is too small for this one is in its way.
   if (FreeBudget() < least) TakeEmptySlabs();
-  const std::uint64_t size = std::min(std::max(options_.slab_bytes, least), FreeBudget());
-  if (size < least) return false;
-  auto reservation = device_.memory().Reserve(options_.owner, size);
-  if (!reservation.ok() && FreeBudget() < size) return false;  // somebody was faster
+  const auto size = RoomForSlabs().NewSlab(least);
+  if (!size) return false;
+  auto reservation = device_.memory().Reserve(options_.owner, *size);
+  if (!reservation.ok() && FreeBudget() < *size) return false;  // somebody was faster
   if (!reservation.ok()) return std::move(reservation).status();
-  HADRON_ASSIGN_OR_RETURN(auto slab, device_.Allocate(std::move(reservation).value(), size));
-  slabs_[heap_.Add(size)] = std::move(slab);
+  HADRON_ASSIGN_OR_RETURN(auto slab, device_.Allocate(std::move(reservation).value(), *size));
+  slabs_[heap_.Add(*size)] = std::move(slab);
   return true;
 }
 
@@ -172,8 +170,7 @@ std::vector<WeightStore::Move> WeightStore::MovesFor(std::span<const std::uint64
     held.push_back({given.where, movable});
   }
   std::vector<Move> moves;
-  for (const auto& [from_at, to_at] :
-       device::MakeHoles(heap_, held, sizes, {FreeBudget(), options_.slab_bytes})) {
+  for (const auto& [from_at, to_at] : device::MakeHoles(heap_, held, sizes, RoomForSlabs())) {
     const RangeRef from = given_.at({from_at.slab, from_at.offset}).range.lock();
     const RangeRef to = Hold(to_at, from->hash);
     const auto shared = by_content_.find(from->hash);

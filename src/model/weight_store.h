@@ -13,6 +13,7 @@
 #include "base/sync.h"
 #include "base/unique_function.h"
 #include "device/device.h"
+#include "device/slab_compaction.h"
 #include "device/slab_heap.h"
 #include "plan/lane.h"
 #include "plan/weight_image.h"
@@ -148,6 +149,7 @@ class WeightStore {
       HADRON_REQUIRES(mutex_);
   std::vector<std::shared_ptr<device::DeviceBuffer>> TakeEmptySlabs() HADRON_REQUIRES(mutex_);
   std::uint64_t FreeBudget() const;
+  device::SlabRoom RoomForSlabs() const { return {FreeBudget(), options_.slab_bytes}; }
 
   device::Device& device_;
   const device::MemoryPool& ledger_;  ///< for reading

@@ -59,6 +59,7 @@ TEST(SlabCompaction, EmptiesASlabForALargerOne) {
   heap.TakeAt(other);
   const std::vector<HeldRange> held = {{one, true}, {other, true}};
   EXPECT_TRUE(MakeHole(heap, held, 6 * kUnit, kUnit).empty()) << "a unit is missing";
+  EXPECT_TRUE(MakeHole(heap, held, 6 * kUnit - 1, 2 * kUnit - 1).empty()) << "6 units, rounded";
   const auto moves = MakeHole(heap, held, 6 * kUnit, 2 * kUnit);
   ASSERT_EQ(moves.size(), 1U);
   heap.Give(moves[0].from);
