@@ -71,7 +71,7 @@ struct VersionUse {
   double frequency = 0;                              ///< requests, decayed by requests
   std::uint64_t last_used = 0;                       ///< in requests to all models
   std::optional<std::uint64_t> restored_bytes = {};  ///< copied onto the device the last time
-  double slowness = 1;  ///< of that, against what so many bytes usually take
+  double slowness = 1;  ///< of its restores, against what so many bytes usually take
 };
 
 /// What outlives a version's instance when it leaves memory: the next instance of the same content

@@ -254,8 +254,8 @@ std::int32_t DirectPlan::ItemPanels() const {
 /// Where the weights of all groups stay in a core's cache, threads share out the pixels: then each
 /// finds the part of the next convolution's input that it has written itself.
 std::int64_t DirectPlan::BandOf(std::int64_t tiles, std::int64_t weights) const {
-  constexpr std::int64_t kCachedWeights = 128 * 1024;
-  constexpr std::int64_t kBands = 8;
+  constexpr std::int64_t kCachedWeights = 128 * 1024;  // floats: half of a usual second cache
+  constexpr std::int64_t kBands = 8;                   // as many as two threads take shares
   const bool bands = kind_ == Kind::kPanels && weights <= kCachedWeights && tiles >= 2 * kBands;
   return std::max<std::int64_t>(1, bands ? Ceil(tiles, kBands) : tiles);
 }
