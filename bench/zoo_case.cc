@@ -197,11 +197,6 @@ class Zoo {
     const OverloadSpan span{calm_us, calm_us + plan_.overload_s * 1e6,
                             std::min(1e6, plan_.overload_s / 3 * 1e6)};
     Ratio back{"overload of 1.5", "its length", {}, {}, {}, "recovery"};
-    back.context = {{"p99_before_us", {}},
-                    {"p99_peak_us", {}},
-                    {"compute_us", {}},
-                    {"restore_us", {}},
-                    {"refused", {}}};
     int dropped = 0;
     while (std::ssize(back.ratios) < plan_.overloads) {
       Costs costs;
@@ -250,10 +245,17 @@ class Zoo {
     back.ratios.push_back(after_us / length_us);
     back.ours_us.push_back(after_us);
     back.peer_us.push_back(length_us);
-    const std::array<double, 5> context = {recovery.p99_before_us, recovery.p99_peak_us,
-                                           costs.compute_us, costs.restore_us,
-                                           static_cast<double>(seen.refused())};
-    for (std::size_t i = 0; i < context.size(); ++i) back.context[i].second.push_back(context[i]);
+    const std::array<std::pair<const char*, double>, 5> context = {
+        {{"p99_before_us", recovery.p99_before_us},
+         {"p99_peak_us", recovery.p99_peak_us},
+         {"compute_us", costs.compute_us},
+         {"restore_us", costs.restore_us},
+         {"refused", static_cast<double>(seen.refused())}}};
+    back.context.resize(context.size());
+    for (std::size_t i = 0; i < context.size(); ++i) {
+      back.context[i].first = context[i].first;
+      back.context[i].second.push_back(context[i].second);
+    }
     if (seen.generator_bound()) back.doubt = "generator bound";
     if (recovery.p99_before_us > length_us / 4) back.doubt = "load 0.6 was too much already";
     if (recovery.p99_peak_us < 3 * recovery.p99_before_us) back.doubt = "1.5 was no overload";
