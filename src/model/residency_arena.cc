@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 
 #include "base/strings.h"
 #include "model/residency_manager.h"
@@ -11,15 +12,27 @@ namespace hadron::model {
 using base::StatusOr;
 
 void ResidencyManager::WantArena(const ModelVersion& by, std::uint64_t bytes, ArenaDone done) {
-  deps_.control->Post([this, residence = &by.residence(), bytes, done = std::move(done)]() mutable {
+  AddArenaWant({&by.residence(), bytes, false, std::move(done)});
+}
+
+StatusOr<plan::ArenaPlace> ResidencyManager::ObtainArena(const ModelVersion& by,
+                                                         std::uint64_t bytes) {
+  std::promise<StatusOr<plan::ArenaPlace>> given;
+  AddArenaWant({&by.residence(), bytes, true,
+                [&given](StatusOr<plan::ArenaPlace> arena) { given.set_value(std::move(arena)); }});
+  return given.get_future().get();
+}
+
+void ResidencyManager::AddArenaWant(ArenaWant want) {
+  deps_.control->Post([this, want = std::move(want)]() mutable {
     bool stopped = false;
     {
       base::MutexLock lock(mutex_);
       stopped = stopped_;
-      if (!stopped) arenas_wanted_.push_back({residence, bytes, std::move(done)});
+      if (!stopped) arenas_wanted_.push_back(std::move(want));
     }
     if (!stopped) return Pump();
-    done(base::Unavailable("Server exiting", base::RefusalCause::kDraining));
+    want.done(base::Unavailable("Server exiting", base::RefusalCause::kDraining));
   });
 }
 
@@ -48,7 +61,8 @@ std::optional<StatusOr<plan::ArenaPlace>> ResidencyManager::TryArena(const Arena
     if (in_sum && uploading_) return std::nullopt;
     if (in_sum && StartMoves(store_.MakeHole(want.bytes, RangesInUse()), news)) return std::nullopt;
     const auto cause = telemetry::EvictionCause::kArena;
-    if (somebody_leaves || EvictFor(missing, cause, nullptr, news) || SomebodyElseEnds(want)) {
+    if (somebody_leaves || EvictFor(missing, cause, nullptr, news) || SomebodyElseEnds(want) ||
+        HaveLoadYield(news)) {
       return std::nullopt;
     }
     starved_.store(false);
@@ -63,6 +77,17 @@ std::optional<StatusOr<plan::ArenaPlace>> ResidencyManager::TryArena(const Arena
   rounds_of_moves_ = 0;
   if (!place.ok()) return Outcome(std::move(place).status());
   return Outcome(std::move(**place));
+}
+
+/// Those who wait hold what the others wait for. A load can come again, a batch cannot.
+bool ResidencyManager::HaveLoadYield(News& news) {
+  const auto load = std::ranges::find_if(arenas_wanted_, &ArenaWant::yields);
+  if (arenas_wanted_.size() < 2 || load == arenas_wanted_.end()) return false;
+  auto refusal = base::Unavailable("others wait for the device's memory as well, and go first",
+                                   base::RefusalCause::kMemory);
+  news.arenas.emplace_back(std::move(load->done), std::move(refusal));
+  arenas_wanted_.erase(load);
+  return true;
 }
 
 /// Weights that batches have been formed with: they keep them until they have run. What was sent

@@ -146,6 +146,14 @@ class ResidencyManager {
   /// RESOURCE_EXHAUSTED: nobody may leave; UNAVAILABLE: the server ends.
   using ArenaDone = base::UniqueFunction<void(base::StatusOr<plan::ArenaPlace>)>;
   void WantArena(const ModelVersion& by, std::uint64_t bytes, ArenaDone done);
+  /// The same for a load that tries its model out (load threads only): blocks. Where nobody leaves
+  /// and others wait as well, theirs comes first: UNAVAILABLE for memory's sake, see Yielded; the
+  /// load lets go of its pin then and tries again.
+  base::StatusOr<plan::ArenaPlace> ObtainArena(const ModelVersion& by, std::uint64_t bytes);
+  static bool Yielded(const base::Status& status) {
+    return status.code() == base::StatusCode::kUnavailable &&
+           status.cause() == base::RefusalCause::kMemory;
+  }
   /// Ends all waiting, also in Obtain, now and from now on: who evicts and copies is about to stop.
   void Stop();
 
@@ -271,6 +279,7 @@ class ResidencyManager {
   struct ArenaWant {
     const Residence* by = nullptr;
     std::uint64_t bytes = 0;
+    bool yields = false;  ///< to others that wait: a load, not a batch
     ArenaDone done;
   };
 
@@ -348,6 +357,9 @@ class ResidencyManager {
       HADRON_REQUIRES(mutex_);
   std::set<const void*> RangesInUse() const HADRON_REQUIRES(mutex_);
   bool SomebodyElseEnds(const ArenaWant& want) const HADRON_REQUIRES(mutex_);
+  void AddArenaWant(ArenaWant want);
+  /// Of all who hold what others wait for, a load goes back; false: there is none.
+  bool HaveLoadYield(News& news) HADRON_REQUIRES(mutex_);
   /// `next`: for whom; null for no version.
   bool Evictable(const Residence& residence, const Residence* next = nullptr) const
       HADRON_REQUIRES(mutex_);

@@ -17,11 +17,8 @@ StatusOr<TrialLane> TrialLane::Create(Dependencies dependencies, const std::stri
 Status TrialLane::Run(const ResidencyPin& version, std::shared_ptr<const plan::ExecutionPlan> plan,
                       std::vector<plan::RunInput> inputs, std::int64_t rows) {
   if (const std::uint64_t missing = lane_->MissingArena(*plan)) {
-    std::promise<StatusOr<plan::ArenaPlace>> given;
-    deps_.residency.WantArena(
-        *version.version(), missing,
-        [&given](StatusOr<plan::ArenaPlace> arena) { given.set_value(std::move(arena)); });
-    HADRON_ASSIGN_OR_RETURN(plan::ArenaPlace arena, given.get_future().get());
+    HADRON_ASSIGN_OR_RETURN(plan::ArenaPlace arena,
+                            deps_.residency.ObtainArena(*version.version(), missing));
     lane_->GiveArena(std::move(arena));
   }
   std::promise<Status> ran;

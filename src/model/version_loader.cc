@@ -432,7 +432,9 @@ Status VersionLoader::CheckRows(const ResidencyPin& version, const std::string& 
   HADRON_ASSIGN_OR_RETURN(const plan::InvarianceOutcome outcome,
                           plan::CheckBatchInvariance(
                               {*deps_.device, *deps_.host, *deps_.lane, "batch check of " + owner},
-                              compiled, version.weights_ptr()));
+                              compiled, version.weights_ptr(), [&](std::uint64_t bytes) {
+                                return deps_.residency->ObtainArena(*version.version(), bytes);
+                              }));
   if (!outcome.skipped.empty()) {
     base::LogVerbose(
         1, "batch invariance not checked",
@@ -531,7 +533,20 @@ StatusOr<ModelHandle> VersionLoader::MakeEnsemble(Build& build) const {
   return std::make_shared<const ModelVersion>(std::move(parts));
 }
 
+/// Loads hold their weights while they ask for what runs need besides, and so keep each other from
+/// it where the device is small. Who goes back for others comes again when it is alone in that.
 Status VersionLoader::TryOut(const ModelHandle& version, const Build& build) const {
+  Status tried = TryOutOnce(version, build);
+  if (!ResidencyManager::Yielded(tried)) return tried;
+  const base::MutexLock alone(second_try_);
+  const base::TimePoint end = deps_.clock->Now() + deps_.residency->restore_timeout();
+  while (ResidencyManager::Yielded(tried) && deps_.clock->Now() < end) {
+    tried = TryOutOnce(version, build);
+  }
+  return tried;
+}
+
+Status VersionLoader::TryOutOnce(const ModelHandle& version, const Build& build) const {
   HADRON_ASSIGN_OR_RETURN(const ResidencyPin pin, deps_.residency->Obtain(version));
   HADRON_RETURN_IF_ERROR(WarmPlans(pin, build.owner));
   HADRON_RETURN_IF_ERROR(CheckNotCancelled(build.cancelled));

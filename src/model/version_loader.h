@@ -88,6 +88,7 @@ class VersionLoader final : public Loader {
   base::StatusOr<device::Reservation> Book(const Build& build, std::uint64_t bytes) const;
   /// Brings it onto its device and tries it out there.
   base::Status TryOut(const ModelHandle& version, const Build& build) const;
+  base::Status TryOutOnce(const ModelHandle& version, const Build& build) const;
   /// Load without the counting.
   base::StatusOr<ModelHandle> Make(Build& build) const;
   /// Nothing of an ensemble is read but its configuration.
@@ -122,6 +123,7 @@ class VersionLoader final : public Loader {
   const Options options_;
   const Dependencies deps_;
   mutable plan::SharedSegments segments_;
+  mutable base::Mutex second_try_;  ///< held while one load tries again
   mutable base::Mutex mutex_;
   mutable std::set<std::string> invariant_ HADRON_GUARDED_BY(mutex_);  ///< keys of plans
 };

@@ -186,7 +186,7 @@ class Comparison {
   Comparison(const SinglePlan::Places& places, Pair plans, std::vector<Probe> probes)
       : places_(places), plans_(std::move(plans)), probes_(std::move(probes)) {}
 
-  Status Prepare(const std::shared_ptr<const WeightBinding>& weights);
+  Status Prepare(const std::shared_ptr<const WeightBinding>& weights, const ArenaSource& arena);
   /// The failure names the first probe that differs.
   Status Run();
 
@@ -198,6 +198,7 @@ class Comparison {
   Status Compare(const Digests& alone, const Digests& together, std::int64_t row) const;
   StatusOr<std::unique_ptr<DeviceBuffer>> Allocate(device::Device& device,
                                                    std::uint64_t bytes) const;
+  StatusOr<ArenaPlace> AllocateArena(std::uint64_t bytes) const;
 
   const SinglePlan::Places& places_;
   const Pair plans_;
@@ -205,8 +206,8 @@ class Comparison {
   device::Reservation inputs_;
   std::unique_ptr<DeviceBuffer> io_;
   std::unique_ptr<DeviceBuffer> host_arena_;
-  std::unique_ptr<DeviceBuffer> device_arena_;  ///< null when the device is the host
-  std::unique_ptr<DeviceBuffer> staging_;       ///< one row of any probe
+  ArenaPlace device_arena_;                ///< none when the device is the host
+  std::unique_ptr<DeviceBuffer> staging_;  ///< one row of any probe
   std::array<std::unique_ptr<BoundPlan>, 2> bound_;
   std::unique_ptr<device::Stream> stream_;
 };
@@ -218,7 +219,13 @@ StatusOr<std::unique_ptr<DeviceBuffer>> Comparison::Allocate(device::Device& dev
   return device.Allocate(std::move(reservation), wanted);
 }
 
-Status Comparison::Prepare(const std::shared_ptr<const WeightBinding>& weights) {
+StatusOr<ArenaPlace> Comparison::AllocateArena(std::uint64_t bytes) const {
+  HADRON_ASSIGN_OR_RETURN(auto buffer, Allocate(places_.device, bytes));
+  return ArenaPlace{std::move(buffer), 0, bytes, nullptr};
+}
+
+Status Comparison::Prepare(const std::shared_ptr<const WeightBinding>& weights,
+                           const ArenaSource& arena) {
   const ExecutionPlan& one = *plans_.alone;
   const ExecutionPlan& many = *plans_.together;
   HADRON_ASSIGN_OR_RETURN(inputs_, places_.host.memory().Reserve(places_.owner, InputBytes(many)));
@@ -230,9 +237,10 @@ Status Comparison::Prepare(const std::shared_ptr<const WeightBinding>& weights) 
     std::uint64_t row = 0;
     for (const Probe& probe : probes_) row = std::max(row, RowBytes(one.tensors[probe.tensor[0]]));
     HADRON_ASSIGN_OR_RETURN(staging_, Allocate(places_.host, row));
-    HADRON_ASSIGN_OR_RETURN(device_arena_, Allocate(places_.device, on_device));
+    HADRON_ASSIGN_OR_RETURN(device_arena_, arena ? arena(on_device) : AllocateArena(on_device));
   }
-  const LaneMemory memory{io_.get(), host_arena_.get(), device_arena_.get()};
+  const LaneMemory memory{io_.get(), host_arena_.get(), device_arena_.buffer.get(), 0,
+                          device_arena_.offset};
   HADRON_ASSIGN_OR_RETURN(bound_[0], BoundPlan::Bind(plans_.alone, weights, memory));
   HADRON_ASSIGN_OR_RETURN(bound_[1], BoundPlan::Bind(plans_.together, weights, memory));
   HADRON_ASSIGN_OR_RETURN(stream_, places_.device.CreateStream(places_.lane));
@@ -244,7 +252,8 @@ void Comparison::EnqueueProbe(const PlanTensor& tensor, std::int64_t row, std::u
   const std::uint64_t offset = tensor.offset + static_cast<std::uint64_t>(row) * bytes;
   const std::byte* from = nullptr;
   if (tensor.space == Space::kDeviceArena) {
-    stream_->Download(*device_arena_, offset, {staging_->host(), bytes});
+    stream_->Download(*device_arena_.buffer, device_arena_.offset + offset,
+                      {staging_->host(), bytes});
     from = staging_->host();
   } else {
     from = (tensor.space == Space::kIo ? io_ : host_arena_)->host() + offset;
@@ -364,13 +373,14 @@ std::string Obstacle(const CompiledModel& model) {
 }
 
 StatusOr<InvarianceOutcome> Check(const SinglePlan::Places& places, const CompiledModel& model,
-                                  const std::shared_ptr<const WeightBinding>& weights) {
+                                  const std::shared_ptr<const WeightBinding>& weights,
+                                  const ArenaSource& arena) {
   HADRON_ASSIGN_OR_RETURN(Pair plans, MakePair(model));
   std::vector<Probe> probes = Probes(model, plans);
   const InvarianceOutcome outcome{plans.together->rows, probes.size(), ""};
   if (probes.empty()) return Skipped("no step computes a tensor with the batch in front");
   Comparison comparison(places, std::move(plans), std::move(probes));
-  HADRON_RETURN_IF_ERROR(comparison.Prepare(weights));
+  HADRON_RETURN_IF_ERROR(comparison.Prepare(weights, arena));
   HADRON_RETURN_IF_ERROR(comparison.Run());
   return outcome;
 }
@@ -379,9 +389,9 @@ StatusOr<InvarianceOutcome> Check(const SinglePlan::Places& places, const Compil
 
 StatusOr<InvarianceOutcome> CheckBatchInvariance(
     const SinglePlan::Places& places, const CompiledModel& model,
-    const std::shared_ptr<const WeightBinding>& weights) {
+    const std::shared_ptr<const WeightBinding>& weights, const ArenaSource& arena) {
   if (std::string why = Obstacle(model); !why.empty()) return Skipped(std::move(why));
-  auto outcome = Check(places, model, weights);
+  auto outcome = Check(places, model, weights, arena);
   // Random values or a size made up may be none that the model takes; all else is worth knowing.
   if (outcome.code() != base::StatusCode::kInvalidArgument) return outcome;
   return Skipped(std::string(outcome.message()));

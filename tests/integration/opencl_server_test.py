@@ -3,12 +3,14 @@
 import shutil
 import tempfile
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from integration import rest
 from integration.harness import MODEL_REPO, START_SECONDS, Server, wait_until
+from integration.many_models import ManyModels
 
 PROGRAMS = 'hadron_device_programs_total{device="opencl:0",origin="%s"}'
 
@@ -79,6 +81,27 @@ class ProgramCache(unittest.TestCase):
         kept = [path.stat().st_size for path in (self.cache / "bin").iterdir()]
         self.assertLess(len(kept), compiled)
         self.assertLessEqual(sum(kept), 200000)
+
+
+class SmallDevice(ManyModels):
+    """A device that holds two of six models, or one, and hardly more than their weights."""
+
+    def test_all_models_load_and_serve_at_once(self):
+        wanted = {name: model.run(self.x) for name, model in self.models.items()}
+        for kibibytes in (8 * 1024 + 512, 4 * 1024 + 256):
+            with self.subTest(kibibytes=kibibytes), \
+                    Server([self.repository], env={"POCL_MEMORY_LIMIT": "4"}, device="opencl",
+                           tune="off", device_memory_budget=kibibytes * 1024) as server:
+
+                def ask(number):
+                    with rest.Client(server.http) as client:
+                        for i in range(12):
+                            name = f"m{(number * 5 + i * (1 + number % 3)) % len(wanted)}"
+                            answer = client.infer_binary(name, {"x": self.x})["y"]
+                            np.testing.assert_allclose(wanted[name], answer, rtol=1e-3, atol=1e-3)
+
+                with ThreadPoolExecutor(8) as pool:
+                    list(pool.map(ask, range(8)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
 // Memory for the tensors between the layers, beside and instead of weights.
+#include <thread>
+
 #include "unit/model/residency_rig.h"
 
 namespace hadron::model {
@@ -75,6 +77,24 @@ TEST_F(ArenaResidency, TakesAnArenaBackBeforeItRefusesWeights) {
   EXPECT_TRUE(Serve(large));
   EXPECT_EQ(arena_.buffer, nullptr);
   EXPECT_EQ(refusal_, "");
+}
+
+TEST_F(ArenaResidency, HasALoadGoBackForABatchThatWaitsForIt) {
+  Open(4 * kMiB);
+  const ModelHandle a = Admit("a", {1, 2});
+  const ModelHandle b = Admit("b", {3, 4});
+  ASSERT_TRUE(Serve(a));
+  ASSERT_TRUE(Serve(b));
+  const auto batch = manager_->TryPin(*a);
+  base::StatusOr<plan::ArenaPlace> tried = base::Internal("");
+  std::thread load([&, pin = manager_->TryPin(*b)] { tried = manager_->ObtainArena(*b, kMiB); });
+  while (!control_.RunOne()) std::this_thread::yield();  // it has asked
+  EXPECT_EQ(AskForArena(a, kMiB), "");
+  load.join();
+  RunAll();
+  EXPECT_EQ(answer_, "granted");
+  EXPECT_TRUE(ResidencyManager::Yielded(tried.CloneStatus())) << tried.message();
+  EXPECT_FALSE(Resident(b)) << "it made room";
 }
 
 }  // namespace
