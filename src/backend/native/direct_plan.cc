@@ -288,8 +288,6 @@ void DirectPlan::Finish() {
       taps *= phases[i]->axis.taps;
     }
     grid.tiles = Ceil(grid.pixels, problem_.tile_rows);
-    grid.tile_pixels = grid.tiles == 0 ? 0 : grid.pixels / grid.tiles;
-    grid.longer_tiles = grid.pixels - grid.tiles * grid.tile_pixels;
     grid.weights = packed_floats_;
     grid.band = BandOf(grid.tiles * problem_.blocks, taps * shape_.in_channels * columns);
     grid.first_item = problem_.items;

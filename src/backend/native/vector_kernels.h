@@ -85,10 +85,8 @@ struct DirectAxis {
 /// One convolution of unit structure: all of Conv, or one phase of ConvTranspose.
 struct DirectGrid {
   DirectAxis axes[3];
-  std::int64_t pixels = 0;       ///< product of the counts and of a block's images
-  std::int64_t tiles = 0;        ///< tiles of at most `tile_rows` pixels, of a block
-  std::int64_t tile_pixels = 0;  ///< of a tile; the first `longer_tiles` have one more
-  std::int64_t longer_tiles = 0;
+  std::int64_t pixels = 0;      ///< product of the counts and of a block's images
+  std::int64_t tiles = 0;       ///< a block's pixels in parts of at most `tile_rows`, all alike
   std::int64_t weights = 0;     ///< where its packed weights start, in floats
   std::int64_t first_item = 0;  ///< items of the grids before it
   std::int64_t band = 1;        ///< tiles, of all blocks, before the next group of panels
