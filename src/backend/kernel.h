@@ -126,6 +126,10 @@ struct KernelEntry {
   /// UNIMPLEMENTED when it cannot take this node (type, attribute, shape): the next backend is
   /// asked. Any other error fails the compilation.
   std::function<base::StatusOr<std::unique_ptr<Kernel>>(const KernelRequest&)> create = {};
+  /// Nodes one behind the other as one kernel: each reads the one before as its first input, and
+  /// nobody else does. The kernel's inputs are those of all of them, without what lies between.
+  /// UNIMPLEMENTED when one by one is better. Null: always.
+  std::function<base::StatusOr<std::unique_ptr<Kernel>>(std::span<const KernelRequest>)> chain = {};
   /// Cheap test before layouts are assigned; null = try create.
   bool (*supports)(const graph::Node&, std::span<const TensorSpec> inputs) = nullptr;
   /// Which post-ops the kernel can take, at any place of the list; null = none. A node whose list

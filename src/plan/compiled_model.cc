@@ -155,6 +155,7 @@ StatusOr<std::shared_ptr<const CompiledModel>> CompiledModel::Compile(
   std::vector<std::string> disabled = options.disabled_passes;
   model->winograd_ = std::erase(disabled, "winograd") == 0;
   model->alias_parts_ = std::erase(disabled, "alias_parts") == 0;
+  model->fuse_lines_ = std::erase(disabled, "fuse_lines") == 0;
   if (std::erase(disabled, "split_rows") > 0) options.split_rows = false;
   HADRON_RETURN_IF_ERROR(graph::RunPasses(graph, context, disabled));
   HADRON_RETURN_IF_ERROR(graph::InferShapes(graph));
@@ -190,6 +191,7 @@ PlanBuilder::Options CompiledModel::BuilderOptions() const {
           .threads = options_.threads,
           .winograd = winograd_,
           .alias_parts = alias_parts_,
+          .fuse_lines = fuse_lines_,
           .weights = weights_.get()};
 }
 

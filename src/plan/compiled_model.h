@@ -22,7 +22,8 @@ struct CompileOptions {
   std::int64_t max_batch = 0;
   std::vector<std::int64_t> preferred_batches;
   /// Names of passes to leave out (graph/passes.h), and what plans are built without: "winograd",
-  /// that algorithm, "alias_parts", parts of tensors that are not copied, and "split_rows".
+  /// that algorithm, "alias_parts", parts of tensors that are not copied, "fuse_lines",
+  /// convolutions that are computed together, and "split_rows".
   std::vector<std::string> disabled_passes;
   /// Constants larger than this are never computed at load time.
   std::uint64_t max_fold_bytes = std::uint64_t{64} << 20U;
@@ -94,6 +95,7 @@ class CompiledModel {
   const backend::KernelRegistry* kernels_ = nullptr;
   bool winograd_ = true;
   bool alias_parts_ = true;
+  bool fuse_lines_ = true;
   bool on_device_ = false;
   std::vector<std::int64_t> buckets_;
   std::shared_ptr<const WeightImage> weights_;

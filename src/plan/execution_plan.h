@@ -49,6 +49,7 @@ struct PlanStep {
   std::uint64_t scratch_offset = 0;  ///< in the arena of the kernel's side
   std::string label;                 ///< node and algorithm, for listings
   int node = -1;                     ///< index in the model's graph; -1: a copy or a reorder
+  int nodes = 1;                     ///< that the kernel computes: `node` and those in front of it
   backend::BackendId backend = backend::BackendId::kReference;  ///< of `kernel`
 };
 

@@ -73,8 +73,10 @@ StatusOr<ExecutionPlan> PlanBuilder::Build(std::span<const tensor::Shape> input_
   HADRON_ASSIGN_OR_RETURN(facts_, graph::ResolveFacts(graph_, plan_.input_shapes));
   MarkNeeded();
   AddInputs(input_shapes);
-  for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
-    if (needed_[i]) HADRON_RETURN_IF_ERROR(EmitNode(graph_.nodes()[i]));
+  for (std::size_t i = 0; i < graph_.nodes().size();) {
+    HADRON_ASSIGN_OR_RETURN(const std::size_t together, EmitChain(i));
+    if (together == 0 && needed_[i]) HADRON_RETURN_IF_ERROR(EmitNode(graph_.nodes()[i]));
+    i += std::max<std::size_t>(together, 1);
   }
   HADRON_RETURN_IF_ERROR(AddOutputs());
   HADRON_RETURN_IF_ERROR(AssignMemory());
@@ -91,8 +93,12 @@ std::vector<ValueId> PlanBuilder::Operands(const Node& node) const {
 
 void PlanBuilder::MarkNeeded() {
   needed_.assign(graph_.nodes().size(), false);
+  uses_.assign(graph_.value_count(), 0);
   std::vector<bool> wanted(graph_.value_count(), false);
-  for (const auto& output : graph_.outputs()) wanted[output.value] = true;
+  for (const auto& output : graph_.outputs()) {
+    wanted[output.value] = true;
+    ++uses_[output.value];
+  }
   for (std::size_t i = graph_.nodes().size(); i-- > 0;) {
     const Node& node = graph_.nodes()[i];
     // What shape inference has computed already (Shape, Gather of a shape, ...) never runs.
@@ -102,10 +108,13 @@ void PlanBuilder::MarkNeeded() {
     if (!needed_[i]) continue;
     if (IsView(node)) {
       wanted[node.inputs[0]] = true;
+      ++uses_[node.inputs[0]];
       continue;
     }
     for (const ValueId id : Operands(node)) {
-      if (id != kNoValue) wanted[id] = true;
+      if (id == kNoValue) continue;
+      wanted[id] = true;
+      ++uses_[id];
     }
   }
 }
@@ -300,16 +309,25 @@ StatusOr<std::unique_ptr<Kernel>> PlanBuilder::TryBackend(const Node& node, Back
   }
   SetLayouts(node, entry == nullptr ? LayoutRule::kPlain : entry->layout, candidate);
   const Home home = backend == BackendId::kOpenCl ? Home::kDevice : Home::kHost;
-  std::vector<graph::ConstantRef> constants;
-  std::vector<std::string> hints;
-  for (const ValueId id : Operands(node)) {
-    constants.push_back(ConstantOf(id));
-    const bool packed = id != kNoValue && options_.weights != nullptr;
-    hints.push_back(packed ? options_.weights->PackingKey(id, home) : "");
-  }
-  const backend::KernelRequest request{node,  candidate.inputs, candidate.outputs, constants,
-                                       hints, options_.threads, options_.winograd};
+  const Asked asked = AskedOf(node, home);
+  const backend::KernelRequest request = RequestOf(node, candidate, asked);
   return entry == nullptr ? backend::MakeReferenceKernel(request) : entry->create(request);
+}
+
+PlanBuilder::Asked PlanBuilder::AskedOf(const Node& node, Home home) {
+  Asked asked;
+  for (const ValueId id : Operands(node)) {
+    asked.constants.push_back(ConstantOf(id));
+    const bool packed = id != kNoValue && options_.weights != nullptr;
+    asked.hints.push_back(packed ? options_.weights->PackingKey(id, home) : "");
+  }
+  return asked;
+}
+
+backend::KernelRequest PlanBuilder::RequestOf(const Node& node, const Candidate& candidate,
+                                              const Asked& asked) const {
+  return {node,        candidate.inputs, candidate.outputs, asked.constants,
+          asked.hints, options_.threads, options_.winograd};
 }
 
 bool PlanBuilder::EmitEmpty(const Node& node, const Candidate& candidate) {
@@ -328,17 +346,22 @@ std::vector<BackendId> PlanBuilder::BackendOrder() const {
   return {BackendId::kOpenCl, BackendId::kNative, BackendId::kReference};
 }
 
-Status PlanBuilder::EmitNode(const Node& node) {
-  if (IsView(node) && EmitView(node)) return {};
+PlanBuilder::Candidate PlanBuilder::CandidateOf(const Node& node) const {
   Candidate candidate;
   for (const ValueId id : Operands(node)) candidate.inputs.push_back(SpecOf(id));
   for (const ValueId id : node.outputs) candidate.outputs.push_back(SpecOf(id));
+  return candidate;
+}
+
+Status PlanBuilder::EmitNode(const Node& node) {
+  if (IsView(node) && EmitView(node)) return {};
+  Candidate candidate = CandidateOf(node);
   if (EmitEmpty(node, candidate) || EmitParts(node, candidate)) return {};
   Status refused;
   for (const BackendId backend : BackendOrder()) {
     auto kernel = TryBackend(node, backend, candidate);
     if (kernel.ok()) {
-      HADRON_RETURN_IF_ERROR(EmitKernel(node, std::move(kernel).value(), candidate));
+      HADRON_RETURN_IF_ERROR(EmitKernel({&node, 1}, std::move(kernel).value(), {&candidate, 1}));
       plan_.steps.back().backend = backend;
       plan_.steps.back().node = static_cast<int>(&node - graph_.nodes().data());
       return {};
@@ -389,20 +412,20 @@ StatusOr<std::uint32_t> PlanBuilder::ConstantTensor(ValueId value, const backend
   return index;
 }
 
-Status PlanBuilder::EmitKernel(const Node& node, std::unique_ptr<Kernel> kernel,
-                               const Candidate& candidate) {
-  const Home home = kernel->on_device() ? Home::kDevice : Home::kHost;
+Status PlanBuilder::AddOperands(const Node& node, const Candidate& candidate, const Kernel& kernel,
+                                bool chained, PlanStep& step) {
+  const Home home = kernel.on_device() ? Home::kDevice : Home::kHost;
+  const std::vector<backend::Packing> packings = kernel.packings();
   const std::vector<ValueId> operands = Operands(node);
-  const std::vector<backend::Packing> packings = kernel->packings();
-  PlanStep step;
-  for (std::size_t i = 0; i < operands.size(); ++i) {
+  for (std::size_t i = chained ? 1 : 0; i < operands.size(); ++i) {
     if (operands[i] == kNoValue) {
       plan_.tensors.emplace_back();
       const auto index = static_cast<std::uint32_t>(plan_.tensors.size() - 1);
       extras_.push_back({index, 0, home, 0, 0});
       step.inputs.push_back(index);
     } else if (ConstantOf(operands[i]) != nullptr) {
-      const backend::Packing packing = i < packings.size() ? packings[i] : backend::Packing{};
+      const std::size_t at = step.inputs.size();
+      const backend::Packing packing = at < packings.size() ? packings[at] : backend::Packing{};
       HADRON_ASSIGN_OR_RETURN(step.inputs.emplace_back(),
                               ConstantTensor(operands[i], packing, home));
     } else {
@@ -410,8 +433,19 @@ Status PlanBuilder::EmitKernel(const Node& node, std::unique_ptr<Kernel> kernel,
                               Obtain(operands[i], home, candidate.inputs[i].layout));
     }
   }
+  return {};
+}
+
+Status PlanBuilder::EmitKernel(std::span<const Node> nodes, std::unique_ptr<Kernel> kernel,
+                               std::span<const Candidate> candidates) {
+  const Home home = kernel->on_device() ? Home::kDevice : Home::kHost;
+  PlanStep step;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    HADRON_RETURN_IF_ERROR(AddOperands(nodes[i], candidates[i], *kernel, i > 0, step));
+  }
+  const Node& node = nodes.back();
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-    step.outputs.push_back(AddTensor(node.outputs[i], candidate.outputs[i], home));
+    step.outputs.push_back(AddTensor(node.outputs[i], candidates.back().outputs[i], home));
   }
   if (const std::uint64_t scratch = kernel->scratch_bytes(); scratch > 0) {
     // Scratch is one more output that nobody reads; Bind finds it behind the node's outputs.

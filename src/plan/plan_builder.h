@@ -28,6 +28,7 @@ class PlanBuilder {
     int threads = 1;
     bool winograd = true;     ///< see KernelRequest
     bool alias_parts = true;  ///< see EmitParts
+    bool fuse_lines = true;   ///< see EmitChain
     /// The packed weights; null while it is not known yet what to pack: then `discovered` collects
     /// what the plan would need.
     const WeightImage* weights = nullptr;
@@ -53,10 +54,19 @@ class PlanBuilder {
     std::vector<backend::TensorSpec> inputs;
     std::vector<backend::TensorSpec> outputs;
   };
+  /// What of a KernelRequest somebody has to own.
+  struct Asked {
+    std::vector<graph::ConstantRef> constants;
+    std::vector<std::string> hints;
+  };
 
   void MarkNeeded();
   void AddInputs(std::span<const tensor::Shape> input_shapes);
   base::Status EmitNode(const graph::Node& node);
+  /// Nodes from here on that one kernel computes together (KernelEntry::chain); how many, 0: none.
+  base::StatusOr<std::size_t> EmitChain(std::size_t first);
+  /// How many nodes from here on each read the one before, and nobody else does.
+  std::size_t ChainFrom(std::size_t first) const;
   bool EmitView(const graph::Node& node);
   /// Outputs that are a part of an input in one piece (range_view.h) are described, not copied,
   /// where their start is aligned as kernels need it.
@@ -67,11 +77,23 @@ class PlanBuilder {
   /// Nodes whose outputs have no element: a launch over nothing is an error on devices.
   bool EmitEmpty(const graph::Node& node, const Candidate& candidate);
   std::vector<backend::BackendId> BackendOrder() const;
-  base::Status EmitKernel(const graph::Node& node, std::unique_ptr<backend::Kernel> kernel,
-                          const Candidate& candidate);
+  /// Of one node, or of several that a chain computes.
+  base::Status EmitKernel(std::span<const graph::Node> nodes,
+                          std::unique_ptr<backend::Kernel> kernel,
+                          std::span<const Candidate> candidates);
+  Candidate CandidateOf(const graph::Node& node) const;
+  /// The inputs of one of a kernel's nodes; `chained`: without the first, which the kernel has.
+  base::Status AddOperands(const graph::Node& node, const Candidate& candidate,
+                           const backend::Kernel& kernel, bool chained, PlanStep& step);
   base::StatusOr<std::unique_ptr<backend::Kernel>> TryBackend(const graph::Node& node,
                                                               backend::BackendId backend,
                                                               Candidate& candidate);
+  base::StatusOr<std::unique_ptr<backend::Kernel>> TryChain(const backend::KernelEntry& entry,
+                                                            std::span<const graph::Node> nodes,
+                                                            std::span<const Candidate> candidates);
+  Asked AskedOf(const graph::Node& node, Home home);
+  backend::KernelRequest RequestOf(const graph::Node& node, const Candidate& candidate,
+                                   const Asked& asked) const;
   base::Status AddOutputs();
   base::Status AssignMemory();
   /// Lets outputs take the memory of inputs that die where the kernel allows it.
@@ -109,6 +131,7 @@ class PlanBuilder {
   ExecutionPlan plan_;
   std::vector<graph::ValueFacts> facts_;
   std::vector<bool> needed_;                          ///< by node
+  std::vector<int> uses_;                             ///< by value: readers, and outputs
   std::vector<Extra> extras_;                         ///< by tensor
   std::vector<std::vector<std::uint32_t>> variants_;  ///< by value: tensors that hold it
   std::map<graph::ValueId, graph::ConstantRef> computed_;

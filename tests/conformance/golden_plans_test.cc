@@ -19,8 +19,8 @@ constexpr double kArenaFactor = 1.15;
 
 /// A plan in numbers.
 struct Counts {
-  std::map<std::string, int> kernels;  ///< steps that compute a node, by operator
-  int all = 0;                         ///< their sum
+  std::map<std::string, int> kernels;  ///< nodes that steps compute, by operator
+  int all = 0;                         ///< steps that compute nodes
   int body_reorders = 0;               ///< reorders between the first and the last of them
   int outer_reorders = 0;
 };
@@ -31,7 +31,7 @@ Counts CountSteps(const plan::CompiledModel& model, const plan::ExecutionPlan& p
   for (const PlanStep& step : plan.steps) {
     if (step.node >= 0) {
       const graph::Node& node = model.graph().nodes()[static_cast<std::size_t>(step.node)];
-      ++counts.kernels[node.op_type];
+      counts.kernels[node.op_type] += step.nodes;
       (counts.all++ == 0 ? counts.outer_reorders : counts.body_reorders) += since_node;
       since_node = 0;
     } else if (step.kind == PlanStep::Kind::kKernel) {

@@ -90,6 +90,7 @@ std::vector<std::string> AllPassNames() {
   std::vector<std::string> names;
   for (const graph::Pass& pass : graph::AllPasses()) names.emplace_back(pass.name);
   names.emplace_back("winograd");     // an algorithm and
+  names.emplace_back("fuse_lines");   // nodes that one kernel computes, switched like a pass
   names.emplace_back("alias_parts");  // views in plans, switched like a pass
   return names;
 }

@@ -101,10 +101,7 @@ class Describer {
       entry.op = CopyName(step.kind);
       entry.node = Quoted(step.label);
     } else {
-      const graph::Node& node = graph_.nodes()[static_cast<std::size_t>(step.node)];
-      entry.op = node.op_type;
-      entry.node = node.name;
-      for (const graph::PostOp& op : node.post_ops) entry.fused.push_back(PostOpName(op));
+      AddNodes(step, entry);
     }
     for (const std::uint32_t t : step.inputs) AddStepInput(t, entry);
     for (std::size_t i = 0; i < step.outputs.size(); ++i) {
@@ -134,6 +131,20 @@ class Describer {
     std::uint64_t end = 0;  ///< of what it made
     int entry = 0;
   };
+
+  void AddNodes(const PlanStep& step, Entry& entry) const {
+    for (int i = step.node + 1 - step.nodes; i <= step.node; ++i) {
+      const graph::Node& node = graph_.nodes()[static_cast<std::size_t>(i)];
+      if (entry.op.empty()) {
+        entry.op = node.op_type;
+        entry.node = node.name;
+      } else {
+        entry.fused.push_back(node.op_type);
+        entry.node += ", " + node.name;
+      }
+      for (const graph::PostOp& op : node.post_ops) entry.fused.push_back(PostOpName(op));
+    }
+  }
 
   void AddStepInput(std::uint32_t t, Entry& entry) const {
     const PlanTensor& tensor = plan_.tensors[t];

@@ -40,8 +40,8 @@ struct Entry {
   StepKind kind = StepKind::kNative;
   int step = -1;                   ///< number of the step, -1 for inputs and outputs
   std::string op;                  ///< "Conv", "reorder", "upload", "input"
-  std::string node;                ///< name in the model; of copies and reorders: of the tensor
-  std::vector<std::string> fused;  ///< "Add", "Relu", in their order
+  std::string node;                ///< names in the model; of copies and reorders: of the tensor
+  std::vector<std::string> fused;  ///< "Add", "Relu", further nodes' operators, in their order
   std::string kernel;              ///< algorithm
   std::vector<Flow> inputs;        ///< computed ones
   std::vector<Flow> outputs;

@@ -9,6 +9,7 @@ set(HADRON_NATIVE_SOURCES
     native/host_kernel.cc
     native/isa.cc
     native/isa_generic.cc
+    native/line_plan.cc
     native/movement.cc
     native/pool.cc
     native/register.cc

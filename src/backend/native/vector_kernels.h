@@ -120,6 +120,9 @@ struct DirectProblem {
   /// Depthwise with three innermost taps side by side: items are lines of all panels, cut into
   /// tiles of so many pixels; 0 for others.
   std::int32_t line_rows = 0;
+  /// Of such a problem: the input's lines take turns in so many places, line n lies at place
+  /// n % ring_lines; 0: each has its own.
+  std::int32_t ring_lines = 0;
   std::int64_t in_image = 0;  ///< floats of an input image
   std::int64_t out_image = 0;
 };

@@ -1,0 +1,197 @@
+#include "backend/native/line_plan.h"
+
+#include <algorithm>
+
+#include "backend/native/isa.h"
+#include "backend/native/parallel.h"
+#include "backend/native/scratch_pieces.h"
+
+namespace hadron::backend::native {
+namespace {
+
+/// Measured: tensors below this are in the caches of the threads that meet them again.
+constexpr std::int64_t kCachedFloats = std::int64_t{1} << 18U;
+/// Pixels that are computed together: enough to fill tiles, few enough to stay in the first cache.
+constexpr std::int64_t kTurnPixels = 112;
+constexpr std::int64_t kLineAlignment = 16;
+
+std::int64_t Ceil(std::int64_t value, std::int64_t by) { return (value + by - 1) / by; }
+std::int64_t RoundUp(std::int64_t value, std::int64_t to) { return Ceil(value, to) * to; }
+
+bool IsPlane(const ConvShape& s) {
+  return !s.transposed && s.in_size[0] == 1 && s.axes[0].kernel == 1 && s.axes[0].output == 1;
+}
+
+bool IsPointwise(const ConvShape& s) {
+  return IsPlane(s) && s.groups == 1 && std::ranges::all_of(s.axes, [](const auto& axis) {
+           return axis.kernel == 1 && axis.stride == 1 && axis.pad_begin == 0 && axis.pad_end == 0;
+         });
+}
+
+bool IsDepthwise(const ConvShape& s) {
+  return IsPlane(s) && s.groups > 1 && s.in_channels == 1 && s.out_channels == 1 &&
+         s.axes[1].dilation == 1 && s.axes[1].kernel >= s.axes[1].stride;
+}
+
+std::int64_t OutputFloats(const ConvShape& s) {
+  return s.groups * s.out_channels * s.axes[1].output * s.axes[2].output;
+}
+
+std::int64_t LinesOfTurn(std::int64_t width, std::int64_t height) {
+  return std::clamp<std::int64_t>(kTurnPixels / width, 1, height);
+}
+
+}  // namespace
+
+std::optional<LinePlan::Pointwise> LinePlan::MakePointwise(const ConvShape& shape,
+                                                           std::int64_t width, std::int64_t lines) {
+  Pointwise made;
+  made.lines = lines;
+  for (std::int64_t count = 1; count <= lines; ++count) {
+    ConvShape some = shape;
+    some.images = 1;
+    some.in_size = {1, count, width};
+    some.axes[1].output = count;
+    made.of.push_back(DirectPlan::Make(some));
+    const auto& plan = made.of.back();
+    if (plan == nullptr || plan->kernel_name() != std::string_view("direct")) return {};
+  }
+  made.in_line = width * shape.in_channels;
+  made.out_line = width * shape.out_channels;
+  return made;
+}
+
+/// Bands of equal lines, in turns of equal lines. Several bands a thread, so that one that is late
+/// delays nobody for long.
+void LinePlan::CutBands(std::int64_t height, std::int64_t width) {
+  bands_ = threads_ == 1 ? 1 : std::min<std::int64_t>(height, 2 * threads_);
+  band_ = Ceil(height, bands_);
+  bands_ = Ceil(height, band_);
+  turn_ = Ceil(band_, Ceil(band_, LinesOfTurn(width, height)));
+}
+
+std::shared_ptr<const LinePlan> LinePlan::Make(std::span<const ConvShape> shapes, int threads) {
+  const bool expands = IsPointwise(shapes.front());
+  const bool projects = IsPointwise(shapes.back());
+  const std::size_t middle = expands ? 1 : 0;
+  if (shapes.size() != middle + 1 + (projects ? 1 : 0) || !IsDepthwise(shapes[middle])) {
+    return nullptr;
+  }
+  std::int64_t largest = 0;
+  for (const ConvShape& shape : shapes.first(shapes.size() - 1)) {
+    largest = std::max(largest, OutputFloats(shape));
+  }
+  if (largest < kCachedFloats) return nullptr;
+  const ConvShape& lines = shapes[middle];
+  std::shared_ptr<LinePlan> plan(new LinePlan);
+  plan->depthwise_ = DirectPlan::Make(lines);
+  if (plan->depthwise_ == nullptr || plan->depthwise_->problem().line_rows == 0) return nullptr;
+  plan->lines_ = plan->depthwise_->problem();
+  plan->axis_ = lines.axes[1];
+  plan->in_lines_ = lines.in_size[1];
+  plan->images_ = lines.images;
+  plan->threads_ = std::clamp(threads, 1, ScratchPieces::kMost);
+  const std::int64_t height = lines.axes[1].output;
+  const std::int64_t width = lines.axes[2].output;
+  plan->CutBands(height, width);
+  if (projects) {
+    plan->project_ = MakePointwise(shapes.back(), width, plan->turn_);
+    if (!plan->project_) return nullptr;
+    plan->buffer_floats_ = RoundUp(plan->turn_ * width * lines.groups, kLineAlignment);
+  }
+  if (expands) {
+    const std::int64_t group = LinesOfTurn(lines.in_size[2], plan->in_lines_);
+    plan->expand_ = MakePointwise(shapes.front(), lines.in_size[2], group);
+    if (!plan->expand_) return nullptr;
+    const std::int64_t span = (plan->turn_ - 1) * plan->axis_.stride + plan->axis_.kernel;
+    const std::int64_t ring = RoundUp(span + group - 1, group);
+    plan->lines_.ring_lines = static_cast<std::int32_t>(ring);
+    plan->ring_floats_ = RoundUp(ring * plan->expand_->out_line, kLineAlignment);
+  }
+  return plan;
+}
+
+std::int64_t LinePlan::scratch_floats() const { return threads_ * (ring_floats_ + buffer_floats_); }
+
+std::int64_t LinePlan::FirstInput(std::int64_t line) const {
+  return std::max<std::int64_t>(0, line * axis_.stride - axis_.pad_begin);
+}
+
+std::int64_t LinePlan::EndOfInput(std::int64_t line) const {
+  return std::min(in_lines_, line * axis_.stride - axis_.pad_begin + axis_.kernel);
+}
+
+void LinePlan::Run(std::span<const DirectMemory> memories, float* scratch) const {
+  const std::size_t middle = expand_ ? 1 : 0;
+  const Memories m{expand_ ? &memories.front() : nullptr, &memories[middle],
+                   project_ ? &memories.back() : nullptr};
+  ScratchPieces pieces;
+  ParallelFor(threads_, images_ * bands_, [&](std::int64_t first, std::int64_t last) {
+    const std::size_t piece = pieces.Take();
+    float* own = scratch + static_cast<std::int64_t>(piece) * (ring_floats_ + buffer_floats_);
+    for (std::int64_t item = first; item < last; ++item) {
+      RunBand(m, own, item / bands_, item % bands_);
+    }
+    pieces.Return(piece);
+  });
+}
+
+void LinePlan::RunBand(const Memories& m, float* scratch, std::int64_t image,
+                       std::int64_t band) const {
+  float* const ring = scratch;
+  float* const buffer = scratch + ring_floats_;
+  const std::int64_t end = std::min((band + 1) * band_, std::int64_t{axis_.output});
+  const std::int64_t group = expand_ ? expand_->lines : 1;
+  std::int64_t expanded = FirstInput(band * band_) / group * group;
+  for (std::int64_t line = band * band_; line < end; line += turn_) {
+    const std::int64_t count = std::min(turn_, end - line);
+    if (expand_) {
+      const std::int64_t needed = EndOfInput(line + count - 1);
+      for (; expanded < needed; expanded += group) Expand(m, ring, image, expanded);
+    }
+    Filter(m, ring, buffer, image, line, count);
+    if (project_) Project(m, buffer, image, line, count);
+  }
+}
+
+void LinePlan::Expand(const Memories& m, float* ring, std::int64_t image, std::int64_t line) const {
+  const std::int64_t count = std::min(expand_->lines, in_lines_ - line);
+  const DirectPlan& plan = *expand_->of[static_cast<std::size_t>(count - 1)];
+  DirectMemory memory = *m.expand;
+  memory.x += (image * in_lines_ + line) * expand_->in_line;
+  memory.y = ring + line % lines_.ring_lines * expand_->out_line;
+  Vector().direct(plan.problem(), memory, 0, plan.problem().items);
+}
+
+void LinePlan::Filter(const Memories& m, float* ring, float* buffer, std::int64_t image,
+                      std::int64_t line, std::int64_t count) const {
+  DirectMemory memory = *m.depthwise;
+  memory.x = expand_ ? ring : memory.x + image * lines_.in_image;
+  if (project_) {
+    memory.y = buffer - line * lines_.out_stride[1];
+    return Vector().direct_depthwise(lines_, memory, line, line + count);
+  }
+  const std::int64_t out = image * lines_.out_image;
+  memory.y += out;
+  for (int i = 0; i < memory.steps.count; ++i) {
+    Step& step = memory.steps.steps[i];
+    if (step.kind == StepKind::kAdd) step.operand += out;
+  }
+  Vector().direct_depthwise(lines_, memory, line, line + count);
+}
+
+void LinePlan::Project(const Memories& m, const float* buffer, std::int64_t image,
+                       std::int64_t line, std::int64_t count) const {
+  const DirectPlan& plan = *project_->of[static_cast<std::size_t>(count - 1)];
+  DirectMemory memory = *m.project;
+  const std::int64_t out = (image * axis_.output + line) * project_->out_line;
+  memory.x = buffer;
+  memory.y += out;
+  for (int i = 0; i < memory.steps.count; ++i) {
+    Step& step = memory.steps.steps[i];
+    if (step.kind == StepKind::kAdd) step.operand += out;
+  }
+  Vector().direct(plan.problem(), memory, 0, plan.problem().items);
+}
+
+}  // namespace hadron::backend::native
