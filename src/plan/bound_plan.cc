@@ -116,14 +116,21 @@ Status BoundPlan::RunHost(std::size_t begin, std::size_t end) {
   return {};
 }
 
-void BoundPlan::EnqueueDeviceStep(std::size_t run, device::Stream& stream) {
+void BoundPlan::EnqueueDeviceStep(std::size_t run, device::Stream& stream,
+                                  const IoTraffic& traffic) {
   const backend::KernelArgs& args = views_[run];
   switch (StepOf(run).kind) {
     case PlanStep::Kind::kUpload:
+      if (args.inputs[0].buffer == memory_.io) {
+        return traffic.EnqueueUpload(stream, args.inputs[0], args.outputs[0]);
+      }
       stream.Upload({args.inputs[0].host, args.inputs[0].bytes}, *args.outputs[0].buffer,
                     args.outputs[0].offset);
       return;
     case PlanStep::Kind::kDownload:
+      if (args.outputs[0].buffer == memory_.io) {
+        return traffic.EnqueueDownload(stream, args.inputs[0], args.outputs[0]);
+      }
       stream.Download(*args.inputs[0].buffer, args.inputs[0].offset,
                       {args.outputs[0].host, args.outputs[0].bytes});
       return;
@@ -149,7 +156,7 @@ std::vector<std::shared_ptr<const device::Event>> BoundPlan::PendingWeights(std:
 void BoundPlan::EnqueueStep(std::size_t piece, std::size_t index, device::Stream& stream) {
   const std::size_t run = piece * plan_->steps.size() + index;
   for (auto& event : PendingWeights(run)) stream.Wait(std::move(event));
-  if (!IsHostStep(run)) return EnqueueDeviceStep(run, stream);
+  if (!IsHostStep(run)) return EnqueueDeviceStep(run, stream, {});
   stream.Host([this, run] { return RunHost(run, run + 1); });
 }
 
@@ -184,7 +191,8 @@ std::size_t BoundPlan::EndOfHostSteps(std::size_t begin, std::size_t count) cons
   return end;
 }
 
-void BoundPlan::EnqueuePart(device::Stream& stream, Progress& progress, const PartLimit& limit) {
+void BoundPlan::EnqueuePart(device::Stream& stream, Progress& progress, const PartLimit& limit,
+                            const IoTraffic& traffic) {
   for (auto& event : PendingWeights(progress.next)) stream.Wait(std::move(event));
   if (IsHostStep(progress.next)) {
     const std::size_t end = EndOfHostSteps(progress.next, progress.count);
@@ -201,11 +209,11 @@ void BoundPlan::EnqueuePart(device::Stream& stream, Progress& progress, const Pa
   const std::size_t end = std::min(progress.count, progress.next + std::max<std::size_t>(1, steps));
   while (progress.next < end && !IsHostStep(progress.next)) {
     for (auto& event : PendingWeights(progress.next)) stream.Wait(std::move(event));
-    EnqueueDeviceStep(progress.next++, stream);
+    EnqueueDeviceStep(progress.next++, stream, traffic);
   }
 }
 
-void BoundPlan::Enqueue(device::Stream& stream, std::int64_t rows) {
+void BoundPlan::Enqueue(device::Stream& stream, std::int64_t rows, const IoTraffic& traffic) {
   const std::size_t count = Start(rows).count;
   const bool settled = weights_->settled();
   for (std::size_t i = 0; i < count;) {
@@ -213,7 +221,7 @@ void BoundPlan::Enqueue(device::Stream& stream, std::int64_t rows) {
       for (auto& event : PendingWeights(i)) stream.Wait(std::move(event));
     }
     if (!IsHostStep(i)) {
-      EnqueueDeviceStep(i++, stream);
+      EnqueueDeviceStep(i++, stream, traffic);
       continue;
     }
     std::size_t end = i + 1;
@@ -244,10 +252,11 @@ void BoundPlan::GatherBytes(const RunInput& input, std::uint32_t index) const {
   const std::uint64_t piece = tensor.spec.bytes();
   std::byte* const begin = memory_.io->host() + tensor.offset;
   std::uint64_t at = 0;
-  for (const base::IoBuf& part : input.parts) {
-    HADRON_CHECK(at + part.size() <= piece * pieces);
-    part.CopyTo({begin + at, part.size()});
-    at += part.size();
+  for (std::size_t i = 0; i < input.parts.size(); ++i) {
+    const std::uint64_t bytes = input.PartBytes(i);
+    HADRON_CHECK(at + bytes <= piece * pieces);
+    if (!input.IsOnDevice(i)) input.parts[i].CopyTo({begin + at, bytes});
+    at += bytes;
   }
   const std::uint64_t row = piece * pieces / static_cast<std::uint64_t>(plan_->rows);
   if (row == 0) return;
@@ -268,16 +277,18 @@ Status BoundPlan::Gather(std::span<const RunInput> inputs) {
   return {};
 }
 
-StatusOr<std::vector<HostTensor>> BoundPlan::Collect(std::int64_t rows) const {
+StatusOr<std::vector<HostTensor>> BoundPlan::Collect(std::int64_t rows,
+                                                     const std::vector<bool>& unread) const {
   std::vector<HostTensor> outputs;
   for (const std::uint32_t t : plan_->outputs) {
     const PlanTensor& tensor = plan_->tensors[t];
+    const bool left = outputs.size() < unread.size() && unread[outputs.size()];
     HostTensor out{{"", tensor.spec.type, tensor.spec.shape}, {}};
     if (rows != plan_->rows || plan_->pieces > 1) out.desc.shape[0] = rows;
     if (tensor.spec.type == DataType::kString) {
       const auto count = static_cast<std::size_t>(out.desc.shape.elements());
       out.bytes = tensor::EncodeStrings(std::span(strings_[tensor.offset]).first(count));
-    } else {
+    } else if (!left) {
       const std::uint64_t bytes = *out.desc.shape.CheckedBytes(out.desc.type);
       out.bytes = base::IoBuf::Copy({memory_.io->host() + tensor.offset, bytes});
     }

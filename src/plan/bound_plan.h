@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "device/device.h"
 #include "plan/execution_plan.h"
+#include "plan/io_traffic.h"
 #include "tensor/host_tensor.h"
 
 namespace hadron::plan {
@@ -23,13 +24,6 @@ struct LaneMemory {
   std::uint64_t device_arena_offset = 0;
 };
 
-/// One input of a run: the requests' tensors in order, each a chain of bytes, concatenated along
-/// the batch dimension (string tensors in wire form).
-struct RunInput {
-  std::vector<base::IoBuf> parts;
-  std::vector<std::int64_t> elements;  ///< by part; needed for strings only
-};
-
 /// The mutable launch state of (plan, weights, lane memory): kernels with all arguments set,
 /// string slots. A run is Gather, then Enqueue or RunSteps, then Collect. Belongs to one lane; its
 /// host side is used on the lane's thread only.
@@ -39,13 +33,14 @@ class BoundPlan {
       std::shared_ptr<const ExecutionPlan> plan, std::shared_ptr<const WeightBinding> weights,
       const LaneMemory& memory);
 
-  /// Copies the inputs into the I/O region. What is left of the last piece repeats the last row:
-  /// a step must not fail (divide by zero, ...) for rows that nobody sent.
+  /// Copies the inputs into the I/O region, but for what is on the device. What is left of the last
+  /// piece repeats the last row: a step must not fail (divide by zero, ...) for rows that nobody
+  /// sent.
   base::Status Gather(std::span<const RunInput> inputs);
   /// Enqueues all steps for the pieces that hold the first `rows` rows; consecutive host steps
   /// become one host task. A step waits for the weights that it reads, not for all: the first ones
-  /// run while the last weights are on their way.
-  void Enqueue(device::Stream& stream, std::int64_t rows);
+  /// run while the last weights are on their way. `traffic` outlives the run.
+  void Enqueue(device::Stream& stream, std::int64_t rows, const IoTraffic& traffic = {});
   /// Where a run that is enqueued in parts has come to. Written on the lane's thread by the part
   /// that runs, read when it has ended.
   struct Progress {
@@ -61,12 +56,19 @@ class BoundPlan {
     base::Duration longest;
     double seconds_a_step = 0;
   };
-  void EnqueuePart(device::Stream& stream, Progress& progress, const PartLimit& limit);
+  void EnqueuePart(device::Stream& stream, Progress& progress, const PartLimit& limit,
+                   const IoTraffic& traffic);
   /// Enqueues one step of one piece, for profiles: all steps of a piece in order, each makes what
   /// the later ones read, then those of the next piece.
   void EnqueueStep(std::size_t piece, std::size_t index, device::Stream& stream);
-  /// The first `rows` rows of every output, copied out of the I/O region.
-  base::StatusOr<std::vector<tensor::HostTensor>> Collect(std::int64_t rows) const;
+  /// Brings what host kernels read, and the device has, into the I/O region; before Gather.
+  void EnqueueFetches(device::Stream& stream, const IoTraffic& traffic) const {
+    traffic.EnqueueFetches(stream, *memory_.io);
+  }
+  /// The first `rows` rows of every output, copied out of the I/O region; of outputs that are
+  /// `unread` (empty: none) no bytes.
+  base::StatusOr<std::vector<tensor::HostTensor>> Collect(
+      std::int64_t rows, const std::vector<bool>& unread = {}) const;
 
   const ExecutionPlan& plan() const { return *plan_; }
   const WeightBinding* weights() const { return weights_.get(); }
@@ -79,7 +81,7 @@ class BoundPlan {
   base::Status RunHostPart(Progress& progress, std::size_t end, base::Duration longest);
   /// First run from `begin` on that is not a host step or whose weights are on their way.
   std::size_t EndOfHostSteps(std::size_t begin, std::size_t count) const;
-  void EnqueueDeviceStep(std::size_t run, device::Stream& stream);
+  void EnqueueDeviceStep(std::size_t run, device::Stream& stream, const IoTraffic& traffic);
   const PlanStep& StepOf(std::size_t run) const;
   /// The weights that the step reads and that are still on their way.
   std::vector<std::shared_ptr<const device::Event>> PendingWeights(std::size_t run) const;

@@ -13,6 +13,7 @@
 #include "base/sha256.h"
 #include "graph/infer.h"
 #include "graph/passes.h"
+#include "plan/io_traffic.h"
 #include "plan/plan_builder.h"
 #include "plan/row_split.h"
 
@@ -233,6 +234,7 @@ StatusOr<ExecutionPlan> CompiledModel::Build(std::span<const tensor::Shape> shap
   plan.input_shapes.assign(shapes.begin(), shapes.end());
   if (options_.max_batch > 0 && !shapes.empty()) plan.rows = shapes[0][0];
   plan.pieces = pieces;
+  plan.ends = FindDeviceEnds(plan);
   return plan;
 }
 

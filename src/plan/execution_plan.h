@@ -53,6 +53,13 @@ struct PlanStep {
   backend::BackendId backend = backend::BackendId::kReference;  ///< of `kernel`
 };
 
+/// Which of a plan's inputs nothing on the host reads, and which of its outputs are made on the
+/// device and read by nothing else: these need no way through host memory.
+struct DeviceEnds {
+  std::vector<bool> inputs;
+  std::vector<bool> outputs;
+};
+
 /// What to do for one signature (the shapes of all inputs, the batch bucket included): steps,
 /// offsets, kernels. Weights are addressed by segment, memory by offset: any lane may run it.
 /// Immutable, thread-safe.
@@ -66,6 +73,7 @@ struct ExecutionPlan {
   std::vector<PlanStep> steps;
   std::vector<std::uint32_t> inputs;   ///< by graph input: tensor
   std::vector<std::uint32_t> outputs;  ///< by graph output: tensor
+  DeviceEnds ends;
   std::uint64_t io_bytes = 0;
   std::uint64_t host_arena_bytes = 0;
   std::uint64_t device_arena_bytes = 0;

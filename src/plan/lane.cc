@@ -155,6 +155,8 @@ struct Lane::Run {
   std::shared_ptr<const ExecutionPlan> plan;
   std::shared_ptr<const WeightBinding> weights;
   std::int64_t rows = 1;
+  IoTraffic traffic;
+  std::vector<bool> unread;
   RunResult result;
   base::TimePoint mark;  ///< when what is going on now began
   BoundPlan::Progress progress;
@@ -173,7 +175,7 @@ struct Lane::Run {
 
 Status Lane::Run::Collect() {
   if (bound->weights()->failed()) return base::Internal("the weights did not reach the device");
-  HADRON_ASSIGN_OR_RETURN(result.outputs, bound->Collect(rows));
+  HADRON_ASSIGN_OR_RETURN(result.outputs, bound->Collect(rows, unread));
   result.output_ns = Lap();
   return {};
 }
@@ -187,11 +189,13 @@ void Lane::Run::End(Status status) {
   bound.reset();
   plan.reset();
   weights.reset();
+  traffic = {};
   paused = {};
   std::exchange(done, {})(std::move(result));
 }
 
 void Lane::EnqueueBegin(const std::shared_ptr<Run>& run, std::vector<RunInput> inputs) {
+  run->bound->EnqueueFetches(*stream_, run->traffic);
   stream_->Host([run = run.get(), inputs = std::move(inputs)] {
     run->mark = std::chrono::steady_clock::now();
     Status status = run->bound->Gather(inputs);
@@ -211,7 +215,7 @@ void Lane::EnqueueEnd(const std::shared_ptr<Run>& run) {
 void Lane::EnqueuePart(const std::shared_ptr<Run>& run) {
   const BoundPlan::PartLimit limit{run->part, run->step_seconds};
   const std::size_t first = run->progress.next;
-  run->bound->EnqueuePart(*stream_, run->progress, limit);
+  run->bound->EnqueuePart(*stream_, run->progress, limit, run->traffic);
   stream_->Host([run = run.get(), first]() -> Status {
     const std::uint64_t ns = run->Lap();
     run->result.infer_ns += ns;
@@ -239,6 +243,8 @@ Status Lane::Submit(RunRequest& request) {
   run->plan = request.plan;
   run->weights = request.weights;
   run->rows = request.rows;
+  run->traffic = IoTraffic(*run->plan, request.inputs, request.kept, request.unread);
+  run->unread = std::move(request.unread);
   run->done = std::move(request.done);
   EnqueueBegin(run, std::move(request.inputs));
   if (request.delay.count() > 0) {
@@ -255,11 +261,27 @@ Status Lane::Submit(RunRequest& request) {
     EnqueuePart(run);
   } else {
     // Of no rows there is nothing to compute.
-    if (run->rows > 0) run->bound->Enqueue(*stream_, run->rows);
+    if (run->rows > 0) run->bound->Enqueue(*stream_, run->rows, run->traffic);
     EnqueueEnd(run);
   }
   stream_->Flush();
   return {};
+}
+
+void Lane::Fetch(std::vector<DeviceSpan> spans, Fetched done) {
+  std::vector<std::vector<std::byte>> copies;
+  for (const DeviceSpan& span : spans) {
+    std::vector<std::byte>& copy = copies.emplace_back(span.bytes);
+    stream_->Download(*span.buffer, span.offset, copy);
+  }
+  stream_->Record([spans = std::move(spans), copies = std::move(copies),
+                   done = std::move(done)](Status status) mutable {
+    if (!status.ok()) return done(std::move(status));
+    std::vector<base::IoBuf> fetched;
+    for (auto& copy : copies) fetched.push_back(base::IoBuf::FromVector(std::move(copy)));
+    done(std::move(fetched));
+  });
+  stream_->Flush();
 }
 
 void Lane::Continue() {

@@ -10,16 +10,19 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
+#include "base/io_buf.h"
 #include "base/status.h"
 #include "device/device.h"
 #include "plan/bound_plan.h"
+#include "plan/io_traffic.h"
 
 namespace hadron::plan {
 
 /// What came of a run. Times in nanoseconds: copying the inputs in, computing, copying out.
 struct RunResult {
   base::Status status;
-  std::vector<tensor::HostTensor> outputs;  ///< by graph output, cut to the run's rows
+  /// By graph output, cut to the run's rows; those that nobody wants on the host have no bytes.
+  std::vector<tensor::HostTensor> outputs;
   std::uint64_t input_ns = 0;
   std::uint64_t infer_ns = 0;
   std::uint64_t output_ns = 0;
@@ -38,7 +41,9 @@ struct RunRequest {
   /// it has, `paused` is called on the stream's thread, and it goes on with Lane::Continue.
   base::Duration part{0};
   base::UniqueFunction<void()> paused = {};
-  base::Duration delay{0};  ///< for tests: it takes that much longer
+  base::Duration delay{0};          ///< for tests: it takes that much longer
+  std::vector<KeptPart> kept = {};  ///< of the outputs, what stays on the device
+  std::vector<bool> unread = {};    ///< by output: nobody wants it on the host; empty: all wanted
 };
 
 /// A part of a device's memory for a lane's intermediate tensors.
@@ -74,6 +79,10 @@ class Lane {
   /// Starts the run; never blocks. Needs CanTake. RESOURCE_EXHAUSTED when the arenas cannot grow:
   /// then `done` is not called and the request is unchanged.
   base::Status Submit(RunRequest& request);
+  /// Copies bytes of the device to the host, behind what was submitted; `done` is called on the
+  /// stream's thread, with as many as there are spans.
+  using Fetched = base::UniqueFunction<void(base::StatusOr<std::vector<base::IoBuf>>)>;
+  void Fetch(std::vector<DeviceSpan> spans, Fetched done);
   /// The run that has paused goes on. One at a time runs in parts.
   void Continue();
   /// Bytes of a device's own memory that this plan needs in one piece, if they are more than the

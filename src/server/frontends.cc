@@ -145,6 +145,8 @@ void Server::SampleGauges() {
                       [this] { return static_cast<double>(host_->memory().reserved()); });
   metrics_.AddSampled("hadron_device_busy_seconds_total", {{"device", id}},
                       [this] { return scheduler_->busy_seconds(); });
+  metrics_.AddSampled("hadron_ensemble_device_bytes_total", {{"device", id}},
+                      [this] { return static_cast<double>(scheduler_->kept_bytes()); });
   if (artifacts_) {
     metrics_.AddSampled("hadron_cache_bytes", {},
                         [this] { return static_cast<double>(artifacts_->counts().bytes); });

@@ -44,6 +44,13 @@ unsigned ComputeThreads(const Options& options) {
   return cpus > 2 ? cpus - 1 : cpus;
 }
 
+/// For tensors between the steps of ensembles. On a CPU they are where they are needed anyway.
+std::uint64_t RoomForKept(device::Device& device) {
+  constexpr std::uint64_t kMost = std::uint64_t{256} << 20U;
+  if (device.info().kind == device::DeviceKind::kHost) return 0;
+  return std::min(device.memory().budget() / 16, kMost);
+}
+
 std::uint64_t RequestBudget(const Options& options) {
   const std::uint64_t wanted = options.Uint("request-memory-budget");
   return wanted > 0 ? wanted : base::ReadSystemLimits().memory_bytes / 4;
@@ -160,6 +167,7 @@ void Server::MakeServing() {
                                        base::UniqueFunction<void(Status)> done) {
     models_->WantActivations(by, bytes, std::move(done));
   };
+  scheduling.room_for_kept = RoomForKept(device);
   scheduling.memory_is_back = [this] { models_->OnHostMemory(); };
   if (options_.Text("rate-limit") == "execution_count") {
     const auto limits = serving::RateLimiter::ParseLimits(options_.Texts("rate-limit-resource"));

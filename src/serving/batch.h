@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -9,6 +12,8 @@
 #include "serving/inference_request.h"
 
 namespace hadron::serving {
+
+class KeptTensor;
 
 /// A request that waits, and whom to tell.
 struct Pending {
@@ -22,6 +27,8 @@ struct Pending {
   std::uint64_t sequence = 0;  ///< the scheduler's number for what it belongs to; 0: nothing
   /// Fills a row that has to be there and is nobody's: nobody waits for it, it counts nowhere.
   bool null_item = false;
+  /// By output, what of this request's answer the run leaves on the device.
+  std::vector<std::pair<std::string, std::shared_ptr<const KeptTensor>>> kept{};
 
   Flow flow() const { return {request.identity.tenant, request.work_class}; }
 };

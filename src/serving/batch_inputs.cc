@@ -6,6 +6,7 @@
 
 #include "config/reshape.h"
 #include "model/ragged_batch.h"
+#include "serving/kept_tensors.h"
 
 namespace hadron::serving {
 namespace {
@@ -51,6 +52,20 @@ StatusOr<model::RaggedBatch> Ragged(const Batch& batch) {
   }
   HADRON_RETURN_IF_ERROR(ragged.Check());
   return ragged;
+}
+
+/// A part that is on the device counts from where it is now until the run has ended.
+void AddPart(plan::RunInput& input, const HostTensor& tensor) {
+  input.elements.push_back(tensor.desc.shape.elements());
+  if (tensor.remote == nullptr) {
+    input.parts.push_back(tensor.bytes);
+    return;
+  }
+  const auto& kept = static_cast<const KeptTensor&>(*tensor.remote);  // nobody else makes any
+  const plan::DeviceSpan place = kept.place();
+  input.parts.push_back(place.buffer == nullptr ? kept.home() : base::IoBuf());
+  input.on_device.resize(input.parts.size());
+  input.on_device.back() = place;
 }
 
 }  // namespace
@@ -105,8 +120,7 @@ std::vector<plan::RunInput> RunInputs(const Batch& batch) {
     }
     for (const Pending& pending : batch.requests) {
       const HostTensor* tensor = FindGiven(pending, graph.value(graph.inputs()[i]).name);
-      input.parts.push_back(tensor->bytes);
-      input.elements.push_back(tensor->desc.shape.elements());
+      AddPart(input, *tensor);
     }
   }
   return inputs;

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "config/reshape.h"
 #include "serving/batch_inputs.h"
+#include "serving/kept_tensors.h"
 #include "tensor/string_tensor.h"
 
 namespace hadron::serving {
@@ -91,12 +92,18 @@ HostTensor Part(const HostTensor& whole, std::int64_t first, Shape shape) {
   return part;
 }
 
+std::shared_ptr<const KeptTensor> KeptAs(const Pending& pending, const std::string& output) {
+  const auto at = std::ranges::find(
+      pending.kept, output, [](const auto& kept) -> const auto& { return kept.first; });
+  return at == pending.kept.end() ? nullptr : at->second;
+}
+
+}  // namespace
+
 bool Wants(const Pending& pending, const std::string& output) {
   const std::vector<std::string>& wanted = pending.request.requested_outputs;
   return wanted.empty() || std::ranges::find(wanted, output) != wanted.end();
 }
-
-}  // namespace
 
 Status CheckOutputs(const Batch& batch, const std::vector<HostTensor>& outputs) {
   const model::ModelVersion& version = *batch.pin.version();
@@ -160,7 +167,11 @@ std::vector<HostTensor> OutputSplit::Next(const Pending& pending) {
     Shape shape = PartOf(output, pending);
     const std::int64_t first = output.next;
     output.next += shape.elements();
-    if (Wants(pending, output.io->name)) {
+    if (!Wants(pending, output.io->name)) continue;
+    if (auto kept = KeptAs(pending, output.io->name)) {
+      const tensor::TensorDesc& whole = output.whole.desc;
+      parts.push_back({{whole.name, whole.type, std::move(shape)}, {}, std::move(kept)});
+    } else {
       parts.push_back(Part(output.whole, first, std::move(shape)));
     }
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/status.h"
@@ -14,8 +15,12 @@ namespace hadron::serving {
 /// output.
 base::Status CheckOutputs(const Batch& batch, const std::vector<tensor::HostTensor>& outputs);
 
+/// Whether the request asks for the output.
+bool Wants(const Pending& pending, const std::string& output);
+
 /// Takes the outputs of a run apart: to each request its rows, or what a batch_output says, under
-/// the configured names and in client shapes. Shares the bytes. Lives no longer than the batch's
+/// the configured names and in client shapes. Shares the bytes; what a run has
+/// left on the device is where it is. Lives no longer than the batch's
 /// pin.
 ///
 ///     HADRON_ASSIGN_OR_RETURN(auto split, OutputSplit::Create(version,

@@ -7,6 +7,7 @@
 #include "serving/batch_inputs.h"
 #include "serving/batch_outputs.h"
 #include "serving/batch_run.h"
+#include "serving/kept_outputs.h"
 #include "serving/test_hooks.h"
 
 namespace hadron::serving {
@@ -22,7 +23,9 @@ constexpr std::chrono::microseconds kLead{200};
 }  // namespace
 
 DeviceScheduler::DeviceScheduler(Dependencies dependencies)
-    : deps_(std::move(dependencies)), queues_(*deps_.residency, deps_.limiter) {
+    : deps_(std::move(dependencies)),
+      kept_(deps_.room_for_kept),
+      queues_(*deps_.residency, deps_.limiter) {
   deps_.residency->Watch(this);
 }
 
@@ -57,6 +60,7 @@ void DeviceScheduler::ReleaseArenas() {
   for (plan::Lane* lane : AllLanes()) {
     if (lane->in_flight() == 0) lane->ReleaseMemory();
   }
+  kept_.Release(deps_.clock->Now());
   CountLaneMemory();
   if (deps_.memory_is_back) deps_.memory_is_back();
 }
@@ -239,7 +243,7 @@ void DeviceScheduler::OrderPlan(Batch batch, std::vector<tensor::Shape> shapes) 
 bool DeviceScheduler::HasAsked(const Prepared& prepared, const plan::Lane& lane) const {
   if (lane.MissingArena(*prepared.plan) == 0) return false;
   return std::ranges::any_of(awaiting_, [&](const Awaiting& awaiting) {
-    return awaiting.lane == &lane && !awaiting.on_host &&
+    return awaiting.lane == &lane && awaiting.memory == Memory::kArena &&
            awaiting.prepared.batch.pin.version() == prepared.batch.pin.version();
   });
 }
@@ -267,7 +271,8 @@ std::optional<DeviceScheduler::Awaiting> DeviceScheduler::TakeAnswered() {
   const auto it = std::ranges::find_if(awaiting_, [](const Awaiting& awaiting) {
     if (!awaiting.arena) return false;
     // The old arena is in use until the lane is idle.
-    return !awaiting.arena->ok() || awaiting.lane->in_flight() == 0;
+    return !awaiting.arena->ok() || awaiting.memory == Memory::kKept ||
+           awaiting.lane->in_flight() == 0;
   });
   if (it == awaiting_.end()) return std::nullopt;
   std::optional<Awaiting> answered(std::move(*it));
@@ -275,25 +280,36 @@ std::optional<DeviceScheduler::Awaiting> DeviceScheduler::TakeAnswered() {
   return answered;
 }
 
+DeviceScheduler::Missing DeviceScheduler::FindMissing(const Prepared& prepared, plan::Lane& lane) {
+  if (const auto bytes = lane.MissingArena(*prepared.plan); bytes > 0) {
+    return {bytes, Memory::kArena};
+  }
+  if (const auto bytes = MissingOnHost(lane, *prepared.plan); bytes > 0) {
+    return {bytes, Memory::kHost};
+  }
+  if (!kept_.enabled()) return {};
+  const std::uint64_t kept = BytesToKeep(prepared.batch, *prepared.plan);
+  return {kept_.MissingRoom(kept, deps_.clock->Now()), Memory::kKept};
+}
+
 void DeviceScheduler::Begin(Prepared prepared, plan::Lane& lane) {
-  const std::uint64_t arena = lane.MissingArena(*prepared.plan);
-  const std::uint64_t on_host = arena > 0 ? 0 : MissingOnHost(lane, *prepared.plan);
-  if (arena == 0 && on_host == 0) return Start(std::move(prepared), lane);
+  const Missing missing = FindMissing(prepared, lane);
+  if (missing.bytes == 0) return Start(std::move(prepared), lane);
   const model::ModelHandle version = prepared.batch.pin.version();
   std::uint64_t number = 0;
   {
     base::MutexLock lock(mutex_);
     number = ++asked_;
-    awaiting_.push_back({std::move(prepared), &lane, number, arena == 0, std::nullopt});
+    awaiting_.push_back({std::move(prepared), &lane, number, missing.memory, std::nullopt});
   }
-  if (arena > 0) {
-    deps_.residency->WantArena(*version, arena,
+  if (missing.memory != Memory::kHost) {
+    deps_.residency->WantArena(*version, missing.bytes,
                                [this, number](base::StatusOr<plan::ArenaPlace> place) {
                                  Answer(number, std::move(place));
                                });
     return;
   }
-  deps_.want_host_memory(*version, on_host, [this, number](Status status) {
+  deps_.want_host_memory(*version, missing.bytes, [this, number](Status status) {
     if (status.ok()) return Answer(number, plan::ArenaPlace());
     Answer(number, std::move(status));
   });
@@ -316,9 +332,22 @@ void DeviceScheduler::Answer(std::uint64_t number, base::StatusOr<plan::ArenaPla
   Notify();
 }
 
+/// Whatever the answer, the batch runs: where there is no room its outputs go to the host.
+void DeviceScheduler::ResumeWithRoom(Awaiting awaiting) {
+  if (awaiting.arena->ok()) {
+    kept_.GiveRoom(std::move(*awaiting.arena).value());
+  } else {
+    kept_.Refused(deps_.clock->Now());
+  }
+  base::MutexLock lock(mutex_);
+  prepared_.push_front(std::move(awaiting.prepared));
+}
+
 void DeviceScheduler::Resume(Awaiting awaiting) {
+  if (awaiting.memory == Memory::kKept) return ResumeWithRoom(std::move(awaiting));
+  const bool on_host = awaiting.memory == Memory::kHost;
   const bool has_it = awaiting.lane->MissingHostMemory(*awaiting.prepared.plan) == 0;
-  if (!awaiting.arena->ok() && awaiting.on_host && has_it) {  // for another batch, meanwhile
+  if (!awaiting.arena->ok() && on_host && has_it) {  // for another batch, meanwhile
     base::MutexLock lock(mutex_);
     prepared_.push_front(std::move(awaiting.prepared));
     return;
@@ -327,7 +356,7 @@ void DeviceScheduler::Resume(Awaiting awaiting) {
     return FailOrPart(std::move(awaiting.prepared.batch), std::move(*awaiting.arena).status());
   }
   // Another one's may be large enough by now.
-  if (!awaiting.on_host && awaiting.lane->MissingArena(*awaiting.prepared.plan) > 0) {
+  if (!on_host && awaiting.lane->MissingArena(*awaiting.prepared.plan) > 0) {
     awaiting.lane->GiveArena(std::move(*awaiting.arena).value());
   }
   Begin(std::move(awaiting.prepared), *awaiting.lane);
@@ -343,6 +372,7 @@ void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
   run.inputs = RunInputs(*batch);
   const config::ModelConfig& config = batch->pin->config();
   run.rows = config.batched() && !config.ragged() ? batch->rows : 1;
+  if (kept_.enabled()) KeepOutputs(*batch, *run.plan, kept_, run);
   run.delay = ExecuteDelay(config);
   run.done = [this, batch, started](plan::RunResult result) {
     Complete(std::move(*batch), std::move(result), started);
@@ -412,6 +442,7 @@ void DeviceScheduler::Complete(Batch batch, plan::RunResult result, base::TimePo
   const bool again = somebodys_fault && batch.requests.size() > 1;
   Settle(batch, result, !again);
   if (again) return RunAlone(std::move(batch));
+  if (result.status.ok()) kept_bytes_.fetch_add(NoteKept(batch));
   CompleteBatch(std::move(batch), std::move(result), started, *deps_.clock);
 }
 
@@ -432,7 +463,8 @@ void DeviceScheduler::Finished() {
 }
 
 bool DeviceScheduler::Idle() const {
-  return prepared_.empty() && awaiting_.empty() && alone_.empty() && ordered_ == 0 && running_ == 0;
+  return homecomings_.empty() && prepared_.empty() && awaiting_.empty() && alone_.empty() &&
+         ordered_ == 0 && running_ == 0;
 }
 
 bool DeviceScheduler::Rest(std::optional<base::TimePoint> wake_at) {
@@ -452,7 +484,7 @@ bool DeviceScheduler::MayForm() const {
   constexpr std::size_t kMostAwaiting = 64;
   return awaiting_.size() < kMostAwaiting &&
          std::ranges::all_of(awaiting_, [](const Awaiting& awaiting) {
-           return awaiting.on_host && !awaiting.arena;
+           return awaiting.memory == Memory::kHost && !awaiting.arena;
          });
 }
 
@@ -460,7 +492,8 @@ DeviceScheduler::Turn DeviceScheduler::ChooseTurn() {
   Turn turn;
   turn.search.now = deps_.clock->Now();
   turn.leaving = std::exchange(leaving_, {});
-  turn.release = LanesIdle() && std::exchange(arenas_wanted_back_, false);
+  turn.homecomings = std::exchange(homecomings_, {});
+  FindReleases(turn);
   turn.answered = TakeAnswered();
   if (turn.answered) return turn;  // before anything else uses the lane
   queues_.ExpireDue(turn.search);
@@ -485,6 +518,8 @@ void DeviceScheduler::Do(Turn turn) {
     Refuse(std::move(pending), std::move(status));
   }
   LetGo(std::move(turn.leaving));
+  for (Homecoming& homecoming : turn.homecomings) Return(std::move(homecoming));
+  if (!turn.staying.empty()) Fetch(std::move(turn.staying), [](const Status&) {});
   if (turn.release) ReleaseArenas();
   if (turn.batch) Prepare(std::move(*turn.batch));
   if (turn.start) Begin(std::move(*turn.start), *turn.lane);

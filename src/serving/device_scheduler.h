@@ -18,6 +18,7 @@
 #include "device/memory_pool.h"
 #include "model/residency_manager.h"
 #include "plan/lane.h"
+#include "serving/kept_tensors.h"
 #include "serving/response_cache.h"
 #include "serving/work_queues.h"
 
@@ -58,6 +59,9 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
         want_host_memory = {};
     /// The lanes have given back what was asked for by CallBackMemory. On the `dev` thread.
     std::function<void()> memory_is_back = {};
+    /// Bytes of the device's memory that tensors between steps of ensembles may take; 0: they go
+    /// through the host.
+    std::uint64_t room_for_kept = 0;
   };
   explicit DeviceScheduler(Dependencies dependencies);
   ~DeviceScheduler() override;
@@ -83,6 +87,11 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   /// again when they need it. False: they hold nothing. Any thread.
   bool CallBackMemory();
 
+  /// Copies to the host what of these tensors is on the device. `done` is called exactly once,
+  /// possibly before this returns. Any thread.
+  using OnHome = base::UniqueFunction<void(base::StatusOr<std::vector<tensor::HostTensor>>)>;
+  void BringHome(std::vector<tensor::HostTensor> tensors, OnHome done);
+
   /// Runs until Stop(), and then until what was started has finished.
   void Run();
   /// Refuses what waits and ends Run. Idempotent.
@@ -92,23 +101,36 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   std::vector<tenancy::KeptBytes> Kept();
   /// How long runs have kept the device, all lanes together. Any thread.
   double busy_seconds() const { return static_cast<double>(busy_ns_.load()) * 1e-9; }
+  /// How many bytes of tensors between steps of ensembles have stayed on the device. Any thread.
+  std::uint64_t kept_bytes() const { return kept_bytes_.load(); }
 
  private:
   struct Prepared {
     Batch batch;
     std::shared_ptr<const plan::ExecutionPlan> plan;
   };
-  /// A batch whose plan needs more memory than the lane has: what may have models leave the device
-  /// or the host. While memory of the device is wanted no new batch is formed, so that those may
-  /// leave whose models are busy; those that were formed before run or ask, too, so that nobody is
-  /// waited for who waits himself.
+  enum class Memory : std::uint8_t {
+    kArena,  ///< of the device, for the tensors between the layers
+    kHost,   ///< for what the lane has there
+    kKept,   ///< of the device, for what is to stay there; the batch can do without
+  };
+  /// A batch that needs more memory than there is: what may have models leave the device or the
+  /// host. While memory of the device is wanted no new batch is formed, so that those may leave
+  /// whose models are busy; those that were formed before run or ask, too, so that nobody is waited
+  /// for who waits himself.
   struct Awaiting {
     Prepared prepared;
     plan::Lane* lane = nullptr;
     std::uint64_t number = 0;
-    bool on_host = false;
+    Memory memory = Memory::kArena;
     std::optional<base::StatusOr<plan::ArenaPlace>> arena;  ///< the answer; of the host: no buffer
   };
+  /// Tensors that are wanted on the host.
+  struct Homecoming {
+    std::vector<tensor::HostTensor> tensors;
+    OnHome done;
+  };
+  using KeptRefs = std::vector<std::shared_ptr<const KeptTensor>>;
   /// A request of a failed batch.
   struct Single {
     model::ResidencyPin pin;
@@ -132,6 +154,8 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     Search search;
     Leaving leaving;
     bool release = false;  ///< the arenas
+    KeptRefs staying;      ///< they make way for models
+    std::vector<Homecoming> homecomings;
     std::optional<Batch> batch;
     std::optional<Prepared> start;
     plan::Lane* lane = nullptr;  ///< for `start`
@@ -139,8 +163,8 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     bool go_on = false;  ///< the run that has paused
 
     bool empty() const {
-      return search.expired.empty() && leaving.empty() && !release && !batch && !start &&
-             !answered && !go_on;
+      return search.expired.empty() && leaving.empty() && !release && staying.empty() &&
+             homecomings.empty() && !batch && !start && !answered && !go_on;
     }
   };
 
@@ -168,10 +192,20 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   std::optional<Awaiting> TakeAnswered() HADRON_REQUIRES(mutex_);
   /// Starts it, or asks for the memory it needs first.
   void Begin(Prepared prepared, plan::Lane& lane);
+  struct Missing {
+    std::uint64_t bytes = 0;  ///< 0: nothing is
+    Memory memory = Memory::kArena;
+  };
+  Missing FindMissing(const Prepared& prepared, plan::Lane& lane);
   std::uint64_t MissingOnHost(plan::Lane& lane, const plan::ExecutionPlan& plan);
   /// What a batch asked for: a place, or memory of the host that is free now.
   void Answer(std::uint64_t number, base::StatusOr<plan::ArenaPlace> arena);
   void Resume(Awaiting awaiting);
+  void ResumeWithRoom(Awaiting awaiting);
+  /// What has to go to the host when `arenas_wanted_back_`, before the arenas can.
+  void FindReleases(Turn& turn) HADRON_REQUIRES(mutex_);
+  void Return(Homecoming homecoming);
+  void Fetch(KeptRefs tensors, base::UniqueFunction<void(base::Status)> done);
   void Start(Prepared prepared, plan::Lane& lane);
   void Complete(Batch batch, plan::RunResult result, base::TimePoint started);
   /// Ends a batch that was not run, or whose run was nobody's use.
@@ -193,7 +227,11 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   bool MayForm() const HADRON_REQUIRES(mutex_);
 
   const Dependencies deps_;
-  std::set<const model::ModelVersion*> have_run_;  ///< dev thread only
+  std::set<const model::ModelVersion*> have_run_;          ///< dev thread only
+  KeptTensors kept_;                                       ///< dev thread only
+  std::size_t coming_home_ HADRON_GUARDED_BY(mutex_) = 0;  ///< copies under way
+  std::vector<Homecoming> homecomings_ HADRON_GUARDED_BY(mutex_);
+  std::atomic<std::uint64_t> kept_bytes_{0};
   std::atomic<std::uint64_t> busy_ns_{0};
   std::atomic<std::uint64_t> lane_bytes_{0};  ///< held by all lanes
   base::Mutex mutex_;

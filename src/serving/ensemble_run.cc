@@ -12,6 +12,7 @@
 #include "model/ensembles.h"
 #include "serving/batch_run.h"
 #include "serving/inference_engine.h"
+#include "serving/kept_outputs.h"
 #include "serving/response_cache.h"
 
 namespace hadron::serving {
@@ -177,12 +178,39 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
     part.depth = request().depth + 1;
     Status status = TakeTensors(number, part);
     if (!status.ok()) return End(number, std::move(status));
+    const bool away = std::ranges::any_of(
+        part.inputs, [](const HostTensor& input) { return input.remote != nullptr; });
+    if (!away || TakesDeviceTensors(part.model->config())) {
+      return Infer(number, std::move(part), caused_load);
+    }
+    auto inputs = std::move(part.inputs);
+    deps_.engine->BringHome(
+        std::move(inputs), [self = shared_from_this(), number, caused_load, part = std::move(part)](
+                               StatusOr<std::vector<HostTensor>> at_home) mutable {
+          if (!at_home.ok()) return self->End(number, std::move(at_home).status());
+          part.inputs = std::move(at_home).value();
+          self->Infer(number, std::move(part), caused_load);
+        });
+  }
+
+  void Infer(std::size_t number, InferenceRequest part, bool caused_load) {
     deps_.engine->InferStep(
         std::move(part),
         [self = shared_from_this(), number](InferenceResponse response) {
           self->Ended(number, std::move(response));
         },
         caused_load);
+  }
+
+  /// Whether all who read the tensor can take it where the step has computed it. What they are is
+  /// seen for certain when they begin.
+  bool MayStayOnDevice(std::size_t tensor) const {
+    if (std::ranges::find(outputs_, tensor) != outputs_.end()) return false;
+    return std::ranges::all_of(plan().tensors()[tensor].readers, [this](std::size_t reader) {
+      const EnsemblePlan::Step& step = plan().steps()[reader];
+      const auto found = deps_.models->Find(step.model, step.version);
+      return !found.ok() || *found == nullptr || TakesDeviceTensors((*found)->config());
+    });
   }
 
   /// The inputs and outputs of a step, in the order of its model's configuration.
@@ -205,12 +233,13 @@ class EnsembleRun final : public std::enable_shared_from_this<EnsembleRun> {
       if (!shape.ok()) {
         return std::move(shape).status().With(fmt::format("input '{}'", io.name));
       }
-      part.inputs.push_back({{io.name, io.type, *std::move(shape)}, given->bytes});
+      part.inputs.push_back({{io.name, io.type, *std::move(shape)}, given->bytes, given->remote});
     }
     for (const IoConfig& io : model.outputs()) {
       const auto edge = std::ranges::find(step.outputs, io.name, &EnsemblePlan::Edge::name);
       if (edge != step.outputs.end() && progress_.IsNeeded(edge->tensor)) {
         part.requested_outputs.push_back(io.name);
+        if (MayStayOnDevice(edge->tensor)) part.keep_on_device.push_back(io.name);
         NoteLabels(*edge, part.model->labels(io.name));
       }
     }

@@ -28,10 +28,11 @@ base::StatusOr<tensor::Shape> FitShape(const tensor::Shape& shape, const config:
 
 /// Answers requests to ensembles: each step is a request to its model like any other, in the name
 /// and on the terms of the client's request, and is sent as soon as the tensors exist that it
-/// reads. Tensors between steps are handed on as they are, without a copy, and go when their last
-/// reader has them. A failed step ends the request, once the steps that run have ended; the message
-/// names the ensemble, the step and its model. What the client has sent is admitted and counted
-/// once; device time is counted for the models that used it.
+/// reads. Tensors between steps are handed on as they are, without a copy, on the device where both
+/// sides compute there, and go when their last reader has them. A failed step ends the request,
+/// once the steps that run have ended; the message names the ensemble, the step and its model. What
+/// the client has sent is admitted and counted once; device time is counted for the models that
+/// used it.
 ///
 /// Thread-safe. Owned by the server; outlives the requests.
 ///

@@ -81,6 +81,12 @@ void InferenceEngine::InferStep(InferenceRequest request, OnDone done, bool caus
   Route(std::move(request), std::move(done));
 }
 
+void InferenceEngine::BringHome(
+    std::vector<tensor::HostTensor> tensors,
+    base::UniqueFunction<void(base::StatusOr<std::vector<tensor::HostTensor>>)> done) {
+  scheduler_.BringHome(std::move(tensors), std::move(done));
+}
+
 void InferenceEngine::Route(InferenceRequest request, OnDone done) {
   if (!request.model->defaults().empty()) FillDefaults(request);
   if (request.model->is_ensemble()) return run_ensemble_(std::move(request), std::move(done));

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -89,6 +90,10 @@ class InferenceEngine {
   /// The same for a step of an ensemble: a part of a request that has been admitted. `caused_load`:
   /// its model was loaded for it, as Fetch has said.
   void InferStep(InferenceRequest request, OnDone done, bool caused_load);
+  /// Copies to the host what of these tensors steps have left on the device. `done` is called
+  /// exactly once, possibly before this returns.
+  void BringHome(std::vector<tensor::HostTensor> tensors,
+                 base::UniqueFunction<void(base::StatusOr<std::vector<tensor::HostTensor>>)> done);
   /// Who answers requests to ensembles; before the first one comes.
   using Runner = std::function<void(InferenceRequest, OnDone)>;
   void ServeEnsembles(Runner runner) { run_ensemble_ = std::move(runner); }

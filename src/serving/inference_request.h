@@ -48,6 +48,9 @@ struct InferenceRequest {
   /// How many ensembles this is a step of, one in another. Such a request has been admitted and is
   /// counted with the one that the client sent; here it counts for its model, and device time.
   unsigned depth = 0;
+  /// Outputs that may stay on the device: the answer's tensors are then where their `remote` says.
+  /// Of steps only, whose readers are known.
+  std::vector<std::string> keep_on_device{};
 
   bool IsCancelled() const { return cancelled != nullptr && cancelled->load(); }
 };

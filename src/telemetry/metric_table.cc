@@ -82,6 +82,8 @@ constexpr MetricDefinition kTable[] = {
     {"hadron_host_memory_reserved_bytes", kGauge, "", "Bytes reserved of that, shared ones once"},
     {"hadron_device_busy_seconds_total", kCounter, "device",
      "Time the device has spent on runs, copies of inputs and outputs included"},
+    {"hadron_ensemble_device_bytes_total", kCounter, "device",
+     "Bytes of tensors between steps of ensembles that have stayed on the device"},
     {"hadron_tenant_requests_total", kCounter, "tenant,class",
      "Requests answered with success; a tenant's counters are as of the last seconds and stay "
      "until the server ends"},

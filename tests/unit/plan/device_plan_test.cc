@@ -229,5 +229,167 @@ TEST_F(DevicePlan, FailsCleanlyWhenTheDeviceIsTooSmall) {
   EXPECT_EQ((*lane)->in_flight(), 0);
 }
 
+/// y = Exp(CumSum(x)): the host reads the input.
+graph::Graph HostFirstGraph() {
+  graph::Graph graph;
+  const auto x = graph.AddInput("x", DataType::kFp32, {graph.Symbol("batch"), 8});
+  const std::int64_t last = 1;
+  const auto axis = graph.AddConstant(
+      "axis", graph::Constant::FromTensor({{"axis", DataType::kInt64, tensor::Shape{}},
+                                           base::IoBuf::Copy(std::as_bytes(std::span(&last, 1)))}));
+  graph.AddOutput("y", AddNode(graph, "Exp", {AddNode(graph, "CumSum", {x, axis})}));
+  EXPECT_TRUE(graph::InferShapes(graph).ok());
+  return graph;
+}
+
+/// A model on a lane, and a place on its device beside them.
+class DeviceInputs : public DevicePlan {
+ protected:
+  void Load(graph::Graph graph) {
+    CompileOptions options;
+    options.max_batch = 4;
+    auto model = CompiledModel::Compile(std::move(graph), options, kernels_, *device_, *host_);
+    ASSERT_TRUE(model.ok()) << model.message();
+    model_ = *model;
+    auto weights = WeightBinding::Create(model_->weights(), *device_, lane_thread_, "model");
+    ASSERT_TRUE(weights.ok()) << weights.message();
+    weights_ = *weights;
+    auto plan = model_->Specialise(std::vector{tensor::Shape{4, 8}});
+    ASSERT_TRUE(plan.ok()) << plan.message();
+    plan_ = *plan;
+    auto lane = Lane::Create(*device_, *host_, lane_thread_, "lane 0");
+    ASSERT_TRUE(lane.ok()) << lane.message();
+    lane_ = std::move(lane).value();
+    auto reservation = device_->memory().Reserve("test", kRoom);
+    auto room = device_->Allocate(std::move(reservation).value(), kRoom);
+    ASSERT_TRUE(room.ok()) << room.message();
+    room_ = std::move(room).value();
+  }
+  void TearDown() override {
+    lane_.reset();
+    room_.reset();
+    weights_.reset();
+    DevicePlan::TearDown();
+  }
+  DeviceSpan Place(std::uint64_t rows) { return {room_.get(), kAt, rows * kRow, room_}; }
+
+  /// In parts of one step, if asked to.
+  RunResult Run(std::vector<RunInput> inputs, std::vector<KeptPart> kept, bool unread, bool parts) {
+    std::promise<RunResult> promise;
+    base::TaskQueue paused;  // Continue is this thread's to call
+    RunRequest request;
+    request.plan = plan_;
+    request.weights = weights_;
+    request.inputs = std::move(inputs);
+    request.rows = kRows;
+    request.kept = std::move(kept);
+    request.unread = {unread};
+    request.part = base::Duration(parts ? 1 : 0);
+    request.paused = [&] { paused.Post([&] { lane_->Continue(); }); };
+    request.done = [&](RunResult result) {
+      promise.set_value(std::move(result));
+      paused.Stop();
+    };
+    EXPECT_TRUE(lane_->Submit(request).ok());
+    paused.Run();
+    return promise.get_future().get();
+  }
+  base::IoBuf Fetched(DeviceSpan span) {
+    std::promise<base::IoBuf> promise;
+    lane_->Fetch({std::move(span)}, [&promise](base::StatusOr<std::vector<base::IoBuf>> fetched) {
+      promise.set_value(fetched.ok() ? fetched->front() : base::IoBuf());
+    });
+    return promise.get_future().get();
+  }
+
+  /// Rows 1 and 2 of three leave the device by the one run, and come back into the next one, before
+  /// or behind a row from the host.
+  void ExpectTheSameBytesAsThroughTheHost(bool parts) {
+    const HostTensor x = Input(kRows);
+    const RunInput all{{x.bytes}, {kRows * 8}};
+    const std::string first = Run({all}, {}, false, parts).outputs[0].bytes.ToString();
+    ASSERT_EQ(first.size(), kRows * kRow);
+    const auto left = Run({all}, {{0, kRow, Place(2)}}, true, parts);
+    ASSERT_TRUE(left.status.ok()) << left.status.message();
+    EXPECT_TRUE(left.outputs[0].bytes.empty());
+    EXPECT_EQ(left.outputs[0].desc.shape, (tensor::Shape{kRows, 8}));
+    EXPECT_EQ(Fetched(Place(2)).ToString(), first.substr(kRow));
+    // A part that somebody wants on the host as well.
+    const auto both = Run({all}, {{0, kRow, Place(2)}}, false, parts);
+    EXPECT_EQ(both.outputs[0].bytes.ToString(), first);
+
+    const base::IoBuf row = x.bytes.Sub(0, kRow);
+    const base::IoBuf rest = base::IoBuf::FromString(first.substr(kRow));
+    const RunInput host_first{{row, rest}, {8, 16}};
+    const RunInput host_last{{rest, row}, {16, 8}};
+    const RunInput device_last{{row, {}}, {8, 16}, {DeviceSpan(), Place(2)}};
+    const RunInput device_first{{{}, row}, {16, 8}, {Place(2)}};
+    const std::string wanted = Run({host_first}, {}, false, parts).outputs[0].bytes.ToString();
+    EXPECT_EQ(Run({device_last}, {}, false, parts).outputs[0].bytes.ToString(), wanted);
+    const std::string other = Run({host_last}, {}, false, parts).outputs[0].bytes.ToString();
+    EXPECT_EQ(Run({device_first}, {}, false, parts).outputs[0].bytes.ToString(), other);
+  }
+
+  static constexpr std::int64_t kRows = 3;  // of a plan for four
+  static constexpr std::uint64_t kRow = 8 * sizeof(float);
+  static constexpr std::uint64_t kRoom = 4096;
+  static constexpr std::uint64_t kAt = 256;
+  std::shared_ptr<const CompiledModel> model_;
+  std::shared_ptr<const WeightBinding> weights_;
+  std::shared_ptr<const ExecutionPlan> plan_;
+  std::unique_ptr<Lane> lane_;
+  std::shared_ptr<device::DeviceBuffer> room_;
+};
+
+TEST_F(DeviceInputs, GoStraightToTheKernelsThatReadThem) {
+  Load(MixedGraph());
+  EXPECT_EQ(plan_->ends.inputs, std::vector{true});
+  EXPECT_EQ(plan_->ends.outputs, std::vector{true});
+  ExpectTheSameBytesAsThroughTheHost(false);
+}
+
+TEST_F(DeviceInputs, AreTakenByRunsThatMakeWay) {
+  Load(MixedGraph());
+  ExpectTheSameBytesAsThroughTheHost(true);
+}
+
+TEST_F(DeviceInputs, ComeToTheHostWhereItReadsThem) {
+  Load(HostFirstGraph());
+  EXPECT_EQ(plan_->ends.inputs, std::vector{false});
+  EXPECT_EQ(plan_->ends.outputs, std::vector{true});
+  ExpectTheSameBytesAsThroughTheHost(false);
+}
+
+TEST_F(DeviceInputs, AreRepeatedForRowsThatNobodySent) {
+  Load(MixedGraph());
+  const HostTensor x = Input(4);
+  const RunInput all{{x.bytes}, {4 * 8}};
+  (void)Run({all}, {}, false, false);  // other rows lie where the fourth one would be
+  (void)Run({all}, {{0, 0, Place(2)}}, true, false);
+  // All four rows of what the plan computes, as if they had been asked for.
+  const RunInput two{{{}}, {16}, {Place(2)}};
+  const DeviceSpan whole{room_.get(), 2 * kAt, 4 * kRow, room_};
+  const auto run = Run({two}, {{0, 0, whole}}, true, false);
+  ASSERT_TRUE(run.status.ok()) << run.status.message();
+  const std::string rows = Fetched(whole).ToString();
+  for (std::size_t row = 2; row < 4; ++row) {
+    EXPECT_EQ(rows.substr(row * kRow, kRow), rows.substr(kRow, kRow)) << row;
+  }
+}
+
+TEST(DeviceEnds, AreNoneOfPlansOnTheHost) {
+  const auto host = device::MakeHostDevice(kBudget);
+  backend::KernelRegistry kernels;
+  backend::RegisterNativeKernels(kernels);
+  CompileOptions options;
+  options.max_batch = 4;
+  auto model = CompiledModel::Compile(MixedGraph(), options, kernels, *host, *host);
+  ASSERT_TRUE(model.ok()) << model.message();
+  auto plan = (*model)->Specialise(std::vector{tensor::Shape{4, 8}});
+  ASSERT_TRUE(plan.ok()) << plan.message();
+  EXPECT_EQ((*plan)->ends.inputs, std::vector{false});
+  EXPECT_EQ((*plan)->ends.outputs, std::vector{false});
+}
+
 }  // namespace
 }  // namespace hadron::plan
