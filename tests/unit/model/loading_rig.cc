@@ -27,6 +27,8 @@ using test::OnnxTensor;
 using test::OnnxWriter;
 
 constexpr std::uint64_t kBudget = std::uint64_t{1} << 30;
+/// Little, so that one model's slab does not do for the next.
+constexpr std::uint64_t kSlab = std::uint64_t{32} << 10;
 constexpr std::int64_t kRows = 3;
 constexpr std::chrono::minutes kPatience{1};
 using Ints = std::vector<std::int64_t>;
@@ -132,9 +134,10 @@ LoadingRig::LoadingRig(const std::string& device_name,
   VersionLoader::Options options;
   options.compute_threads = 2;
   options.batch_invariant = changes.batch_invariant;
+  ResidencyManager::Options residency;
+  residency.store.slab_bytes = kSlab;
   residency_ = std::make_unique<ResidencyManager>(
-      ResidencyManager::Options{},
-      ResidencyManager::Dependencies{&device(), &lane_queue_, &lane_queue_, &clock_});
+      residency, ResidencyManager::Dependencies{&device(), &lane_queue_, &lane_queue_, &clock_});
   loader_ = std::make_unique<VersionLoader>(
       options,
       VersionLoader::Dependencies{&device(), host_.get(), &kernels_, &lane_queue_, &metrics_,
@@ -185,7 +188,11 @@ base::StatusOr<std::string> LoadingRig::Ask(const ModelHandle& version) {
   return result.outputs.at(0).bytes.ToString();
 }
 
-std::map<std::string, std::uint64_t> LoadingRig::Ledger() const {
+std::map<std::string, std::uint64_t> LoadingRig::Ledger() {
+  // What a load gives back is told to the residency behind it: empty slabs go then.
+  std::promise<void> told;
+  lane_queue_.Post([&told] { told.set_value(); });
+  told.get_future().get();
   std::map<std::string, std::uint64_t> all;
   for (const auto& [owner, bytes] : host_memory_->ByOwner()) all["host: " + owner] = bytes;
   if (device_memory_ == nullptr) return all;

@@ -51,7 +51,7 @@ class LoadingRig {
   void RenewLane();
 
   /// Bytes by owner, of the host and of the device.
-  std::map<std::string, std::uint64_t> Ledger() const;
+  std::map<std::string, std::uint64_t> Ledger();
   test::MemoryFaults& faults() { return faults_; }
   /// Null on the CPU.
   backend::DevicePrograms* programs() const { return programs_.get(); }
