@@ -34,9 +34,9 @@ struct Block {
   bool told = false;  ///< what lies between is an output, too
 };
 
-class Network {
+class Residual {
  public:
-  Network(std::mt19937& random, const Block& block) : random_(random) {
+  Residual(std::mt19937& random, const Block& block) : random_(random) {
     const std::int64_t first = block.expands ? block.in : block.wide;
     x_ = graph_.AddInput("x", DataType::kFp32,
                          {graph_.Symbol("batch"), first, block.size[0], block.size[1]});
@@ -119,7 +119,7 @@ int Together(const test::PlanRunner& runner, const HostTensor& x) {
 /// As one by one, to the last byte; for batches and any number of threads.
 void ExpectTogether(const Block& block, int wanted) {
   std::mt19937 random(17);
-  const Network network(random, block);
+  const Residual network(random, block);
   const std::vector<HostTensor> images = {Image(random, block, 1), Image(random, block, 3)};
   test::PlanRunnerOptions options;
   options.disabled_passes = {"fuse_lines"};
@@ -178,7 +178,7 @@ TEST(FusedLines, LeaveAloneWhatOthersReadAndWhatTheCacheHolds) {
 
 TEST(FusedLines, DoNotDependOnTheBatch) {
   std::mt19937 random(19);
-  const Network network(random, {.residual = true});
+  const Residual network(random, {.residual = true});
   auto runner = test::PlanRunner::Create(network.graph().Clone(), {});
   ASSERT_TRUE(runner.ok()) << runner.message();
   const auto outcome = (*runner)->CheckBatchInvariance();
