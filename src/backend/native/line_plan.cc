@@ -83,6 +83,8 @@ std::shared_ptr<const LinePlan> LinePlan::Make(std::span<const ConvShape> shapes
   }
   if (largest < kCachedFloats) return nullptr;
   const ConvShape& lines = shapes[middle];
+  // Lines are what threads share out, and what is kept of them is little beside the tensor.
+  if (lines.axes[1].output < 2 * threads) return nullptr;
   std::shared_ptr<LinePlan> plan(new LinePlan);
   plan->depthwise_ = DirectPlan::Make(lines);
   if (plan->depthwise_ == nullptr || plan->depthwise_->problem().line_rows == 0) return nullptr;
@@ -108,6 +110,7 @@ std::shared_ptr<const LinePlan> LinePlan::Make(std::span<const ConvShape> shapes
     plan->lines_.ring_lines = static_cast<std::int32_t>(ring);
     plan->ring_floats_ = RoundUp(ring * plan->expand_->out_line, kLineAlignment);
   }
+  if (plan->ring_floats_ + plan->buffer_floats_ > largest) return nullptr;
   return plan;
 }
 

@@ -173,7 +173,8 @@ TEST(FusedLines, ApplyWhatComesBehindEachConvolution) {
 TEST(FusedLines, LeaveAloneWhatOthersReadAndWhatTheCacheHolds) {
   ExpectTogether({.told = true}, 2);                  // the filter and the product behind it
   ExpectTogether({.wide = 64, .size = {14, 14}}, 0);  // small
-  ExpectTogether({.kernel = {3, 5}, .pads = {1, 2, 1, 2}}, 0);  // not by lines
+  ExpectTogether({.kernel = {3, 5}, .pads = {1, 2, 1, 2}}, 0);                     // not by lines
+  ExpectTogether({.size = {1, 3136}, .kernel = {1, 3}, .pads = {0, 1, 0, 1}}, 0);  // one line
 }
 
 TEST(FusedLines, DoNotDependOnTheBatch) {
