@@ -11,16 +11,58 @@ namespace hadron::model {
 
 using base::StatusOr;
 
+namespace {
+
+base::Status GoesFirst() {
+  return base::Unavailable("others use, or wait for, the device's memory and go first",
+                           base::RefusalCause::kMemory);
+}
+
+}  // namespace
+
 void ResidencyManager::WantArena(const ModelVersion& by, std::uint64_t bytes, ArenaDone done) {
-  AddArenaWant({&by.residence(), bytes, false, std::move(done)});
+  AddArenaWant({&by.residence(), bytes, nullptr, std::move(done)});
 }
 
 StatusOr<plan::ArenaPlace> ResidencyManager::ObtainArena(const ModelVersion& by,
                                                          std::uint64_t bytes) {
-  std::promise<StatusOr<plan::ArenaPlace>> given;
-  AddArenaWant({&by.residence(), bytes, true,
-                [&given](StatusOr<plan::ArenaPlace> arena) { given.set_value(std::move(arena)); }});
-  return given.get_future().get();
+  auto given = std::make_shared<std::promise<StatusOr<plan::ArenaPlace>>>();
+  auto answer = given->get_future();
+  AddArenaWant({&by.residence(), bytes, given.get(),
+                [given](StatusOr<plan::ArenaPlace> arena) { given->set_value(std::move(arena)); }});
+  // Batches that it waits for may wait for a plan, which load threads make.
+  if (answer.wait_for(options_.restore_timeout) != std::future_status::ready) {
+    base::MutexLock lock(mutex_);
+    // What is not on the list any more has an answer on its way.
+    const auto own = [&](const ArenaWant& want) { return want.load == given.get(); };
+    if (std::erase_if(arenas_wanted_, own) > 0) return GoesFirst();
+  }
+  return answer.get();
+}
+
+std::optional<plan::ArenaPlace> ResidencyManager::TakeSpare(std::uint64_t bytes) {
+  base::MutexLock lock(mutex_);
+  const bool wanted = std::ranges::any_of(
+      residences_, [](const Residence* residence) { return residence->wanted_; });
+  if (stopped_ || wanted || starved_.load() || !arenas_wanted_.empty()) return std::nullopt;
+  auto place = store_.PlaceArena(bytes);
+  if (!place.ok() || !place->has_value()) return std::nullopt;  // it is not needed that much
+  spare_ = (*place)->hold;
+  return *std::move(*place);
+}
+
+void ResidencyManager::ForgetSpare() {
+  {
+    base::MutexLock lock(mutex_);
+    spare_.reset();
+  }
+  PostPump();
+}
+
+bool ResidencyManager::CallSpareBack(News& news) {
+  if (spare_.expired()) return false;
+  news.spare_wanted = true;
+  return true;
 }
 
 void ResidencyManager::AddArenaWant(ArenaWant want) {
@@ -55,7 +97,7 @@ std::optional<StatusOr<plan::ArenaPlace>> ResidencyManager::TryArena(const Arena
   const bool somebody_leaves = SomebodyLeaves();
   auto place = store_.PlaceArena(want.bytes);
   if (place.ok() && !place->has_value()) {
-    if (CallBack(nullptr)) return std::nullopt;
+    if (CallSpareBack(news) || CallBack(nullptr)) return std::nullopt;
     const std::uint64_t missing = store_.ArenaBytes(want.bytes);
     const bool in_sum = !somebody_leaves && missing <= store_.free_bytes();
     if (in_sum && uploading_) return std::nullopt;
@@ -81,11 +123,10 @@ std::optional<StatusOr<plan::ArenaPlace>> ResidencyManager::TryArena(const Arena
 
 /// Those who wait hold what the others wait for. A load can come again, a batch cannot.
 bool ResidencyManager::HaveLoadYield(News& news) {
-  const auto load = std::ranges::find_if(arenas_wanted_, &ArenaWant::yields);
+  const auto load = std::ranges::find_if(
+      arenas_wanted_, [](const ArenaWant& want) { return want.load != nullptr; });
   if (arenas_wanted_.size() < 2 || load == arenas_wanted_.end()) return false;
-  auto refusal = base::Unavailable("others wait for the device's memory as well, and go first",
-                                   base::RefusalCause::kMemory);
-  news.arenas.emplace_back(std::move(load->done), std::move(refusal));
+  news.arenas.emplace_back(std::move(load->done), GoesFirst());
   arenas_wanted_.erase(load);
   return true;
 }

@@ -90,6 +90,13 @@ std::optional<ResidencyPin::Weights> ResidencyManager::TryPin(const ModelVersion
   return PinNow(residence);
 }
 
+void ResidencyManager::PinWaiters(News& news) {
+  for (Residence* const residence : residences_) {
+    const bool there = residence->binding_ != nullptr && residence != restoring_;
+    if (there && !residence->waiters_.empty()) TakeWaiters(*residence, Status(), news);
+  }
+}
+
 ResidencyPin::Weights ResidencyManager::PinNow(Residence& residence) {
   ++residence.pins_;
   return {residence.binding_,
@@ -149,7 +156,8 @@ StatusOr<ResidencyPin> ResidencyManager::Obtain(const ModelHandle& version) {
   {
     base::MutexLock lock(mutex_);
     if (stopped_) return Exiting();
-    if (residence.binding_ != nullptr && restoring_ != &residence) {
+    // Who asks for an arena waits for pins to end: none is added before it has got it.
+    if (residence.binding_ != nullptr && restoring_ != &residence && arenas_wanted_.empty()) {
       waiter->set_value(PinNow(residence));
     } else {
       residence.waiters_.push_back(waiter);
@@ -225,6 +233,7 @@ void ResidencyManager::Pump() {
     base::MutexLock lock(mutex_);
     starved_.store(false);
     PlaceArenas(news);
+    if (arenas_wanted_.empty()) PinWaiters(news);
     KeepLimits(news);
     while (!uploading_ && arenas_wanted_.empty()) {
       Residence* const next = ChooseNext(claims, news);
@@ -248,6 +257,7 @@ void ResidencyManager::Tell(News news) {
   }
   if (news.resident && observer_ != nullptr) observer_->OnResident();
   if (news.memory_short && observer_ != nullptr) observer_->OnMemoryShort();
+  if (news.spare_wanted && observer_ != nullptr) observer_->OnSpareWanted();
   for (const auto& [payer, seconds] : news.restored) {
     if (observer_ != nullptr) observer_->OnRestored(payer, seconds);
   }
@@ -281,7 +291,7 @@ bool ResidencyManager::StartRestore(Residence& next, News& news) {
 
 /// False: nothing can be done, and nobody leaves.
 bool ResidencyManager::MakeRoom(const Residence& next, bool somebody_leaves, News& news) {
-  if (CallBack(next.early_.get())) return true;
+  if (CallSpareBack(news) || CallBack(next.early_.get())) return true;
   const std::uint64_t missing = store_.MissingBytes(*next.image_);
   const bool in_sum = !somebody_leaves && missing <= store_.free_bytes();
   if (in_sum && StartMoves(store_.MakeHoles(*next.image_, RangesInUse()), news)) return true;
@@ -345,9 +355,10 @@ void ResidencyManager::TakeWaiters(Residence& residence, const Status& status, N
 bool ResidencyManager::Evictable(const Residence& residence, const Residence* next) const {
   if (residence.binding_ == nullptr || residence.parts_.empty()) return false;
   if (StaysFor(residence, next)) return false;
-  if (residence.pins_ > 0 || !residence.waiters_.empty() || &residence == restoring_) return false;
+  if (residence.pins_ > 0 || &residence == restoring_) return false;
   // While a lane waits for memory nobody is served, so nothing is owed.
   if (!arenas_wanted_.empty()) return true;
+  if (!residence.waiters_.empty()) return false;
   // What waits in this model's name may be what waits for its old version.
   if (next != nullptr && residence.replaces_ == next) return true;
   return residence.owed_ <= 0 || residence.metrics_->pending.value() <= 0;
@@ -399,6 +410,10 @@ ResidencyManager::BindingRef ResidencyManager::TakeDown(Residence& residence) {
   residence.parts_.clear();
   residence.shares_.Clear();
   residence.owed_ = 0;
+  if (!residence.waiters_.empty()) {  // an arena came first: it is to come back for them
+    residence.wanted_ = true;
+    residence.wanted_since_ = deps_.clock->Now();
+  }
   leaving_.emplace_back(std::exchange(residence.last_of_binding_, nullptr));
   Tally(residence);
   return binding;

@@ -85,6 +85,8 @@ class ResidencyManager {
     virtual void OnEvicted(std::shared_ptr<const plan::WeightBinding> weights) = 0;
     /// What lanes hold beyond what runs is in the way of weights that fit nowhere else.
     virtual void OnMemoryShort() = 0;
+    /// What TakeSpare gave is wanted by others.
+    virtual void OnSpareWanted() = 0;
     /// The device does not take this version: what waits for it waits in vain.
     virtual void OnRefused(const Residence* residence, const base::Status& status) = 0;
   };
@@ -154,6 +156,12 @@ class ResidencyManager {
     return status.code() == base::StatusCode::kUnavailable &&
            status.cause() == base::RefusalCause::kMemory;
   }
+  /// Memory of the device that nobody uses or waits for, for what can be done without; none: there
+  /// is none. It is asked for (OnSpareWanted), and waited for, before anybody leaves for others or
+  /// is refused. One at a time counts, the one that was given last.
+  std::optional<plan::ArenaPlace> TakeSpare(std::uint64_t bytes);
+  /// It will not come back soon: nobody waits for it any more.
+  void ForgetSpare();
   /// Ends all waiting, also in Obtain, now and from now on: who evicts and copies is about to stop.
   void Stop();
 
@@ -275,11 +283,12 @@ class ResidencyManager {
     std::vector<std::pair<Payer, double>> restored;  ///< seconds
     bool resident = false;
     bool memory_short = false;
+    bool spare_wanted = false;
   };
   struct ArenaWant {
     const Residence* by = nullptr;
     std::uint64_t bytes = 0;
-    bool yields = false;  ///< to others that wait: a load, not a batch
+    const void* load = nullptr;  ///< which load asks: it yields to others; null: a batch
     ArenaDone done;
   };
 
@@ -315,6 +324,8 @@ class ResidencyManager {
   void TakeWaiters(Residence& residence, const base::Status& status, News& news)
       HADRON_REQUIRES(mutex_);
   ResidencyPin::Weights PinNow(Residence& residence) HADRON_REQUIRES(mutex_);
+  /// Of versions that are there, those who waited behind an arena.
+  void PinWaiters(News& news) HADRON_REQUIRES(mutex_);
   /// Tells the metrics where the weights are.
   void Tally(const Residence& residence) const HADRON_REQUIRES(mutex_);
   void TallyGone(const Residence& residence) const HADRON_REQUIRES(mutex_);
@@ -358,6 +369,8 @@ class ResidencyManager {
   std::set<const void*> RangesInUse() const HADRON_REQUIRES(mutex_);
   bool SomebodyElseEnds(const ArenaWant& want) const HADRON_REQUIRES(mutex_);
   void AddArenaWant(ArenaWant want);
+  /// False: there is none.
+  bool CallSpareBack(News& news) HADRON_REQUIRES(mutex_);
   /// Of all who hold what others wait for, a load goes back; false: there is none.
   bool HaveLoadYield(News& news) HADRON_REQUIRES(mutex_);
   /// `next`: for whom; null for no version.
@@ -407,6 +420,7 @@ class ResidencyManager {
   base::TimePoint upload_ends_ HADRON_GUARDED_BY(mutex_);  ///< expected
   /// By evicted binding: lives until all of its places have been given back.
   std::vector<std::weak_ptr<const void>> leaving_ HADRON_GUARDED_BY(mutex_);
+  std::weak_ptr<const void> spare_ HADRON_GUARDED_BY(mutex_);
   std::deque<ArenaWant> arenas_wanted_ HADRON_GUARDED_BY(mutex_);
   bool stopped_ HADRON_GUARDED_BY(mutex_) = false;
   std::optional<base::TimePoint> idle_look_ HADRON_GUARDED_BY(mutex_);  ///< a task is posted for it

@@ -86,7 +86,7 @@ void IoTraffic::AddInput(const ExecutionPlan& plan, std::size_t number, const Ru
     if (input.IsOnDevice(i) && bytes > 0) (straight ? in_ : fetched_).push_back(last);
     at += bytes;
   }
-  HADRON_CHECK(at <= tensor.offset + tensor.spec.bytes());
+  HADRON_CHECK(at <= tensor.offset + tensor.spec.bytes() * static_cast<std::uint64_t>(plan.pieces));
   if (straight && last.span.buffer != nullptr) AddPadding(plan, number, last);
 }
 

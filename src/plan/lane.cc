@@ -276,6 +276,7 @@ void Lane::Fetch(std::vector<DeviceSpan> spans, Fetched done) {
   }
   stream_->Record([spans = std::move(spans), copies = std::move(copies),
                    done = std::move(done)](Status status) mutable {
+    spans.clear();  // who is told may let the device go
     if (!status.ok()) return done(std::move(status));
     std::vector<base::IoBuf> fetched;
     for (auto& copy : copies) fetched.push_back(base::IoBuf::FromVector(std::move(copy)));

@@ -52,7 +52,10 @@ void DeviceScheduler::LetGo(Leaving leaving) {
   }
   leaving.evicted.clear();
   for (const Departure& departure : leaving.departures) have_run_.erase(departure.version);
-  if (have_run_.empty() && !leaving.departures.empty()) ReleaseArenas();
+  if (have_run_.empty() && !leaving.departures.empty()) {
+    ReleaseArenas();
+    kept_.Release(deps_.clock->Now());
+  }
   for (Departure& departure : leaving.departures) departure.released();
 }
 
@@ -60,7 +63,6 @@ void DeviceScheduler::ReleaseArenas() {
   for (plan::Lane* lane : AllLanes()) {
     if (lane->in_flight() == 0) lane->ReleaseMemory();
   }
-  kept_.Release(deps_.clock->Now());
   CountLaneMemory();
   if (deps_.memory_is_back) deps_.memory_is_back();
 }
@@ -101,6 +103,12 @@ void DeviceScheduler::OnEvicted(std::shared_ptr<const plan::WeightBinding> weigh
 void DeviceScheduler::OnMemoryShort() {
   base::MutexLock lock(mutex_);
   arenas_wanted_back_ = true;
+  Notify();
+}
+
+void DeviceScheduler::OnSpareWanted() {
+  base::MutexLock lock(mutex_);
+  room_wanted_back_ = true;
   Notify();
 }
 
@@ -195,7 +203,7 @@ WorkQueues::Wish DeviceScheduler::WishNow(Search& search) {
 void DeviceScheduler::FindBatch(Turn& turn) {
   if (!alone_.empty() && queues_.MayStart(*alone_.front().pin.version())) {
     turn.batch = TakeAlone();
-  } else {
+  } else if (MayForm()) {
     const WorkQueues::Wish wish = WishNow(turn.search);
     turn.batch = queues_.Next(wish, turn.search);
   }
@@ -243,7 +251,7 @@ void DeviceScheduler::OrderPlan(Batch batch, std::vector<tensor::Shape> shapes) 
 bool DeviceScheduler::HasAsked(const Prepared& prepared, const plan::Lane& lane) const {
   if (lane.MissingArena(*prepared.plan) == 0) return false;
   return std::ranges::any_of(awaiting_, [&](const Awaiting& awaiting) {
-    return awaiting.lane == &lane && awaiting.memory == Memory::kArena &&
+    return awaiting.lane == &lane && !awaiting.on_host &&
            awaiting.prepared.batch.pin.version() == prepared.batch.pin.version();
   });
 }
@@ -271,8 +279,7 @@ std::optional<DeviceScheduler::Awaiting> DeviceScheduler::TakeAnswered() {
   const auto it = std::ranges::find_if(awaiting_, [](const Awaiting& awaiting) {
     if (!awaiting.arena) return false;
     // The old arena is in use until the lane is idle.
-    return !awaiting.arena->ok() || awaiting.memory == Memory::kKept ||
-           awaiting.lane->in_flight() == 0;
+    return !awaiting.arena->ok() || awaiting.lane->in_flight() == 0;
   });
   if (it == awaiting_.end()) return std::nullopt;
   std::optional<Awaiting> answered(std::move(*it));
@@ -280,36 +287,25 @@ std::optional<DeviceScheduler::Awaiting> DeviceScheduler::TakeAnswered() {
   return answered;
 }
 
-DeviceScheduler::Missing DeviceScheduler::FindMissing(const Prepared& prepared, plan::Lane& lane) {
-  if (const auto bytes = lane.MissingArena(*prepared.plan); bytes > 0) {
-    return {bytes, Memory::kArena};
-  }
-  if (const auto bytes = MissingOnHost(lane, *prepared.plan); bytes > 0) {
-    return {bytes, Memory::kHost};
-  }
-  if (!kept_.enabled()) return {};
-  const std::uint64_t kept = BytesToKeep(prepared.batch, *prepared.plan);
-  return {kept_.MissingRoom(kept, deps_.clock->Now()), Memory::kKept};
-}
-
 void DeviceScheduler::Begin(Prepared prepared, plan::Lane& lane) {
-  const Missing missing = FindMissing(prepared, lane);
-  if (missing.bytes == 0) return Start(std::move(prepared), lane);
+  const std::uint64_t arena = lane.MissingArena(*prepared.plan);
+  const std::uint64_t on_host = arena > 0 ? 0 : MissingOnHost(lane, *prepared.plan);
+  if (arena == 0 && on_host == 0) return Start(std::move(prepared), lane);
   const model::ModelHandle version = prepared.batch.pin.version();
   std::uint64_t number = 0;
   {
     base::MutexLock lock(mutex_);
     number = ++asked_;
-    awaiting_.push_back({std::move(prepared), &lane, number, missing.memory, std::nullopt});
+    awaiting_.push_back({std::move(prepared), &lane, number, arena == 0, std::nullopt});
   }
-  if (missing.memory != Memory::kHost) {
-    deps_.residency->WantArena(*version, missing.bytes,
+  if (arena > 0) {
+    deps_.residency->WantArena(*version, arena,
                                [this, number](base::StatusOr<plan::ArenaPlace> place) {
                                  Answer(number, std::move(place));
                                });
     return;
   }
-  deps_.want_host_memory(*version, missing.bytes, [this, number](Status status) {
+  deps_.want_host_memory(*version, on_host, [this, number](Status status) {
     if (status.ok()) return Answer(number, plan::ArenaPlace());
     Answer(number, std::move(status));
   });
@@ -332,22 +328,9 @@ void DeviceScheduler::Answer(std::uint64_t number, base::StatusOr<plan::ArenaPla
   Notify();
 }
 
-/// Whatever the answer, the batch runs: where there is no room its outputs go to the host.
-void DeviceScheduler::ResumeWithRoom(Awaiting awaiting) {
-  if (awaiting.arena->ok()) {
-    kept_.GiveRoom(std::move(*awaiting.arena).value());
-  } else {
-    kept_.Refused(deps_.clock->Now());
-  }
-  base::MutexLock lock(mutex_);
-  prepared_.push_front(std::move(awaiting.prepared));
-}
-
 void DeviceScheduler::Resume(Awaiting awaiting) {
-  if (awaiting.memory == Memory::kKept) return ResumeWithRoom(std::move(awaiting));
-  const bool on_host = awaiting.memory == Memory::kHost;
   const bool has_it = awaiting.lane->MissingHostMemory(*awaiting.prepared.plan) == 0;
-  if (!awaiting.arena->ok() && on_host && has_it) {  // for another batch, meanwhile
+  if (!awaiting.arena->ok() && awaiting.on_host && has_it) {  // for another batch, meanwhile
     base::MutexLock lock(mutex_);
     prepared_.push_front(std::move(awaiting.prepared));
     return;
@@ -356,7 +339,7 @@ void DeviceScheduler::Resume(Awaiting awaiting) {
     return FailOrPart(std::move(awaiting.prepared.batch), std::move(*awaiting.arena).status());
   }
   // Another one's may be large enough by now.
-  if (!on_host && awaiting.lane->MissingArena(*awaiting.prepared.plan) > 0) {
+  if (!awaiting.on_host && awaiting.lane->MissingArena(*awaiting.prepared.plan) > 0) {
     awaiting.lane->GiveArena(std::move(*awaiting.arena).value());
   }
   Begin(std::move(awaiting.prepared), *awaiting.lane);
@@ -372,7 +355,10 @@ void DeviceScheduler::Start(Prepared prepared, plan::Lane& lane) {
   run.inputs = RunInputs(*batch);
   const config::ModelConfig& config = batch->pin->config();
   run.rows = config.batched() && !config.ragged() ? batch->rows : 1;
-  if (kept_.enabled()) KeepOutputs(*batch, *run.plan, kept_, run);
+  if (kept_.enabled()) {
+    FindRoom(BytesToKeep(*batch, *run.plan));
+    KeepOutputs(*batch, *run.plan, kept_, run);
+  }
   run.delay = ExecuteDelay(config);
   run.done = [this, batch, started](plan::RunResult result) {
     Complete(std::move(*batch), std::move(result), started);
@@ -484,7 +470,7 @@ bool DeviceScheduler::MayForm() const {
   constexpr std::size_t kMostAwaiting = 64;
   return awaiting_.size() < kMostAwaiting &&
          std::ranges::all_of(awaiting_, [](const Awaiting& awaiting) {
-           return awaiting.memory == Memory::kHost && !awaiting.arena;
+           return awaiting.on_host && !awaiting.arena;
          });
 }
 
@@ -493,7 +479,8 @@ DeviceScheduler::Turn DeviceScheduler::ChooseTurn() {
   turn.search.now = deps_.clock->Now();
   turn.leaving = std::exchange(leaving_, {});
   turn.homecomings = std::exchange(homecomings_, {});
-  FindReleases(turn);
+  turn.release = LanesIdle() && std::exchange(arenas_wanted_back_, false);
+  FindStaying(turn);
   turn.answered = TakeAnswered();
   if (turn.answered) return turn;  // before anything else uses the lane
   queues_.ExpireDue(turn.search);
@@ -506,7 +493,8 @@ DeviceScheduler::Turn DeviceScheduler::ChooseTurn() {
   // What is prepared for the one lane does not keep the other one waiting.
   const bool waiting = std::ranges::any_of(
       prepared_, [](const Prepared& prepared) { return prepared.batch.flow.interactive(); });
-  if (!waiting && MayForm()) FindBatch(turn);
+  // Those of a failed batch have their model pinned: whoever waits for memory waits for them, too.
+  if (!waiting && (MayForm() || !alone_.empty())) FindBatch(turn);
   // Between two parts: nobody has to go first.
   turn.go_on = bulk_paused_ && !turn.batch;
   if (turn.go_on) bulk_paused_ = false;

@@ -81,6 +81,7 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   void OnResident() override;
   void OnEvicted(std::shared_ptr<const plan::WeightBinding> weights) override;
   void OnMemoryShort() override;
+  void OnSpareWanted() override;
   void OnRefused(const model::Residence* residence, const base::Status& status) override;
 
   /// Has the lanes give back what runs were computed in, as soon as none is under way; they take it
@@ -109,20 +110,15 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
     Batch batch;
     std::shared_ptr<const plan::ExecutionPlan> plan;
   };
-  enum class Memory : std::uint8_t {
-    kArena,  ///< of the device, for the tensors between the layers
-    kHost,   ///< for what the lane has there
-    kKept,   ///< of the device, for what is to stay there; the batch can do without
-  };
-  /// A batch that needs more memory than there is: what may have models leave the device or the
-  /// host. While memory of the device is wanted no new batch is formed, so that those may leave
-  /// whose models are busy; those that were formed before run or ask, too, so that nobody is waited
-  /// for who waits himself.
+  /// A batch whose plan needs more memory than the lane has: what may have models leave the device
+  /// or the host. While memory of the device is wanted no new batch is formed, so that those may
+  /// leave whose models are busy; those that were formed before run or ask, too, so that nobody is
+  /// waited for who waits himself.
   struct Awaiting {
     Prepared prepared;
     plan::Lane* lane = nullptr;
     std::uint64_t number = 0;
-    Memory memory = Memory::kArena;
+    bool on_host = false;
     std::optional<base::StatusOr<plan::ArenaPlace>> arena;  ///< the answer; of the host: no buffer
   };
   /// Tensors that are wanted on the host.
@@ -192,18 +188,13 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   std::optional<Awaiting> TakeAnswered() HADRON_REQUIRES(mutex_);
   /// Starts it, or asks for the memory it needs first.
   void Begin(Prepared prepared, plan::Lane& lane);
-  struct Missing {
-    std::uint64_t bytes = 0;  ///< 0: nothing is
-    Memory memory = Memory::kArena;
-  };
-  Missing FindMissing(const Prepared& prepared, plan::Lane& lane);
   std::uint64_t MissingOnHost(plan::Lane& lane, const plan::ExecutionPlan& plan);
   /// What a batch asked for: a place, or memory of the host that is free now.
   void Answer(std::uint64_t number, base::StatusOr<plan::ArenaPlace> arena);
   void Resume(Awaiting awaiting);
-  void ResumeWithRoom(Awaiting awaiting);
-  /// What has to go to the host when `arenas_wanted_back_`, before the arenas can.
-  void FindReleases(Turn& turn) HADRON_REQUIRES(mutex_);
+  /// What is to go to the host when `room_wanted_back_`.
+  void FindStaying(Turn& turn) HADRON_REQUIRES(mutex_);
+  void FindRoom(std::uint64_t bytes);
   void Return(Homecoming homecoming);
   void Fetch(KeptRefs tensors, base::UniqueFunction<void(base::Status)> done);
   void Start(Prepared prepared, plan::Lane& lane);
@@ -248,6 +239,7 @@ class DeviceScheduler final : public model::ResidencyManager::Observer {
   std::deque<Single> alone_ HADRON_GUARDED_BY(mutex_);
   Leaving leaving_ HADRON_GUARDED_BY(mutex_);
   bool arenas_wanted_back_ HADRON_GUARDED_BY(mutex_) = false;
+  bool room_wanted_back_ HADRON_GUARDED_BY(mutex_) = false;
   int ordered_ HADRON_GUARDED_BY(mutex_) = 0;  ///< batches that wait for a plan to be made
   int running_ HADRON_GUARDED_BY(mutex_) = 0;  ///< runs whose completion has not ended
   bool stopping_ HADRON_GUARDED_BY(mutex_) = false;

@@ -39,8 +39,8 @@ void DeviceScheduler::Return(Homecoming homecoming) {
   });
 }
 
-/// Of tensors that are not home. Those that cannot be read are not tried again on behalf of models:
-/// their memory comes back when whoever waits for them has ended.
+/// Of tensors that are not home. Those that cannot be read are not tried again, and nobody waits
+/// for the room any more: it comes back when whoever reads them has ended.
 void DeviceScheduler::Fetch(KeptRefs tensors, base::UniqueFunction<void(Status)> done) {
   std::vector<plan::DeviceSpan> places;
   std::erase_if(tensors, [&places](const auto& tensor) {
@@ -75,11 +75,24 @@ void DeviceScheduler::Fetch(KeptRefs tensors, base::UniqueFunction<void(Status)>
                              });
 }
 
-void DeviceScheduler::FindReleases(Turn& turn) {
-  if (!arenas_wanted_back_ || !LanesIdle() || coming_home_ > 0) return;
+/// Runs that write into the room or read there end first: their tensors are found when they have.
+void DeviceScheduler::FindStaying(Turn& turn) {
+  if (!room_wanted_back_ || coming_home_ > 0) return;
+  kept_.Release(deps_.clock->Now());
   turn.staying = kept_.Staying();
-  turn.release = turn.staying.empty();
-  if (turn.release) arenas_wanted_back_ = false;
+  room_wanted_back_ = kept_.leaving();
+}
+
+/// Of what is free: nobody leaves for it, and nobody waits.
+void DeviceScheduler::FindRoom(std::uint64_t bytes) {
+  const base::TimePoint now = deps_.clock->Now();
+  const std::uint64_t missing = kept_.MissingRoom(bytes, now);
+  if (missing == 0) return;
+  if (auto place = deps_.residency->TakeSpare(missing)) {
+    kept_.GiveRoom(*std::move(place));
+  } else {
+    kept_.Refused(now);
+  }
 }
 
 }  // namespace hadron::serving

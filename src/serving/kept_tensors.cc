@@ -103,6 +103,7 @@ bool KeptTensors::empty() const {
 
 void KeptTensors::Release(base::TimePoint now) {
   if (room_ == nullptr) return;
+  left_ = room_;
   room_.reset();
   not_before_ = now + kPatience;
 }

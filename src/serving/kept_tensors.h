@@ -44,8 +44,8 @@ class KeptTensor final : public tensor::RemoteBytes {
 };
 
 /// The room on a device for tensors between the steps of ensembles, and who lies in it. It is a
-/// part of what lanes need of the device's memory (an arena): asked for when the first tensor wants
-/// it, given back when models want it.
+/// part of the device's memory that was to spare (ResidencyManager::TakeSpare): taken when the
+/// first tensor wants it, given back when others want it.
 ///
 /// Thread rule: `dev` thread only; the tensors may end on any.
 class KeptTensors {
@@ -67,6 +67,8 @@ class KeptTensors {
   std::vector<std::shared_ptr<const KeptTensor>> Staying();
   /// Whether nobody lies in the room.
   bool empty() const;
+  /// Whether somebody still lies in a room that was released.
+  bool leaving() const { return !left_.expired(); }
   /// The room goes back to the device, with the last who lies in it; it is not asked for again for
   /// a while.
   void Release(base::TimePoint now);
@@ -84,6 +86,7 @@ class KeptTensors {
 
   const std::uint64_t most_;
   std::shared_ptr<Room> room_;
+  std::weak_ptr<Room> left_;  ///< the one that was released last
   std::vector<std::weak_ptr<const KeptTensor>> tensors_;
   base::TimePoint not_before_;
 };

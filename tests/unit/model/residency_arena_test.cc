@@ -1,4 +1,5 @@
 // Memory for the tensors between the layers, beside and instead of weights.
+#include <future>
 #include <thread>
 
 #include "unit/model/residency_rig.h"
@@ -80,21 +81,52 @@ TEST_F(ArenaResidency, TakesAnArenaBackBeforeItRefusesWeights) {
 }
 
 TEST_F(ArenaResidency, HasALoadGoBackForABatchThatWaitsForIt) {
-  Open(4 * kMiB);
+  base::TaskQueue queue;
+  std::thread runs([&queue] { queue.Run(); });
+  Open(4 * kMiB, {}, queue, queue);
   const ModelHandle a = Admit("a", {1, 2});
   const ModelHandle b = Admit("b", {3, 4});
-  ASSERT_TRUE(Serve(a));
-  ASSERT_TRUE(Serve(b));
-  const auto batch = manager_->TryPin(*a);
-  base::StatusOr<plan::ArenaPlace> tried = base::Internal("");
-  std::thread load([&, pin = manager_->TryPin(*b)] { tried = manager_->ObtainArena(*b, kMiB); });
-  while (!control_.RunOne()) std::this_thread::yield();  // it has asked
-  EXPECT_EQ(AskForArena(a, kMiB), "");
-  load.join();
-  RunAll();
-  EXPECT_EQ(answer_, "granted");
+  std::optional batch = manager_->Obtain(a);
+  std::optional load = manager_->Obtain(b);
+  ASSERT_TRUE(batch->ok() && load->ok());
+  std::promise<base::StatusOr<plan::ArenaPlace>> given;
+  manager_->WantArena(*a, kMiB, [&given](auto arena) { given.set_value(std::move(arena)); });
+  const auto tried = manager_->ObtainArena(*b, kMiB);
   EXPECT_TRUE(ResidencyManager::Yielded(tried.CloneStatus())) << tried.message();
-  EXPECT_FALSE(Resident(b)) << "it made room";
+  load.reset();
+  auto again = std::async(std::launch::async, [&] { return manager_->Obtain(b); });
+  auto arena = given.get_future().get();
+  EXPECT_TRUE(arena.ok()) << "the load comes again at once, but not before it: " << arena.message();
+  arena = base::Internal("");
+  batch.reset();
+  EXPECT_TRUE(again.get().ok());
+  queue.Stop();
+  runs.join();
+}
+
+TEST_F(ArenaResidency, GivesWhatIsToSpareAndTakesItBackBeforeAnybodyLeaves) {
+  Open(4 * kMiB);
+  const ModelHandle a = Admit("a", {1, 2});
+  const ModelHandle b = Admit("b", {3});
+  const ModelHandle c = Admit("c", {4});
+  ASSERT_TRUE(Serve(a));
+  EXPECT_EQ(manager_->TakeSpare(3 * kMiB), std::nullopt) << "nobody leaves for it";
+  spare_ = manager_->TakeSpare(2 * kMiB);
+  ASSERT_TRUE(spare_);
+  ASSERT_TRUE(Serve(b));
+  EXPECT_FALSE(spare_) << "it was asked for";
+  EXPECT_TRUE(Resident(a));
+  spare_ = manager_->TakeSpare(kMiB);
+  ASSERT_TRUE(spare_);
+  EXPECT_EQ(AskForArena(a, kMiB), "granted");
+  EXPECT_FALSE(spare_);
+  EXPECT_TRUE(Resident(a) && Resident(b));
+  ASSERT_FALSE(Resident(c));
+  const auto busy = manager_->TryPin(*b);
+  const auto too = manager_->TryPin(*a);
+  arena_ = {};
+  EXPECT_TRUE(Serve(c));
+  EXPECT_EQ(manager_->TakeSpare(kMiB), std::nullopt) << "nothing is free";
 }
 
 }  // namespace

@@ -192,6 +192,7 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
     if (hold_evicted_) held_.push_back(std::move(weights));
   }
   void OnMemoryShort() override { arena_ = {}; }
+  void OnSpareWanted() override { spare_.reset(); }
   void OnRefused(const Residence*, const base::Status& status) override {
     refusal_ = status.message();
   }
@@ -269,6 +270,7 @@ class Residency : public testing::Test, public ResidencyManager::Observer {
   std::string refusal_;
   std::string answer_;
   plan::ArenaPlace arena_;  ///< the lane's
+  std::optional<plan::ArenaPlace> spare_;
   std::optional<ResidencyPin::Weights> arena_pin_;
 };
 

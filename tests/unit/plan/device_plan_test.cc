@@ -377,6 +377,26 @@ TEST_F(DeviceInputs, AreRepeatedForRowsThatNobodySent) {
   }
 }
 
+TEST(DeviceEnds, OfABatchInPiecesAreFetchedForAllOfThem) {
+  const auto host = device::MakeHostDevice(kBudget);
+  constexpr std::uint64_t kRow = 8 * sizeof(float);
+  auto reservation = host->memory().Reserve("test", 4 * kRow);
+  const std::shared_ptr<device::DeviceBuffer> room =
+      host->Allocate(std::move(reservation).value(), 4 * kRow).value();
+  ExecutionPlan plan;  // of four rows, two at a time
+  PlanTensor x;
+  x.space = Space::kIo;
+  x.spec.type = DataType::kFp32;
+  x.spec.shape = {2, 8};
+  plan.tensors = {x};
+  plan.inputs = {0};
+  plan.rows = 4;
+  plan.pieces = 2;
+  plan.ends = FindDeviceEnds(plan);
+  const RunInput three{{{}}, {3 * 8}, {{room.get(), 0, 3 * kRow, room}}};
+  EXPECT_FALSE(IoTraffic(plan, std::vector{three}, {}, {}).empty());
+}
+
 TEST(DeviceEnds, AreNoneOfPlansOnTheHost) {
   const auto host = device::MakeHostDevice(kBudget);
   backend::KernelRegistry kernels;
