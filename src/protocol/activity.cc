@@ -53,6 +53,13 @@ VersionActivity ActivityMeter::Compare(const Counts* before, const Counts& now, 
   activity.requests_per_s = static_cast<double>(now.requests - before->requests) / seconds;
   activity.device_share =
       static_cast<double>(now.busy_ns - before->busy_ns) * kNanosecond / seconds;
+  if (now.latencies == before->latencies) {  // most of a thousand models
+    if (last != nullptr) {
+      activity.p50_seconds = last->p50_seconds;
+      activity.p99_seconds = last->p99_seconds;
+    }
+    return activity;
+  }
   std::vector<std::uint64_t> latencies = now.latencies;
   for (std::size_t i = 0; i < std::min(latencies.size(), before->latencies.size()); ++i) {
     latencies[i] -= std::min(latencies[i], before->latencies[i]);
@@ -60,10 +67,6 @@ VersionActivity ActivityMeter::Compare(const Counts* before, const Counts& now, 
   const auto bounds = telemetry::ModelMetrics::LatencyBounds();
   activity.p50_seconds = Percentile(bounds, latencies, 0.50);
   activity.p99_seconds = Percentile(bounds, latencies, 0.99);
-  if (!activity.p50_seconds && last != nullptr) {
-    activity.p50_seconds = last->p50_seconds;
-    activity.p99_seconds = last->p99_seconds;
-  }
   return activity;
 }
 
@@ -77,8 +80,10 @@ void ActivityMeter::Sample(const model::Catalogue& catalogue, base::TimePoint no
     for (const auto& [number, version] : model.versions) {
       if (version.handle == nullptr) continue;
       const model::StatisticsSnapshot statistics = version.handle->statistics().Snapshot();
-      const std::pair key(name, number);
-      Counts& current = counts[key];
+      // The catalogue is in the keys' order.
+      const auto added = counts.emplace_hint(counts.end(), std::pair(name, number), Counts());
+      const auto& key = added->first;
+      Counts& current = added->second;
       current.history = version.handle->history().get();
       current.requests = statistics.success.count + statistics.fail.count;
       // An ensemble's times are those of its models, and stand there.
@@ -86,8 +91,9 @@ void ActivityMeter::Sample(const model::Catalogue& catalogue, base::TimePoint no
       current.latencies = AllLatencies(version.handle->metrics());
       const auto before = counts_.find(key);
       const auto known = last->find(key);
-      (*next)[key] = Compare(before == counts_.end() ? nullptr : &before->second, current, seconds,
-                             known == last->end() ? nullptr : &known->second);
+      next->emplace_hint(next->end(), key,
+                         Compare(before == counts_.end() ? nullptr : &before->second, current,
+                                 seconds, known == last->end() ? nullptr : &known->second));
     }
   }
   if (seconds > 0) {
