@@ -1,7 +1,6 @@
 """Ensembles on an OpenCL device: what lies between their steps does not leave it without need."""
 
 import json
-import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +12,8 @@ from integration.many_models import MIB, WIDTH, ManyModels
 
 KEPT = 'hadron_ensemble_device_bytes_total{device="opencl:0"}'
 RESERVED = 'hadron_device_memory_reserved_bytes{device="opencl:0"}'
-INFLIGHT = "hadron_inflight_requests"
+WAITING = 'nv_inference_pending_request_count{model="waits",version="1"}'
+HITS = 'nv_cache_num_hits_per_model{model="keeps",version="1"}'
 IO = f"data_type: TYPE_FP32 dims: {WIDTH} }}"
 ROW = 4 * WIDTH
 
@@ -47,9 +47,9 @@ class OnTheDevice(ManyModels):
         cls.models["m0"].write(cls.repository, "keeps",
                                "max_batch_size: 4 response_cache { enable: true }")
         write_ensemble(cls.repository, "cached", [("m1", "x", "t"), ("keeps", "t", "y")])
-        cls.models["m1"].write(cls.repository, "slow", "max_batch_size: 4 parameters { "
-                               'key: "execute_delay_ms" value { string_value: "1000" } }')
-        write_ensemble(cls.repository, "late", [("slow", "x", "t"), ("keeps", "t", "y")])
+        cls.models["m1"].write(cls.repository, "waits", "max_batch_size: 4 dynamic_batching { "
+                               "preferred_batch_size: 4 max_queue_delay_microseconds: 60000000 }")
+        write_ensemble(cls.repository, "late", [("waits", "x", "t"), ("keeps", "t", "y")])
 
     def serve(self, **options):
         """A server that has all of them."""
@@ -143,24 +143,27 @@ class OnTheDevice(ManyModels):
         self.assertLess(executions, requests)
 
     def test_they_come_to_the_host_for_who_turns_out_to_need_them_there(self):
-        """The reader is replaced, while the step runs that it reads, by one that keeps answers."""
+        """The reader is replaced by one that keeps answers while the step that it reads waits for
+        more rows."""
         server = self.serve(model_control_mode="explicit", response_cache_byte_size=MIB,
                             arguments=["--load-model=*"])
-        plain = json.dumps({"max_batch_size": 4})
-        self.load(server, "keeps", config=plain)
+        self.load(server, "keeps", config=json.dumps({"max_batch_size": 4}))
         wanted = self.by_hand(server, self.x, "m1", "m0")
         with ThreadPoolExecutor(1) as pool:
             asked = pool.submit(self.kept_by, server, "late", self.x)
-            wait_until(lambda: self.metric(server, INFLIGHT) > 0, START_SECONDS, "not asked")
-            time.sleep(0.2)  # the step has begun
+            wait_until(lambda: self.metric(server, WAITING) == 1, START_SECONDS, "not asked")
             self.load(server, "keeps")
-            self.assertFalse(asked.done(), "the step took too little time")
+            self.assertFalse(asked.done(), "the step has not waited")
+            self.by_hand(server, self.x, "waits")  # the rows that were missing
             answer, kept = asked.result()
         self.assertEqual(answer["y"].tobytes(), wanted)
         self.assertEqual(kept, 2 * ROW)
-        answer, kept = self.kept_by(server, "late", self.x)
+        # It is found again by the bytes of what it was computed from.
+        self.assertEqual(self.metric(server, HITS), 0)
+        answer, kept = self.kept_by(server, "cached", self.x)
         self.assertEqual(answer["y"].tobytes(), wanted)
         self.assertEqual(kept, 0)
+        self.assertEqual(self.metric(server, HITS), 1)
 
     def test_they_make_way_for_models(self):
         """Two of four models fit beside the arenas: each step of `long` brings its model in."""
@@ -187,8 +190,8 @@ class OnTheDevice(ManyModels):
         evicted = sum(self.metric(server, f'hadron_model_evictions_total{{model="m{i}",'
                                           f'cause="pressure"}}') for i in range(4))
         self.assertGreater(evicted, 0)
-        for name in ("chain", "fork", "told", "long", "nested", "cached", "late", "keeps", "slow",
-                     *(f"m{i}" for i in range(6))):
+        for name in ("chain", "fork", "told", "long", "nested", "cached", "late", "keeps",
+                     "waits", *(f"m{i}" for i in range(6))):
             path = f"/v2/repository/models/{name}/unload"
             self.assertEqual(rest.call(server.http, "POST", path, b"{}").status, 200, name)
         wait_until(lambda: self.metric(server, RESERVED) == 0, START_SECONDS, "bytes are left")
