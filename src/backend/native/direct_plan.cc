@@ -225,6 +225,26 @@ void DirectPlan::BuildGrids() {
   }
 }
 
+/// Adjacent taps are one long run.
+void DirectPlan::BuildRuns() {
+  for (DirectGrid& grid : grids_) {
+    std::vector<std::int32_t>& runs = runs_.emplace_back();
+    const DirectAxis& last = grid.axes[2];
+    const std::int32_t merged = problem_.merged_taps > 1 ? last.taps : 1;
+    for (std::int32_t d = 0; d < grid.axes[0].taps; ++d) {
+      for (std::int32_t h = 0; h < grid.axes[1].taps; ++h) {
+        const std::int32_t line = grid.axes[0].tap_offsets[d] + grid.axes[1].tap_offsets[h];
+        for (std::int32_t t = 0; t < last.taps; t += merged) {
+          runs.push_back(line + last.tap_offsets[t]);
+        }
+      }
+    }
+    grid.runs = runs.data();
+    grid.run_count = static_cast<std::int32_t>(runs.size());
+    grid.run_floats = std::int64_t{merged} * problem_.depth;
+  }
+}
+
 /// Pixels at one place of several images have the same taps: a tile of them computes none that lies
 /// outside. The images have to stay in the cache from one tile to the next, though.
 std::int64_t DirectPlan::BlockImages() const {
@@ -301,6 +321,7 @@ void DirectPlan::Finish() {
     nanoseconds_ += static_cast<double>(grid.tiles * problem_.blocks) *
                     static_cast<double>(panels_.size()) * (40 + static_cast<double>(taps) * 8);
   }
+  BuildRuns();
   problem_.line_rows = LineRows();
   if (problem_.line_rows > 0) {
     problem_.items = shape_.images * shape_.axes[0].output * shape_.axes[1].output;

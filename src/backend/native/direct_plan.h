@@ -83,6 +83,7 @@ class DirectPlan {
   void BuildPhases();
   void AddTaps(const graph::WindowAxis& window, std::int64_t residue, Phase& phase) const;
   void BuildGrids();
+  void BuildRuns();
   void BuildPanels();
   void AddPanels(std::int64_t first_in, std::int64_t first_out, std::int64_t channels,
                  std::int64_t widest);
@@ -103,6 +104,7 @@ class DirectPlan {
   std::array<std::vector<Phase>, 3> phases_;
   std::vector<std::array<const Phase*, 3>> grid_phases_;
   std::vector<DirectGrid> grids_;
+  std::vector<std::vector<std::int32_t>> runs_;  ///< by grid
   std::vector<DirectPanel> panels_;
   std::vector<float> zeros_;
 };

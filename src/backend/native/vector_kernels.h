@@ -91,6 +91,10 @@ struct DirectGrid {
   std::int64_t first_item = 0;  ///< items of the grids before it
   std::int64_t band = 1;        ///< tiles, of all blocks, before the next group of panels
   bool all_valid = false;       ///< no tap ever lies outside
+  /// Where a pixel with all its taps reads, in floats from its origin, and how much each time.
+  const std::int32_t* runs = nullptr;
+  std::int32_t run_count = 0;
+  std::int64_t run_floats = 0;
 };
 
 /// A block of output channels that is computed together: at most `panel_width` of one group.
