@@ -1,6 +1,7 @@
 #include "backend/native/line_plan.h"
 
 #include <algorithm>
+#include <array>
 
 #include "backend/native/isa.h"
 #include "backend/native/parallel.h"
@@ -37,8 +38,20 @@ std::int64_t OutputFloats(const ConvShape& s) {
   return s.groups * s.out_channels * s.axes[1].output * s.axes[2].output;
 }
 
+/// Whether the thread with the most turns has more than 5 % more lines than its share.
+bool IsUneven(std::int64_t height, std::int64_t turn, std::int64_t threads) {
+  const std::int64_t most = Ceil(Ceil(height, turn), threads) * turn;
+  return most * threads * 100 > height * 105;
+}
+
 std::int64_t LinesOfTurn(std::int64_t width, std::int64_t height) {
   return std::clamp<std::int64_t>(kTurnPixels / width, 1, height);
+}
+
+/// At most so many lines, if threads are to have as much to do.
+std::int64_t EvenTurn(std::int64_t lines, std::int64_t height, std::int64_t threads) {
+  while (lines > 1 && IsUneven(height, lines, threads)) --lines;
+  return lines;
 }
 
 }  // namespace
@@ -59,15 +72,6 @@ std::optional<LinePlan::Pointwise> LinePlan::MakePointwise(const ConvShape& shap
   made.in_line = width * shape.in_channels;
   made.out_line = width * shape.out_channels;
   return made;
-}
-
-/// Bands of equal lines, in turns of equal lines. Several bands a thread, so that one that is late
-/// delays nobody for long.
-void LinePlan::CutBands(std::int64_t height, std::int64_t width) {
-  bands_ = threads_ == 1 ? 1 : std::min<std::int64_t>(height, 2 * threads_);
-  band_ = Ceil(height, bands_);
-  bands_ = Ceil(height, band_);
-  turn_ = Ceil(band_, Ceil(band_, LinesOfTurn(width, height)));
 }
 
 std::shared_ptr<const LinePlan> LinePlan::Make(std::span<const ConvShape> shapes, int threads) {
@@ -95,7 +99,8 @@ std::shared_ptr<const LinePlan> LinePlan::Make(std::span<const ConvShape> shapes
   plan->threads_ = std::clamp(threads, 1, ScratchPieces::kMost);
   const std::int64_t height = lines.axes[1].output;
   const std::int64_t width = lines.axes[2].output;
-  plan->CutBands(height, width);
+  plan->turn_ = EvenTurn(LinesOfTurn(width, height), height, plan->threads_);
+  plan->turns_ = Ceil(height, plan->turn_);
   if (projects) {
     plan->project_ = MakePointwise(shapes.back(), width, plan->turn_);
     if (!plan->project_) return nullptr;
@@ -116,45 +121,59 @@ std::shared_ptr<const LinePlan> LinePlan::Make(std::span<const ConvShape> shapes
 
 std::int64_t LinePlan::scratch_floats() const { return threads_ * (ring_floats_ + buffer_floats_); }
 
-std::int64_t LinePlan::FirstInput(std::int64_t line) const {
-  return std::max<std::int64_t>(0, line * axis_.stride - axis_.pad_begin);
-}
-
-std::int64_t LinePlan::EndOfInput(std::int64_t line) const {
-  return std::min(in_lines_, line * axis_.stride - axis_.pad_begin + axis_.kernel);
-}
-
 void LinePlan::Run(std::span<const DirectMemory> memories, float* scratch) const {
   const std::size_t middle = expand_ ? 1 : 0;
   const Memories m{expand_ ? &memories.front() : nullptr, &memories[middle],
                    project_ ? &memories.back() : nullptr};
   ScratchPieces pieces;
-  ParallelFor(threads_, images_ * bands_, [&](std::int64_t first, std::int64_t last) {
+  std::array<Ring, ScratchPieces::kMost> rings;
+  ParallelFor(threads_, images_ * turns_, [&](std::int64_t first, std::int64_t last) {
     const std::size_t piece = pieces.Take();
     float* own = scratch + static_cast<std::int64_t>(piece) * (ring_floats_ + buffer_floats_);
-    for (std::int64_t item = first; item < last; ++item) {
-      RunBand(m, own, item / bands_, item % bands_);
-    }
+    RunTurns(m, own, rings[piece], first, last);
     pieces.Return(piece);
   });
 }
 
-void LinePlan::RunBand(const Memories& m, float* scratch, std::int64_t image,
-                       std::int64_t band) const {
-  float* const ring = scratch;
-  float* const buffer = scratch + ring_floats_;
-  const std::int64_t end = std::min((band + 1) * band_, std::int64_t{axis_.output});
-  const std::int64_t group = expand_ ? expand_->lines : 1;
-  std::int64_t expanded = FirstInput(band * band_) / group * group;
-  for (std::int64_t line = band * band_; line < end; line += turn_) {
-    const std::int64_t count = std::min(turn_, end - line);
-    if (expand_) {
-      const std::int64_t needed = EndOfInput(line + count - 1);
-      for (; expanded < needed; expanded += group) Expand(m, ring, image, expanded);
-    }
-    Filter(m, ring, buffer, image, line, count);
-    if (project_) Project(m, buffer, image, line, count);
+/// From what is in the ring already, if that lies beside them. Who begins behind the first turn
+/// goes down: helpers take what is left from the back.
+void LinePlan::RunTurns(const Memories& m, float* scratch, Ring& ring, std::int64_t first,
+                        std::int64_t last) const {
+  const std::int64_t next = last % turns_ * turn_ * axis_.stride;  // what the turn behind reads
+  const bool beside =
+      ring.image == last / turns_ && ring.begin > next - axis_.kernel * 2 && ring.begin <= next;
+  const bool down = ring.image < 0 ? first > 0 : last % turns_ != 0 && beside;
+  for (std::int64_t i = first; i < last; ++i) {
+    RunTurn(m, scratch, ring, down ? last - 1 - (i - first) : i);
   }
+}
+
+void LinePlan::RunTurn(const Memories& m, float* scratch, Ring& ring, std::int64_t item) const {
+  float* const lines = scratch;
+  float* const buffer = scratch + ring_floats_;
+  const std::int64_t image = item / turns_;
+  const std::int64_t line = item % turns_ * turn_;
+  const std::int64_t count = std::min(turn_, std::int64_t{axis_.output} - line);
+  if (expand_) {
+    const std::int64_t begin = line * axis_.stride - axis_.pad_begin;
+    const std::int64_t end = begin + (count - 1) * axis_.stride + axis_.kernel;
+    Provide(m, lines, ring, image, std::max<std::int64_t>(0, begin), std::min(in_lines_, end));
+  }
+  Filter(m, lines, buffer, image, line, count);
+  if (project_) Project(m, buffer, image, line, count);
+}
+
+/// Sees to it that lines [begin, end) of the image are in the ring.
+void LinePlan::Provide(const Memories& m, float* lines, Ring& ring, std::int64_t image,
+                       std::int64_t begin, std::int64_t end) const {
+  const std::int64_t group = expand_->lines;
+  begin = begin / group * group;
+  end = RoundUp(end, group);
+  if (ring.image != image || end < ring.begin || begin > ring.end) ring = {image, begin, begin};
+  for (; ring.end < end; ring.end += group) Expand(m, lines, image, ring.end);
+  ring.begin = std::max(ring.begin, ring.end - lines_.ring_lines);
+  for (; ring.begin > begin; ring.begin -= group) Expand(m, lines, image, ring.begin - group);
+  ring.end = std::min(ring.end, ring.begin + lines_.ring_lines);
 }
 
 void LinePlan::Expand(const Memories& m, float* ring, std::int64_t image, std::int64_t line) const {

@@ -42,13 +42,21 @@ class LinePlan {
     const DirectMemory* project = nullptr;  ///< null: none
   };
 
+  /// Which expanded lines of an image a thread has in its ring: whole groups, no more than fit.
+  struct Ring {
+    std::int64_t image = -1;
+    std::int64_t begin = 0;
+    std::int64_t end = 0;
+  };
+
   LinePlan() = default;
   static std::optional<Pointwise> MakePointwise(const ConvShape& shape, std::int64_t width,
                                                 std::int64_t lines);
-  void CutBands(std::int64_t height, std::int64_t width);
-  std::int64_t FirstInput(std::int64_t line) const;
-  std::int64_t EndOfInput(std::int64_t line) const;
-  void RunBand(const Memories& m, float* scratch, std::int64_t image, std::int64_t band) const;
+  void RunTurns(const Memories& m, float* scratch, Ring& ring, std::int64_t first,
+                std::int64_t last) const;
+  void RunTurn(const Memories& m, float* scratch, Ring& ring, std::int64_t item) const;
+  void Provide(const Memories& m, float* lines, Ring& ring, std::int64_t image, std::int64_t begin,
+               std::int64_t end) const;
   void Expand(const Memories& m, float* ring, std::int64_t image, std::int64_t line) const;
   void Filter(const Memories& m, float* ring, float* buffer, std::int64_t image, std::int64_t line,
               std::int64_t count) const;
@@ -62,9 +70,8 @@ class LinePlan {
   graph::WindowAxis axis_;  ///< of the lines
   std::int64_t in_lines_ = 0;
   std::int64_t images_ = 1;
-  std::int64_t turn_ = 1;  ///< lines of the output that are computed together
-  std::int64_t band_ = 1;
-  std::int64_t bands_ = 1;
+  std::int64_t turn_ = 1;   ///< lines of the output that are computed together
+  std::int64_t turns_ = 1;  ///< of an image
   std::int64_t ring_floats_ = 0;
   std::int64_t buffer_floats_ = 0;
   int threads_ = 1;
