@@ -87,12 +87,44 @@ TEST(Depthwise, GivesEachRowTheSameBytesInAnyBatch) {
   }
 }
 
+/// Inputs that fill vectors and that do not, runs of taps short enough to be one and longer ones.
+TEST(FewOutputs, AgreeAroundTheEndsOfLines) {
+  std::mt19937 random(53);
+  for (const std::int64_t in : {16, 24, 48, 64, 80, 128}) {
+    for (const std::int64_t width : {1, 2, 3, 8, 21}) {
+      for (const std::int64_t stride : {1, 2}) {
+        const std::int64_t out = 1 + (in / 16 + width) % 4;
+        const std::int64_t size = width + 2;
+        const std::vector<ConvCase> cases = {
+            {2, 1, in, out, {3, size}, {3, 3}, {1, stride}, {1, 1}, {1, 1, 1, 1}},
+            {1, 1, in, out, {2, 3, size}, {3, 2, 3}, {1, 1, stride}, {1, 1, 1}, {1, 0, 2, 1, 1, 1}},
+            {1, 1, in, out, {size + 5}, {7}, {stride}, {1}, {3, 3}},
+        };
+        for (const ConvCase& p : cases) {
+          SCOPED_TRACE(Describe(p));
+          ExpectAgrees(Build(random, p), 1e-5);
+          ASSERT_FALSE(HasFailure());
+        }
+      }
+    }
+  }
+}
+
+TEST(FewOutputs, GiveEachRowTheSameBytesInAnyBatch) {
+  std::mt19937 random(59);
+  for (const std::int64_t in : {24, 64}) {
+    ExpectBatchInvariant(
+        Build(random, {8, 1, in, 2, {4, 11}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}}));
+  }
+}
+
 TEST(ConvPostOps, EveryCombinationUpToThreeAgrees) {
   std::mt19937 random(3);
   // One shape for vectors over channels (with a partial one), one for vectors over inputs.
   const std::vector<ConvCase> shapes = {
       {2, 1, 5, 19, {5, 4}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}},
       {2, 1, 24, 2, {5, 4}, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1}},
+      {2, 1, 4, 19, {3, 9}, {1, 1}, {1, 1}, {1, 1}, {0, 0, 0, 0}},  // evenly spread pixels
   };
   for (const ConvCase& shape : shapes) {
     for (const auto& first : AllPostOps()) {
