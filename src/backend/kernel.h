@@ -84,6 +84,9 @@ class Launch {
   virtual base::Status Run();
   /// Device kernels: enqueues.
   virtual base::Status Enqueue(device::Stream& stream);
+  /// Of kernels that say so (Kernel::reads_anywhere): runs read input 0 from here from now on,
+  /// null: from where it was bound.
+  virtual void ReadFrom(const std::byte* /*input*/) {}
 };
 
 /// True for a product y = a * b whose right side is a stack [S, 1, ..., 1, K, N] that meets all of
@@ -100,6 +103,8 @@ class Kernel {
   /// Inputs in whose memory output 0 may be written, each alone, if they have its size: element i
   /// of the input is read by whoever writes element i, before.
   virtual std::vector<std::size_t> in_place_inputs() const { return {}; }
+  /// Input 0 may lie at another place in every run, aligned to its elements, see Launch::ReadFrom.
+  virtual bool reads_anywhere() const { return false; }
   /// By input: how constants are wanted. Entries of computed inputs are ignored; missing entries
   /// mean plain.
   virtual std::vector<Packing> packings() const { return {}; }

@@ -41,6 +41,7 @@ StatusOr<std::unique_ptr<BoundPlan>> BoundPlan::Bind(std::shared_ptr<const Execu
       HADRON_RETURN_IF_ERROR(bound->BindStep(step, static_cast<std::uint64_t>(piece)));
     }
   }
+  bound->FindReaders();
   return bound;
 }
 
@@ -265,12 +266,36 @@ void BoundPlan::GatherBytes(const RunInput& input, std::uint32_t index) const {
   if (at < end) std::memset(begin + at, 0, end - at);
 }
 
+void BoundPlan::FindReaders() {
+  readers_.resize(plan_->inputs.size());
+  for (std::size_t i = 0; i < readers_.size(); ++i) {
+    if (const auto step = SoleReader(*plan_, plan_->inputs[i])) {
+      readers_[i].first = launches_[*step].get();
+    }
+  }
+}
+
+/// All of the input in one piece, as the reader wants it.
+bool BoundPlan::ReadsInPlace(const RunInput& input, std::size_t number) {
+  auto& [launch, bytes] = readers_[number];
+  if (launch == nullptr) return false;
+  const backend::TensorSpec& spec = plan_->tensors[plan_->inputs[number]].spec;
+  const bool whole = input.parts.size() == 1 && !input.IsOnDevice(0) &&
+                     input.parts[0].contiguous() && input.parts[0].size() == spec.bytes();
+  bytes = whole ? input.parts[0] : base::IoBuf();
+  const std::byte* const at = bytes.bytes().data();
+  const bool fits =
+      whole && reinterpret_cast<std::uintptr_t>(at) % tensor::ElementSize(spec.type) == 0;
+  launch->ReadFrom(fits ? at : nullptr);
+  return fits;
+}
+
 Status BoundPlan::Gather(std::span<const RunInput> inputs) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::uint32_t t = plan_->inputs[i];
     if (plan_->tensors[t].spec.type == DataType::kString) {
       HADRON_RETURN_IF_ERROR(GatherStrings(inputs[i], t));
-    } else {
+    } else if (!ReadsInPlace(inputs[i], i)) {
       GatherBytes(inputs[i], t);
     }
   }
@@ -278,7 +303,8 @@ Status BoundPlan::Gather(std::span<const RunInput> inputs) {
 }
 
 StatusOr<std::vector<HostTensor>> BoundPlan::Collect(std::int64_t rows,
-                                                     const std::vector<bool>& unread) const {
+                                                     const std::vector<bool>& unread) {
+  for (auto& reader : readers_) reader.second = {};
   std::vector<HostTensor> outputs;
   for (const std::uint32_t t : plan_->outputs) {
     const PlanTensor& tensor = plan_->tensors[t];

@@ -33,9 +33,10 @@ class BoundPlan {
       std::shared_ptr<const ExecutionPlan> plan, std::shared_ptr<const WeightBinding> weights,
       const LaneMemory& memory);
 
-  /// Copies the inputs into the I/O region, but for what is on the device. What is left of the last
-  /// piece repeats the last row: a step must not fail (divide by zero, ...) for rows that nobody
-  /// sent.
+  /// Copies the inputs into the I/O region, but for what is on the device, and for what its only
+  /// reader can read where it lies: that is held until the outputs
+  /// are collected. What is left of the last piece
+  /// repeats the last row: a step must not fail (divide by zero, ...) for rows that nobody sent.
   base::Status Gather(std::span<const RunInput> inputs);
   /// Enqueues all steps for the pieces that hold the first `rows` rows; consecutive host steps
   /// become one host task. A step waits for the weights that it reads, not for all: the first ones
@@ -67,8 +68,8 @@ class BoundPlan {
   }
   /// The first `rows` rows of every output, copied out of the I/O region; of outputs that are
   /// `unread` (empty: none) no bytes.
-  base::StatusOr<std::vector<tensor::HostTensor>> Collect(
-      std::int64_t rows, const std::vector<bool>& unread = {}) const;
+  base::StatusOr<std::vector<tensor::HostTensor>> Collect(std::int64_t rows,
+                                                          const std::vector<bool>& unread = {});
 
   const ExecutionPlan& plan() const { return *plan_; }
   const WeightBinding* weights() const { return weights_.get(); }
@@ -90,6 +91,8 @@ class BoundPlan {
   backend::BufferView View(std::uint32_t tensor, std::uint64_t piece);
   base::Status GatherStrings(const RunInput& input, std::uint32_t tensor);
   void GatherBytes(const RunInput& input, std::uint32_t tensor) const;
+  void FindReaders();
+  bool ReadsInPlace(const RunInput& input, std::size_t number);
 
   std::shared_ptr<const ExecutionPlan> plan_;
   std::shared_ptr<const WeightBinding> weights_;
@@ -98,6 +101,9 @@ class BoundPlan {
   std::vector<std::vector<std::string>> strings_;           ///< by slot
   std::vector<std::unique_ptr<backend::Launch>> launches_;  ///< by run; null for copies
   std::vector<backend::KernelArgs> views_;                  ///< by run
+  /// By input: the launch that alone reads it, wherever it lies; null: none. With the bytes that it
+  /// reads in this run.
+  std::vector<std::pair<backend::Launch*, base::IoBuf>> readers_;
   std::vector<base::Duration> host_times_;  ///< by run, the last time; lane's thread only
 };
 

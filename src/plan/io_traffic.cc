@@ -58,6 +58,26 @@ DeviceEnds FindDeviceEnds(const ExecutionPlan& plan) {
   return ends;
 }
 
+std::optional<std::size_t> SoleReader(const ExecutionPlan& plan, std::uint32_t tensor) {
+  const Bytes bytes = BytesOf(plan.tensors[tensor]);
+  const auto meets = [&](std::uint32_t t) {
+    const PlanTensor& other = plan.tensors[t];
+    return other.space == Space::kIo && BytesOf(other).Meets(bytes);
+  };
+  if (plan.pieces != 1 || !meets(tensor) || std::ranges::any_of(plan.outputs, meets)) return {};
+  std::optional<std::size_t> reader;
+  for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+    const PlanStep& step = plan.steps[i];
+    const auto reads = std::ranges::count_if(step.inputs, meets);
+    if (reads == 0) continue;
+    const bool anywhere = reads == 1 && step.inputs[0] == tensor && !reader &&
+                          step.kind == PlanStep::Kind::kKernel && step.kernel->reads_anywhere();
+    if (!anywhere) return {};
+    reader = i;
+  }
+  return reader;
+}
+
 IoTraffic::IoTraffic(const ExecutionPlan& plan, std::span<const RunInput> inputs,
                      std::span<const KeptPart> kept, const std::vector<bool>& unread) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {

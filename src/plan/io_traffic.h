@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -40,6 +41,10 @@ struct RunInput {
     return part < on_device.size() && on_device[part].buffer != nullptr;
   }
 };
+
+/// The step that alone reads this input of the plan, in one piece, and whose kernel takes it
+/// wherever in host memory it lies.
+std::optional<std::size_t> SoleReader(const ExecutionPlan& plan, std::uint32_t tensor);
 
 /// A part of an output that is to stay on the device.
 struct KeptPart {

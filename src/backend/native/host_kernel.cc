@@ -11,6 +11,7 @@ class HostKernel final : public Kernel {
   std::uint64_t scratch_bytes() const override { return parts_.scratch_bytes; }
   std::vector<Packing> packings() const override { return parts_.packings; }
   std::vector<std::size_t> in_place_inputs() const override { return parts_.in_place; }
+  bool reads_anywhere() const override { return parts_.reads_anywhere; }
   std::string description() const override { return parts_.description; }
   base::StatusOr<std::unique_ptr<Launch>> Bind(const KernelArgs& args) const override {
     return parts_.bind(args);

@@ -29,6 +29,24 @@ std::unique_ptr<Launch> MakeLaunch(F run) {
   return std::make_unique<FunctionLaunch<F>>(std::move(run));
 }
 
+/// The same of a function object of input 0's address.
+template <typename F>
+class ReadingLaunch final : public Launch {
+ public:
+  ReadingLaunch(const std::byte* bound, F run)
+      : bound_(bound), from_(bound), run_(std::move(run)) {}
+  base::Status Run() override {
+    run_(from_);
+    return {};
+  }
+  void ReadFrom(const std::byte* input) override { from_ = input == nullptr ? bound_ : input; }
+
+ private:
+  const std::byte* const bound_;
+  const std::byte* from_;
+  F run_;
+};
+
 /// A Kernel from its parts; `bind` makes the launch. Immutable, thread-safe if `bind` is.
 struct HostKernelParts {
   std::string description;
@@ -36,6 +54,7 @@ struct HostKernelParts {
   std::uint64_t scratch_bytes = 0;
   std::vector<Packing> packings = {};
   std::vector<std::size_t> in_place = {};  ///< see Kernel::in_place_inputs
+  bool reads_anywhere = false;             ///< `bind` makes a ReadingLaunch
 };
 std::unique_ptr<Kernel> MakeHostKernel(HostKernelParts parts);
 

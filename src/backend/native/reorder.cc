@@ -37,19 +37,21 @@ std::unique_ptr<Kernel> MakeInterleave(std::int64_t images, std::int64_t channel
   const double work = static_cast<double>(images * channels * pixels) * 0.2;
   HostKernelParts host;
   host.description = "native to channels-last";
+  host.reads_anywhere = true;
   host.bind = [=, team = native::ThreadsFor(work, threads)](const KernelArgs& args) {
-    return MakeLaunch(
-        [=, from = native::Floats(args.inputs[0]), to = native::MutableFloats(args.outputs[0])] {
-          native::ParallelFor(team, images * parts, [&](std::int64_t first, std::int64_t last) {
-            for (std::int64_t item = first; item < last; ++item) {
-              const std::int64_t image = item / parts * channels * pixels;
-              const std::int64_t pixel = item % parts * kPart;
-              native::Vector().interleave(from + image + pixel, pixels, static_cast<int>(channels),
-                                          to + image + pixel * channels,
-                                          native::Size(std::min(kPart, pixels - pixel)));
-            }
-          });
-        });
+    const auto run = [=, to = native::MutableFloats(args.outputs[0])](const std::byte* input) {
+      const auto* const from = reinterpret_cast<const float*>(input);
+      native::ParallelFor(team, images * parts, [&](std::int64_t first, std::int64_t last) {
+        for (std::int64_t item = first; item < last; ++item) {
+          const std::int64_t image = item / parts * channels * pixels;
+          const std::int64_t pixel = item % parts * kPart;
+          native::Vector().interleave(from + image + pixel, pixels, static_cast<int>(channels),
+                                      to + image + pixel * channels,
+                                      native::Size(std::min(kPart, pixels - pixel)));
+        }
+      });
+    };
+    return std::make_unique<native::ReadingLaunch<decltype(run)>>(args.inputs[0].host, run);
   };
   return MakeHostKernel(std::move(host));
 }
